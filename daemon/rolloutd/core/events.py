@@ -1,0 +1,333 @@
+"""Every fact that can enter the journal. The counterpart of commands (what may be asked) and effects (what is done).
+
+Events are frozen, in the past tense, and only ever gain fields with a default. What is not an event did not happen:
+state is a fold over them. Time, actor and epoch are the envelope's (``Recorded``), not each event's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rolloutd.core.plan import Spec
+from rolloutd.core.values import Actor, Instant, Share, Slot
+
+
+class BasisKind(StrEnum):
+    """What a wanted share rests on. Exposure grows only by the first two."""
+
+    VERDICT = "verdict"
+    PERSON = "person"
+    HARM = "harm"
+    BLINDNESS = "blindness"
+    ROUTER = "router"
+    LIMIT = "undecided"
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """Why a share is wanted: the kind of ground, a sentence, and the digest of the evidence it was decided on."""
+
+    kind: BasisKind
+    why: str
+    evidence_digest: str = ""
+
+
+class HoldCause(StrEnum):
+    """Why a rollout stands still until somebody or something lets it go on."""
+
+    PERSON = "person"
+    POLICY = "policy"
+    GATE = "gate"
+    BLINDNESS = "blindness"
+    LAPSE = "lapse"
+    DRIFT = "drift"
+    CHAMPION = "champion"
+
+
+class RecedeCause(StrEnum):
+    """Why a rollout goes back; it decides where receding ends."""
+
+    PERSON = "person"
+    HARM = "harm"
+    BLINDNESS = "blindness"
+    UNDECIDED = "undecided"
+
+
+class Outcome(StrEnum):
+    """How a rollout ended."""
+
+    DONE = "done"
+    ABORTED = "aborted"
+    ROLLED_BACK = "rolled_back"
+    REFUSED = "refused"
+
+
+class Question(StrEnum):
+    """What a person is asked."""
+
+    UNDECIDED = "undecided"
+    APPROVAL = "approval"
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutRequested:
+    """Somebody asked for this rollout; its checks come first, no traffic moves yet."""
+
+    spec: Spec
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightPassed:
+    """All checks before traffic held. The route's base slot serves the champion."""
+
+    champion_slot: Slot
+    engine_instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class PreflightFailed:
+    """A check before traffic did not hold; the rollout never got traffic."""
+
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageEntered:
+    """The rollout is on this stage now; the share that belongs to it is wanted by an event of its own."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficWanted:
+    """The intent to give the challenger this share. It is durable before the router hears of it."""
+
+    share: Share
+    previous: Share
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficConfirmed:
+    """The router itself showed the wanted share when read back."""
+
+    share: Share
+    engine_instance: str
+    took_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TrafficNotObeyed:
+    """The router shows another share than the wanted one after more than two ticks of asking."""
+
+    wanted: Share
+    observed: Share | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class VerdictReached:
+    """A gate came to speak: it reached a line, or lost its sight, or got it back."""
+
+    metric: str
+    verdict: str
+    log_e_harm: float
+    log_e_safe: float
+    detail: str
+    evidence_digest: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BlindnessBegan:
+    """A gate had no usable data for longer than blind_hold; nothing advances while this lasts."""
+
+    metric: str
+    reason: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class BlindnessEnded:
+    """The gate has usable data again."""
+
+    metric: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutHeld:
+    """The rollout stands still on its share until a person resumes it."""
+
+    cause: HoldCause
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutResumed:
+    """A person let the rollout go on."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PersonAsked:
+    """The rollout waits for a person's answer."""
+
+    question: Question
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageExtended:
+    """The stage got its maximum time once more."""
+
+    until_clock_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class StageApproved:
+    """A person approved going up from this stage."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class GateOverridden:
+    """A person went up although this gate said no, had no data, or had not had its time. It stays visible for ever."""
+
+    gates: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecedeStarted:
+    """The rollout goes back: the champion gets all traffic."""
+
+    cause: RecedeCause
+    reason: str
+    metric: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DriftSeen:
+    """Somebody changed the share outside of this system. Upward is put back; downward is kept and asked about."""
+
+    recorded: Share
+    observed: Share
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseLapsed:
+    """The lease ran out while nobody renewed it; the router gave the traffic back to the champion by itself."""
+
+    recorded: Share
+    observed: Share
+
+
+@dataclass(frozen=True, slots=True)
+class RouterRestarted:
+    """The engine is a new instance and forgot the share; it is asked for again."""
+
+    observed: Share
+    engine_instance: str
+
+
+@dataclass(frozen=True, slots=True)
+class WindowRestarted:
+    """Something gave reason to doubt; nothing goes up by itself until a full window was observed from here."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FinishStarted:
+    """The watch is over: the challenger's slot becomes the base, then the override goes."""
+
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class BaseConfirmed:
+    """The router showed this slot as its base, and the slot's own server said which version it serves."""
+
+    slot: Slot
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class EvidenceSealed:
+    """The digest of all evidence up to this tick, so that the unchained evidence file cannot change unseen."""
+
+    tick: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutClaimed:
+    """Somebody is looking at this (or, with ``released``, no longer)."""
+
+    released: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommandRefused:
+    """Somebody asked for something and was refused. It changes nothing and is kept for the audit."""
+
+    verb: str
+    code: str
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutEnded:
+    """The end. Nothing follows but claims and refusals."""
+
+    outcome: Outcome
+    reason: str
+
+
+Event = (
+    RolloutRequested
+    | PreflightPassed
+    | PreflightFailed
+    | StageEntered
+    | TrafficWanted
+    | TrafficConfirmed
+    | TrafficNotObeyed
+    | VerdictReached
+    | BlindnessBegan
+    | BlindnessEnded
+    | RolloutHeld
+    | RolloutResumed
+    | PersonAsked
+    | StageExtended
+    | StageApproved
+    | GateOverridden
+    | RecedeStarted
+    | DriftSeen
+    | LeaseLapsed
+    | RouterRestarted
+    | WindowRestarted
+    | FinishStarted
+    | BaseConfirmed
+    | EvidenceSealed
+    | RolloutClaimed
+    | CommandRefused
+    | RolloutEnded
+)
+
+EVENT_TYPES: dict[str, type] = {cls.__name__: cls for cls in Event.__args__}
+"""Every event by the name it has in the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """An event with its envelope, as the journal gives it back. ``version`` counts within the rollout, from 1."""
+
+    seq: int
+    stream: str
+    version: int
+    at: Instant
+    actor: Actor
+    epoch: int
+    event: Event

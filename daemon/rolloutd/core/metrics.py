@@ -1,0 +1,139 @@
+"""What a metric is and what a source answered, as values: selectors, templates, raw counters, and the ways of not knowing.
+
+A reading is raw counters at one moment for both arms, or a reason why there is none. It is never a zero made from silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MatchKind(StrEnum):
+    """How a label is compared, in PromQL's own signs."""
+
+    EQUAL = "="
+    NOT_EQUAL = "!="
+    REGEX = "=~"
+
+
+@dataclass(frozen=True, slots=True)
+class LabelMatch:
+    """One condition on a label of a series. A regular expression must match the whole value."""
+
+    label: str
+    kind: MatchKind
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Selector:
+    """A set of series: one sample name (``x_total``, ``x_bucket``) and conditions on labels."""
+
+    series: str
+    match: tuple[LabelMatch, ...] = ()
+
+
+class GateKind(StrEnum):
+    """What a gate's fraction means."""
+
+    PROPORTION = "proportion"
+    LATENCY = "latency"
+
+
+@dataclass(frozen=True, slots=True)
+class MetricTemplate:
+    """How a fraction of bad requests is read from counters that carry the arm in a label.
+
+    ``total`` counts all requests. Exactly one of ``bad`` (failed ones) and ``good`` (those within the limit, as a
+    histogram's ``le`` bucket) is given. ``arm_label`` is the label whose value names the slot (an Envoy cluster, a
+    HAProxy backend, a ``slot`` label put on by a scrape target). ``slo_ms`` is the bucket's bound for latency.
+    """
+
+    name: str
+    kind: GateKind
+    arm_label: str
+    total: Selector
+    bad: Selector | None = None
+    good: Selector | None = None
+    slo_ms: float | None = None
+
+    def __post_init__(self) -> None:
+        if (self.bad is None) == (self.good is None):
+            raise ValueError(f"Metric {self.name} needs exactly one of bad and good.")
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One raw counter: its series (canonical text of its labels), its value, and when the *source* sampled it."""
+
+    series: str
+    value: float
+    sampled_at_ms: int
+
+
+class BlindReason(StrEnum):
+    """The ways of not knowing. Each blinds a gate; none is a zero and none is a pass."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    DENIED = "denied"
+    BAD_ANSWER = "bad-answer"
+    PARTIAL = "partial"
+    TARGET_DOWN = "target-down"
+    NO_SERIES = "no-series"
+    NOT_A_NUMBER = "not-a-number"
+    STALE = "stale"
+    TOO_MANY_SERIES = "too-many-series"
+    TOO_BIG = "too-big"
+    CLOCK_SKEW = "clock-skew"
+    NEVER_READ = "never-read"
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Raw counters of one arm at one moment.
+
+    ``total`` has at least one point. ``part`` holds the points of ``bad`` (or ``good``); an empty ``part`` beside a
+    fresh ``total`` is a counter not born yet and counts as zero.
+    """
+
+    total: tuple[Point, ...]
+    part: tuple[Point, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """Why an arm has no counters now. ``detail`` is for people."""
+
+    reason: BlindReason
+    detail: str
+
+
+ArmReading = Counted | Unreadable
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """One coalesced question: a template and every arm-label value that any rollout wants to know about."""
+
+    template: MetricTemplate
+    arm_values: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a source said to one question: an entry for every asked arm value, all read at one instant.
+
+    ``read_at_ms`` is the source's own evaluation time, on the same clock as the points' ``sampled_at_ms``.
+    """
+
+    read_at_ms: int
+    by_arm: Mapping[str, ArmReading]
+
+    @classmethod
+    def unreadable(cls, question: Question, read_at_ms: int, reason: BlindReason, detail: str) -> Answer:
+        """The answer when nothing can be said about any arm."""
+        why = Unreadable(reason, detail)
+        return cls(read_at_ms, dict.fromkeys(question.arm_values, why))

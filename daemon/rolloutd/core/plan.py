@@ -1,0 +1,171 @@
+"""A strategy as data: stages, gates and the limits of time and evidence, checked as a whole when made.
+
+A plan is complete in itself. It is written into the journal at the start and never looks anything up again, so a
+change of the configuration cannot change a running rollout. Reading TOML is settings.py's work, not this module's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rolloutd.core.metrics import MetricTemplate
+from rolloutd.core.stats.margins import Margin
+from rolloutd.core.values import ZERO, BadValue, Share, check_name
+
+
+class OnUndecided(StrEnum):
+    """What happens when a stage's maximum time is over and its gates have not decided."""
+
+    ASK = "ask"
+    EXTEND = "extend"
+    ROLLBACK = "rollback"
+
+
+class OnFail(StrEnum):
+    """What a gate that shows harm does: go back, hold and ask, or only say so."""
+
+    ROLLBACK = "rollback"
+    HOLD = "hold"
+    OBSERVE = "observe"
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One metric with its comparison. ``weight`` is its part of the harm evidence (the plan makes them sum to one).
+
+    ``max_age_ms`` is how old a sample may be before the gate is blind; ``every_ms`` is its source's cadence.
+    """
+
+    metric: str
+    source: str
+    template: MetricTemplate
+    max_age_ms: int
+    every_ms: int
+    harm: Margin
+    accept: Margin
+    limit: float | None = None
+    on_fail: OnFail = OnFail.ROLLBACK
+    weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        check_name(self.metric, "A metric's name")
+        if self.limit is not None and not 0 < self.limit < 1:
+            raise BadValue(f"The limit of {self.metric} lies between 0% and 100%, not at {self.limit:.4g}.")
+        if self.weight <= 0:
+            raise BadValue(f"The weight of {self.metric} is above zero, not {self.weight}.")
+        if self.max_age_ms <= 0 or self.every_ms <= 0:
+            raise BadValue(f"The cadence and the greatest sample age of {self.metric} are above zero.")
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One exposure with its clock. The last stage of a plan is the watch, with the champion still warm."""
+
+    name: str
+    share: Share
+    min_time_ms: int
+    max_time_ms: int
+    min_ticks: int = 30
+    on_undecided: OnUndecided = OnUndecided.ASK
+    approval: bool = False
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "A stage's name")
+        if self.share == ZERO:
+            raise BadValue(f"Stage {self.name} has a share of 0%; a stage without live traffic needs a mirror.")
+        if not 0 <= self.min_time_ms <= self.max_time_ms:
+            raise BadValue(f"Stage {self.name} has a minimum time above its maximum time.")
+        if self.min_ticks < 1:
+            raise BadValue(f"Stage {self.name} needs at least one tick.")
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """The clocks of a plan. Ticks are check intervals of ``tick_ms``.
+
+    ``blind_hold_ticks`` without data stop every advance; ``blind_recede_ticks`` take the share to zero.
+    ``warm_up_ms`` after each share change only gross harm counts and nothing speaks for safety.
+    ``window_ticks`` of fresh data must follow every doubt (restart, lapse, drift) before anything goes up.
+    """
+
+    tick_ms: int = 10_000
+    blind_hold_ticks: int = 1
+    blind_recede_ticks: int = 20
+    warm_up_ms: int = 300_000
+    window_ticks: int = 30
+
+    def __post_init__(self) -> None:
+        if self.tick_ms < 100:
+            raise BadValue(f"A tick is at least 100ms, not {self.tick_ms}ms.")
+        if not 1 <= self.blind_hold_ticks <= self.blind_recede_ticks:
+            raise BadValue("blind_hold is at least one tick and at most blind_recede.")
+        if self.warm_up_ms < 0 or self.window_ticks < 0:
+            raise BadValue("The warm-up and the observation window are not negative.")
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A whole strategy. ``alpha`` is spent once for the whole rollout, ``beta`` at each stage."""
+
+    strategy: str
+    stages: tuple[Stage, ...]
+    gates: tuple[Gate, ...]
+    timing: Timing = Timing()
+    alpha: float = 0.01
+    beta: float = 0.05
+
+    def __post_init__(self) -> None:
+        if not self.stages:
+            raise BadValue("A plan needs at least one stage.")
+        if not self.gates:
+            raise BadValue("A plan needs at least one gate: nothing goes up without evidence.")
+        shares = [stage.share for stage in self.stages]
+        if any(later <= earlier for earlier, later in zip(shares, shares[1:], strict=False)):
+            raise BadValue("The share must grow from stage to stage.")
+        if shares[-1].basis_points < 5_000:
+            raise BadValue("The last stage is the watch at full share (less a holdback); it cannot be under 50%.")
+        _refuse_twins([stage.name for stage in self.stages], "stage")
+        _refuse_twins([gate.metric for gate in self.gates], "gate")
+        for name, value in (("alpha", self.alpha), ("beta", self.beta)):
+            if not 0 < value <= 0.2:
+                raise BadValue(f"{name} lies between 0 and 0.2, not at {value}.")
+
+    @property
+    def last(self) -> int:
+        """The index of the watch."""
+        return len(self.stages) - 1
+
+    def gate(self, metric: str) -> Gate:
+        """The gate on this metric. Raises KeyError when the plan has none."""
+        return next(gate for gate in self.gates if gate.metric == metric)
+
+    def weight_of(self, gate: Gate) -> float:
+        """The gate's part of the harm evidence among those that can go back or hold; they sum to one."""
+        return gate.weight / sum(g.weight for g in self.gates if g.on_fail is not OnFail.OBSERVE)
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """What a person or pipeline asked for: which versions, which route, by which plan, and why."""
+
+    name: str
+    model: str
+    champion: str
+    challenger: str
+    route: str
+    plan: Plan
+    change: str = "standard"
+    reason: str = ""
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "A rollout's name")
+        if self.champion == self.challenger:
+            raise BadValue(f"Champion and challenger are both {self.champion}; there is nothing to roll out.")
+
+
+def _refuse_twins(names: list[str], what: str) -> None:
+    """Raise BadValue when a name stands twice."""
+    for name in names:
+        if names.count(name) > 1:
+            raise BadValue(f"Two {what}s are called {name}.")

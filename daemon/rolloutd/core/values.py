@@ -1,0 +1,161 @@
+"""The small values everything else is made of: shares, slots, instants, actors, durations; checked when made, never later.
+
+Nothing here reads a clock, talks to anyone or knows what a rollout is.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from enum import StrEnum
+
+FULL_BP = 10_000
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_DURATION_PART = re.compile(r"(\d+)(ms|s|m|h|d)")
+_UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+
+
+class BadValue(ValueError):
+    """A value from outside has the wrong form; the message is a sentence that names what was expected."""
+
+
+class Arm(StrEnum):
+    """The two sides that are compared."""
+
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+
+
+class Slot(StrEnum):
+    """One of the two places behind a route. Champion and challenger are roles that a rollout gives to slots."""
+
+    A = "a"
+    B = "b"
+
+    @property
+    def other(self) -> Slot:
+        """The slot that is not this one."""
+        return Slot.B if self is Slot.A else Slot.A
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Share:
+    """A part of a route's live traffic in basis points, 0 to 10000."""
+
+    basis_points: int
+
+    def __post_init__(self) -> None:
+        if isinstance(self.basis_points, bool) or not isinstance(self.basis_points, int):
+            raise BadValue(f"A share is a whole number of basis points, not {self.basis_points!r}.")
+        if not 0 <= self.basis_points <= FULL_BP:
+            raise BadValue(f"A share lies between 0 and {FULL_BP} basis points, not {self.basis_points}.")
+
+    @classmethod
+    def parse(cls, text: str) -> Share:
+        """Read a percentage such as ``1%`` or ``0.25%``. Raises BadValue for anything finer than 0.01 %."""
+        if not text.endswith("%"):
+            raise BadValue(f"A share is written as a percentage such as 10%, not {text!r}.")
+        try:
+            points = Decimal(text[:-1].strip()) * 100
+        except InvalidOperation:
+            raise BadValue(f"A share is written as a percentage such as 10%, not {text!r}.") from None
+        if not points.is_finite() or points != points.to_integral_value():
+            raise BadValue(f"A share has steps of 0.01%; {text} is finer than that.")
+        return cls(int(points))
+
+    @property
+    def fraction(self) -> float:
+        """The share as a number from 0 to 1."""
+        return self.basis_points / FULL_BP
+
+    def less(self, part: Share) -> Share:
+        """This share with ``part`` taken off, never below zero."""
+        return Share(max(0, self.basis_points - part.basis_points))
+
+    def __str__(self) -> str:
+        text = f"{self.basis_points / 100:.2f}"
+        return (text[:-1] if text.endswith("0") else text) + "%"
+
+
+ZERO = Share(0)
+FULL = Share(FULL_BP)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Instant:
+    """A moment on two clocks.
+
+    ``clock_ms`` is the rollout clock: it never steps, includes suspend and goes on where it was after a reboot.
+    All durations and all order rest on it. ``wall_ms`` (UTC, Unix epoch) is for display and calendars only.
+    """
+
+    clock_ms: int
+    wall_ms: int
+
+    def plus_ms(self, duration_ms: int) -> Instant:
+        """The moment ``duration_ms`` later on both clocks."""
+        return Instant(self.clock_ms + duration_ms, self.wall_ms + duration_ms)
+
+
+class Role(StrEnum):
+    """What a caller may do; each role may also do what the ones before it may."""
+
+    NOBODY = "nobody"
+    VIEWER = "viewer"
+    OPERATOR = "operator"
+    ADMIN = "admin"
+
+    def covers(self, needed: Role) -> bool:
+        """Whether someone with this role may do what ``needed`` may."""
+        ranks = list(Role)
+        return ranks.index(self) >= ranks.index(needed)
+
+
+class ActorKind(StrEnum):
+    """Who can be the cause of an event."""
+
+    PERSON = "person"
+    DAEMON = "daemon"
+    ROUTER = "router"
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who did something: taken from the kernel for persons and scripts, never from a request's text."""
+
+    kind: ActorKind
+    name: str
+    uid: int | None = None
+    role: Role = Role.NOBODY
+    via: str = ""
+
+
+THE_DAEMON = Actor(ActorKind.DAEMON, "rolloutd", role=Role.ADMIN)
+
+
+def check_name(text: str, what: str) -> str:
+    """Return ``text`` when it can name a rollout, route, stage, metric or segment; otherwise raise BadValue."""
+    if not NAME_PATTERN.fullmatch(text):
+        raise BadValue(f"{what} is 1 to 63 small letters, digits, '.', '_' or '-', not {text!r}.")
+    return text
+
+
+def parse_duration_ms(text: str) -> int:
+    """Read ``250ms``, ``10s``, ``15m``, ``1h30m`` or ``2d`` as milliseconds. Raises BadValue for any other form."""
+    parts = _DURATION_PART.findall(text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise BadValue(f"A duration is written like 250ms, 10s, 15m, 1h30m or 2d, not {text!r}.")
+    return sum(int(number) * _UNIT_MS[unit] for number, unit in parts)
+
+
+def format_duration(duration_ms: int) -> str:
+    """Write a duration in its two largest units: ``2h11m``, ``31m``, ``4s``, ``250ms``."""
+    if duration_ms < 1_000:
+        return f"{duration_ms}ms"
+    days, rest = divmod(duration_ms // 1_000, 86_400)
+    hours, rest = divmod(rest, 3_600)
+    minutes, seconds = divmod(rest, 60)
+    sizes = [(days, "d"), (hours, "h"), (minutes, "m"), (seconds, "s")]
+    first = next(i for i, (number, _) in enumerate(sizes) if number or i == len(sizes) - 1)
+    return "".join(f"{number}{unit}" for number, unit in sizes[first : first + 2] if number)

@@ -1,0 +1,198 @@
+"""The borders of the daemon: what a router, a metric source, a prober and a clock must be able to do, and how they fail.
+
+A port is small on purpose. It reports what it saw; it never decides, retries or remembers.
+Every call runs under a total deadline that the caller owns (cancellation must close the connection).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+from rolloutd.core.metrics import Answer, Question
+from rolloutd.core.values import FULL, ZERO, Instant, Share, Slot
+
+# RolloutdError
+#  ├─ RouterError          something is wrong between us and the router
+#  │   ├─ RouterUnreachable    no connection, or it broke before an answer
+#  │   ├─ RouterRefused        it answered, and said no
+#  │   ├─ RouterDenied         our rights do not suffice
+#  │   └─ RouterBadAnswer      it answered something we do not understand
+#  └─ (settings, journal and access keep their own leaves beside their code)
+
+
+class RolloutdError(Exception):
+    """Base of every error this project raises on purpose. The message is a sentence; ``next_step`` says what to do."""
+
+    next_step = "Run: rollout doctor"
+
+    def __init__(self, message: str, next_step: str | None = None) -> None:
+        super().__init__(message)
+        if next_step is not None:
+            self.next_step = next_step
+
+
+class RouterError(RolloutdError):
+    """The router could not be read or written."""
+
+
+class RouterUnreachable(RouterError):
+    """No connection to the router, or it broke before an answer came. A write may or may not have happened."""
+
+
+class RouterRefused(RouterError):
+    """The router answered and refused."""
+
+
+class RouterDenied(RouterError):
+    """The router says that our rights do not suffice."""
+
+
+class RouterBadAnswer(RouterError):
+    """The router answered something that does not fit its own protocol."""
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What an engine can do, declared as data and consulted before a plan is accepted."""
+
+    engine: str
+    leases: bool
+    finest_step_bp: int
+    mirrors: bool = False
+    segments: bool = False
+    survives_restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RouteReading:
+    """One route as the engine itself reports it now.
+
+    ``base`` is the slot that serves by default. ``override`` gives ``override_slot`` that share of live traffic
+    whatever the base is. ``lease_left_ms`` is None where the engine has no leases or there is no override.
+    ``instance`` names the engine's process: it changes when the engine restarts or reloads and forgets.
+    ``generation`` is what the engine says it runs (an Envoy version_info; empty elsewhere).
+    """
+
+    base: Slot
+    override_slot: Slot | None
+    override: Share
+    lease_left_ms: int | None
+    instance: str
+    generation: str = ""
+
+    def share_of(self, slot: Slot) -> Share:
+        """The share of live traffic that reaches ``slot``."""
+        if self.override_slot is None:
+            return FULL if slot is self.base else ZERO
+        if slot is self.override_slot:
+            rest_is_ours = self.base is slot
+            return FULL if rest_is_ours else self.override
+        return FULL.less(self.override) if self.base is slot else ZERO
+
+
+@runtime_checkable
+class Router(Protocol):
+    """One engine that splits routes. Raises RouterError leaves; a call that raised has an unknown outcome."""
+
+    @property
+    def abilities(self) -> Abilities:
+        """What this engine can do."""
+        ...
+
+    async def read(self, route: str) -> RouteReading:
+        """Read the route from the engine itself, never from our own records."""
+        ...
+
+    async def set_share(self, route: str, slot: Slot, share: Share) -> None:
+        """Give ``slot`` this share by an override, leased where the engine can. A share of zero removes the override.
+
+        Opens its own connection, so an abort never queues behind another call.
+        """
+        ...
+
+    async def renew(self, route: str, slot: Slot, share: Share) -> bool:
+        """Lengthen the lease of an override that still holds exactly ``share``; never create one.
+
+        Returns False, having changed nothing, when the entry is missing or holds something else. Engines without
+        leases return True when the override is as said.
+        """
+        ...
+
+    async def set_base(self, route: str, slot: Slot) -> None:
+        """Make ``slot`` the one that serves by default, durably (it survives a restart). Leaves the override alone."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of whatever is kept open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class SlotHealth:
+    """What a probe of one slot found. ``version`` is what the model server says it serves, None if it does not say."""
+
+    up: bool
+    version: str | None
+    detail: str
+
+
+@runtime_checkable
+class Prober(Protocol):
+    """Asks a slot's own model server whether it is up and which version it serves. Never raises for a dead server."""
+
+    async def probe(self, route: str, slot: Slot) -> SlotHealth:
+        """Probe one slot directly, not through the router."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of whatever is kept open."""
+        ...
+
+
+@runtime_checkable
+class MetricSource(Protocol):
+    """One place that counters are read from. Not knowing is an answer (Unreadable), not an exception."""
+
+    @property
+    def name(self) -> str:
+        """The name of the source in the configuration."""
+        ...
+
+    async def read(self, question: Question, deadline_s: float) -> Answer:
+        """Read both arms at one instant, within ``deadline_s`` in total; answer for every asked arm value."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of whatever is kept open."""
+        ...
+
+
+class Clock(Protocol):
+    """Time as the daemon sees it."""
+
+    def now(self) -> Instant:
+        """This moment on the rollout clock and on the wall."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSlot:
+    """One slot of a route as the configuration names it.
+
+    ``arm_value`` is what the metric templates' arm label says for it (cluster, backend, or a target's label).
+    ``probe_url`` answers 200 when the slot's model server is ready.
+    """
+
+    arm_value: str
+    probe_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouteConfig:
+    """One route: which router splits it and what its two slots are called there."""
+
+    name: str
+    router: str
+    slots: Mapping[Slot, RouteSlot]

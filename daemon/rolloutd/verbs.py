@@ -1,0 +1,99 @@
+"""THE table of verbs: socket, right, risk, key and help of everything a person or script can ask for.
+
+The server's routes, the command line, the terminal's keys, the help and the permission tests are all made from it.
+It depends on nothing, so that every client can read it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Socket(StrEnum):
+    """Which socket carries a verb. The view socket has no mutating verb."""
+
+    CONTROL = "control"
+    VIEW = "view"
+    LOCAL = "local"
+
+
+class Risk(StrEnum):
+    """What a verb can do to exposure."""
+
+    LOWERS = "lowers"
+    FREEZES = "freezes"
+    RAISES = "raises"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class VerbRow:
+    """One verb. ``revision`` says whether it must name the revision it was decided on. ``built`` is honest."""
+
+    verb: str
+    socket: Socket
+    role: str
+    risk: Risk
+    revision: bool
+    key: str
+    help: str
+    built: bool = True
+    on_rollout: bool = True
+
+
+def _act(verb: str, risk: Risk, key: str, text: str, role: str = "operator", built: bool = True) -> VerbRow:
+    """A verb that acts on one rollout. Only what raises exposure must name a revision."""
+    return VerbRow(verb, Socket.CONTROL, role, risk, risk is Risk.RAISES, key, text, built)
+
+
+def _look(verb: str, text: str, key: str = "", built: bool = True, on_rollout: bool = True) -> VerbRow:
+    """A verb that only reads."""
+    return VerbRow(verb, Socket.VIEW, "viewer", Risk.NONE, False, key, text, built, on_rollout)
+
+
+VERBS: tuple[VerbRow, ...] = (
+    VerbRow("start", Socket.CONTROL, "operator", Risk.RAISES, False, "n", "start a rollout from a file", True, False),
+    _act("abort", Risk.LOWERS, "a", "stop and give all traffic back to the champion"),
+    _act("pause", Risk.FREEZES, "p", "freeze on the present share; triggers stay armed"),
+    _act("resume", Risk.RAISES, "r", "let the schedule go on"),
+    _act("promote", Risk.RAISES, "m", "go up to the next stage now"),
+    _act("approve", Risk.RAISES, "", "approve going up from this stage"),
+    _act("decline", Risk.LOWERS, "", "decline going up; the rollout goes back"),
+    _act("extend", Risk.FREEZES, "", "give the stage its maximum time once more"),
+    _act("isolate", Risk.LOWERS, "i", "take one segment off the challenger", built=False),
+    _act("putback", Risk.RAISES, "o", "let an isolated segment in again", built=False),
+    _act("claim", Risk.NONE, "c", "say that you are looking at this", role="viewer"),
+    VerbRow("hold", Socket.CONTROL, "operator", Risk.FREEZES, False, "H", "freeze the whole fleet", False, False),
+    VerbRow("release", Socket.CONTROL, "operator", Risk.RAISES, False, "", "end a fleet hold", False, False),
+    _act("rollback", Risk.LOWERS, "b", "make the previous version champion again", built=False),
+    _act("reopen", Risk.RAISES, "u", "reopen an aborted rollout at stage 1", built=False),
+    _act("adopt-share", Risk.LOWERS, "", "keep the share that somebody set by hand", built=False),
+    _act("adopt-plan", Risk.RAISES, "", "take over a changed plan", role="admin", built=False),
+    VerbRow("reload", Socket.CONTROL, "admin", Risk.NONE, False, "", "read the configuration again", False, False),
+    _look("list", "all rollouts, most urgent first", on_rollout=False),
+    _look("status", "one rollout now"),
+    _look("watch", "one line per change until the end"),
+    _look("wait", "silent watch for pipelines"),
+    _look("why", "the decision in words", "w"),
+    _look("timeline", "who did what, when and why"),
+    _look("report", "one page about a rollout", "e", built=False),
+    _look("stats", "success measures of all rollouts", built=False, on_rollout=False),
+    _look("plan", "check a plan before it runs", built=False, on_rollout=False),
+    _look("simulate", "what a plan would do on made-up traffic", built=False, on_rollout=False),
+    _look("replay", "what a plan would have done on recorded metrics", built=False),
+    _look("analyze", "judge counts given by hand", built=False, on_rollout=False),
+    _look("forecast", "samples and time to a verdict", built=False, on_rollout=False),
+    _look("doctor", "check daemon, routers, sources and rights", on_rollout=False),
+    VerbRow("audit", Socket.VIEW, "viewer", Risk.NONE, False, "", "verify the journal's chain", False, False),
+)
+
+BY_NAME: dict[str, VerbRow] = {row.verb: row for row in VERBS}
+
+
+def nearest(word: str, known: list[str]) -> str | None:
+    """The known word most like ``word``, or None when nothing is alike."""
+    import difflib
+
+    close = difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    return close[0] if close else None

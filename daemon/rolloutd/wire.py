@@ -1,0 +1,345 @@
+"""What goes over the socket: the models that the server sends and that the command line and the terminal read.
+
+These are pictures for people and scripts. Fields are only added within a schema number; an unknown word in a field of
+words must be tolerated by readers. Fractions are 0 to 1, times UTC RFC 3339, durations seconds.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+API_VERSION = "1.0"
+
+
+class Model(BaseModel):
+    """Base of all pictures: unknown fields are ignored, so that an older reader can read a newer writer."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Age(Model):
+    """How old each clock's last word is, in seconds; null when there never was one."""
+
+    router: float | None = None
+    metrics: float | None = None
+
+
+class StageNow(Model):
+    """Where the rollout is."""
+
+    index: int
+    count: int
+    name: str
+    elapsed_s: float
+    min_s: float
+    max_s: float
+
+
+class StageRow(Model):
+    """One row of the ladder. ``result`` is passed, running, waiting, overridden or empty."""
+
+    index: int
+    name: str
+    share: float
+    min_s: float
+    max_s: float
+    result: str
+    entered_at: str | None = None
+    left_at: str | None = None
+    elapsed_s: float | None = None
+    champion_n: int = 0
+    challenger_n: int = 0
+
+
+class OnNew(Model):
+    """The challenger's share as asked, as the router shows it, and as last read back and recorded."""
+
+    asked: float
+    observed: float | None
+    confirmed: float
+    confirmed_is_asked: bool
+
+
+class Samples(Model):
+    """Requests counted per arm."""
+
+    champion: int
+    challenger: int
+
+
+class GateNow(Model):
+    """One gate. ``state`` is pass, collecting, fail, blind, overridden or not-checked.
+
+    The evidence figures are the part of the way to the line on a log scale, 0 to 1; they are not probabilities.
+    """
+
+    metric: str
+    kind: str
+    state: str
+    champion: float | None
+    challenger: float | None
+    delta: float | None
+    delta_kind: str = "difference"
+    range: tuple[float, float] | None = None
+    confidence: float = 0.99
+    limit: float | None = None
+    harm_margin: str = ""
+    accept_margin: str = ""
+    harm_evidence: float
+    safe_evidence: float
+    samples: Samples
+    data_age_s: float | None
+    blind_reason: str | None = None
+    on_fail: str = "rollback"
+    slo_ms: float | None = None
+
+
+class Next(Model):
+    """What happens if nobody acts. ``sentence`` is for people; the rest is for scripts."""
+
+    action: str
+    by: str
+    sentence: str
+    eta_s: float | None = None
+
+
+class Override(Model):
+    """A person's decision against a gate; it stays visible for ever."""
+
+    by: str
+    at: str
+    gates: list[str]
+    reason: str
+
+
+class Status(Model):
+    """One rollout as people and scripts see it. ``state`` is the screen's word, ``phase`` the machine's row."""
+
+    schema_: Literal["rollout.status/1"] = Field("rollout.status/1", alias="schema")
+    name: str
+    model: str
+    route: str
+    revision: int
+    state: str
+    phase: str
+    outcome: str | None = None
+    ended: bool = False
+    needs_you: bool = False
+    as_of: str
+    started_at: str | None = None
+    ended_at: str | None = None
+    started_by: str = ""
+    age_s: Age
+    champion: str
+    challenger: str
+    strategy: str
+    reason: str = ""
+    stage: StageNow
+    stages: list[StageRow]
+    on_new: OnNew
+    gates: list[GateNow]
+    next: Next
+    blocked_by: list[str]
+    held_because: str | None = None
+    claimed_by: str | None = None
+    paused_by: str | None = None
+    overrides: list[Override] = []
+    alpha: float
+    beta: float
+    tick_s: float
+    router_engine: str = ""
+    by_hand: str = ""
+    breach_to_zero_s: float | None = None
+    last: list[TimelineEntry] = []
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class FleetRow(Model):
+    """One line of the fleet: what a list needs, nothing more."""
+
+    name: str
+    model: str
+    champion: str
+    challenger: str
+    state: str
+    phase: str
+    revision: int
+    needs_you: bool
+    ended: bool
+    stage: int
+    stages: int
+    asked: float
+    observed: float | None
+    worst: str
+    next: str
+    who: str
+    as_of: str
+
+
+class Fleet(Model):
+    """All rollouts that match a filter, most urgent first."""
+
+    schema_: Literal["rollout.list/1"] = Field("rollout.list/1", alias="schema")
+    as_of: str
+    rollouts: list[FleetRow]
+    total: int
+    needs_you: int
+    hold: bool = False
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class TimelineEntry(Model):
+    """One event for people: when, who and how, what, why."""
+
+    seq: int
+    version: int
+    at: str
+    who: str
+    via: str
+    kind: str
+    what: str
+    why: str
+
+
+class Timeline(Model):
+    """The record of one rollout, oldest first."""
+
+    schema_: Literal["rollout.timeline/1"] = Field("rollout.timeline/1", alias="schema")
+    name: str
+    revision: int
+    entries: list[TimelineEntry]
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class Why(Model):
+    """The decision in words: one line a reason, then what comes next."""
+
+    schema_: Literal["rollout.why/1"] = Field("rollout.why/1", alias="schema")
+    name: str
+    revision: int
+    state: str
+    lines: list[str]
+    next: Next
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class ActionDone(Model):
+    """The answer to a command. ``accepted`` means durable; ``router_confirmed`` means read back from the router."""
+
+    schema_: Literal["rollout.action/1"] = Field("rollout.action/1", alias="schema")
+    name: str
+    action: str
+    accepted: bool
+    revision: int
+    by: str
+    router_confirmed: bool
+    took_s: float
+    message: str = ""
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class Problem(Model):
+    """RFC 9457 problem details in three parts: what happened, what it means for traffic now, what to do next."""
+
+    schema_: Literal["rollout.error/1"] = Field("rollout.error/1", alias="schema")
+    type: str = "about:blank"
+    title: str = ""
+    status: int
+    code: str
+    exit: int
+    message: str
+    traffic: str
+    next: str
+    revision: int | None = None
+    where: str | None = None
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class ActionRequest(BaseModel):
+    """The body of ``POST /v1/rollouts/{name}/{verb}``. ``wait`` asks to answer only when the router confirmed."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    reason: str = Field("", max_length=500)
+    override: bool = False
+    confirm: str = Field("", max_length=80)
+    wait_s: float = Field(0, ge=0, le=600)
+    segment: str = Field("", max_length=80)
+
+
+class Hello(Model):
+    """First message of the event stream."""
+
+    boot_id: str
+    api: str = API_VERSION
+    version: str
+    host: str
+    who: str
+    role: str
+    read_only: bool
+    as_of: str
+
+
+class SourceAge(Model):
+    """One metric source and how long ago it last answered usefully."""
+
+    name: str
+    age_s: float | None
+    every_s: float
+    state: str = "ok"
+
+
+class Heartbeat(Model):
+    """Once a second on the event stream: the daemon's time, its sources' and routers' ages."""
+
+    as_of: str
+    boot_id: str
+    seq: int
+    sources: list[SourceAge] = []
+    routers: list[SourceAge] = []
+    needs_you: int = 0
+    here: list[str] = []
+    message: str = ""
+
+
+class Check(Model):
+    """One line of the doctor's report. ``ok`` is null when it could not be checked."""
+
+    name: str
+    ok: bool | None
+    detail: str
+    next: str = ""
+
+
+class Doctor(Model):
+    """Self-check of daemon, routers, sources, permissions."""
+
+    schema_: Literal["rollout.doctor/1"] = Field("rollout.doctor/1", alias="schema")
+    ok: bool
+    checks: list[Check]
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+
+
+class Health(Model):
+    """Whether the daemon turns: its boot id, epoch, journal head, and counts."""
+
+    ok: bool
+    version: str
+    boot_id: str
+    epoch: int
+    head_seq: int
+    head_hash: str
+    live: int
+    total: int
+    degraded: str = ""
+
+
+Status.model_rebuild()
