@@ -1,0 +1,27 @@
+"""Finds the real programs that tests drive; it installs nothing.
+
+Where one is absent the test is skipped, and ``conftest`` lists it (or fails it, in CI).
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+SKIP_PREFIX = "needs "
+
+
+def needs(program: str) -> str:
+    """The path of ``program``; skips the calling test with the reason ``needs PROGRAM`` where there is none.
+
+    Looks beside the interpreter first, because programs that came as packages (``envoy``) live there.
+    """
+    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    found = shutil.which(program, path=search)
+    if found is None:
+        pytest.skip(SKIP_PREFIX + program)
+    return found
