@@ -1,0 +1,70 @@
+"""The effects a test is prepared to see, with their weights; it must not look at any data.
+
+The posterior spread of log r at the moment of detection is about 0.27 log r whatever r is, so effects even in log log r
+cost about the same regret everywhere. Eight of them cost about one nat.
+"""
+
+from dataclasses import dataclass
+from math import exp, log
+
+from rolloutd.core.stats.margins import Margin
+
+MOST_LIKELY_RATE = 0.98  # no alternative claims more certainty than this
+ODDS_ABOVE = 0.2  # from this rate on, an effect multiplies the odds: a ratio would run into 1
+
+
+@dataclass(frozen=True, slots=True)
+class Grid:
+    """Effects r_k > 1 beyond the margin, and the logarithms of their weights, which sum to 1."""
+
+    ratios: tuple[float, ...]
+    log_weights: tuple[float, ...]
+
+
+def spread(low: float, high: float, points: int) -> tuple[float, ...]:
+    """`points` ratios from low to high, even in log log r; low > 1."""
+    growth = (log(high) / log(low)) ** (1.0 / (points - 1))
+    inner = tuple(exp(log(low) * growth**k) for k in range(1, points - 1))
+    return (low, *inner, high)
+
+
+def even(ratios: tuple[float, ...]) -> Grid:
+    """The ratios with equal weights."""
+    return Grid(ratios, (-log(len(ratios)),) * len(ratios))
+
+
+EIGHT = even(spread(1.35, 8.0, 8))
+
+_TOTAL_FAILURE_WEIGHT = 1.0 / 32.0
+NINE = Grid(
+    (*EIGHT.ratios, 64.0),
+    (*(w + log(1.0 - _TOTAL_FAILURE_WEIGHT) for w in EIGHT.log_weights), log(_TOTAL_FAILURE_WEIGHT)),
+)
+"""The eight and a ninth at 64 that hurries when everything fails."""
+
+SAFE_WEIGHTS = (0.5, 0.3, 0.15, 0.05)
+SAFE_LOG_WEIGHTS = tuple(log(w) for w in SAFE_WEIGHTS)
+
+
+def harmful_rate(champion_rate: float, margin: Margin, ratio: float) -> float | None:
+    """The challenger's rate `ratio` beyond the margin; None where no such rate lies outside the margin."""
+    border = margin.tolerated(champion_rate)
+    if border >= MOST_LIKELY_RATE:
+        return None
+    if border > ODDS_ABOVE:
+        odds = ratio * border / (1.0 - border)
+        rate = odds / (1.0 + odds)
+    else:
+        rate = border * ratio
+    rate = min(rate, MOST_LIKELY_RATE)
+    return rate if rate > border else None
+
+
+def safe_rates(champion_rate: float, margin: Margin) -> tuple[float | None, ...]:
+    """Rates a good challenger may have: like the champion, half-way to the margin, .8 and .5 of the champion's.
+
+    None stands for those that are not inside the margin. The order is that of SAFE_WEIGHTS.
+    """
+    border = margin.tolerated(champion_rate)
+    wanted = (champion_rate, (champion_rate + border) / 2.0, 0.8 * champion_rate, 0.5 * champion_rate)
+    return tuple(rate if rate < min(border, 1.0) else None for rate in wanted)

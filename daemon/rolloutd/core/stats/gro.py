@@ -1,0 +1,91 @@
+"""The test for any error rate, against the closest pair of rates on the margin; it must not choose the alternative.
+
+Growth-rate-optimal e-variable for two samples (Turner, Ly and Grunwald, "Generic E-variables for exact sequential
+k-sample tests", 2024), taken to half-planes p1 <= f p0 + d and blocks of unequal size. With theta* the line's point
+nearest to the alternative in n1 KL(p1'||a) + n0 KL(p0'||b), the likelihood ratio has mean
+prod (1 + c_i (theta_i - theta*_i)) <= exp(sum n_i c_i (theta_i - theta*_i)) <= 1 everywhere on the other side of the
+line, the last step being the first-order condition of the projection on a convex set. Exact for every champion rate,
+however it moves from tick to tick, as long as the errors inside a tick are independent.
+"""
+
+from dataclasses import dataclass
+from math import log, log1p, sqrt
+
+from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.margins import Margin
+
+_TINY = 1e-300
+_ROUNDS = 100
+_EPSILON = 2e-16
+
+
+@dataclass(frozen=True, slots=True)
+class Rates:
+    """A pair of error rates, each between 0 and 1."""
+
+    challenger: float
+    champion: float
+
+
+def projection(challenger_n: float, champion_n: float, alternative: Rates, margin: Margin) -> Rates:
+    """The point of the margin's line nearest to the alternative, weighted by the arms' sizes.
+
+    The alternative may lie on either side; both n > 0, rates strictly between 0 and 1.
+    """
+    if margin.shift == 0.0:
+        champion = _on_ratio(challenger_n, champion_n, alternative, margin.factor)
+    else:
+        champion = _on_line(challenger_n, champion_n, alternative, margin)
+    return Rates(margin.tolerated(champion), champion)
+
+
+def log_increment(tick: Increment, alternative: Rates, margin: Margin) -> float:
+    """What one tick adds to the log evidence for `alternative` against the other side of the margin."""
+    if not tick.comparable:
+        return 0.0
+    null = projection(tick.challenger_n, tick.champion_n, alternative, margin)
+    return log_ratio(tick, alternative, null)
+
+
+def log_ratio(tick: Increment, alternative: Rates, null: Rates) -> float:
+    """log likelihood ratio of two pairs of rates for one tick's counts."""
+    good1, good0 = tick.challenger_n - tick.challenger_bad, tick.champion_n - tick.champion_bad
+    return (
+        tick.challenger_bad * log(alternative.challenger / null.challenger)
+        + good1 * (log1p(-alternative.challenger) - log1p(-null.challenger))
+        + tick.champion_bad * log(alternative.champion / null.champion)
+        + good0 * (log1p(-alternative.champion) - log1p(-null.champion))
+    )
+
+
+def _on_ratio(n1: float, n0: float, alternative: Rates, factor: float) -> float:
+    """Champion's rate of the projection on p1 = factor p0: the smaller root of a quadratic, in its stable form."""
+    p1, p0 = alternative.challenger, alternative.champion
+    a = factor * (n1 + n0)
+    b = n1 * (factor + p1) + n0 * (1.0 + factor * p0)
+    c = n1 * p1 + n0 * p0
+    return 2.0 * c / (b + sqrt(max(b * b - 4.0 * a * c, 0.0)))
+
+
+def _on_line(n1: float, n0: float, alternative: Rates, margin: Margin) -> float:
+    """Champion's rate of the projection on p1 = f p0 + d: Newton's steps on a cubic, inside a shrinking bracket."""
+    p1, p0, f, d = alternative.challenger, alternative.champion, margin.factor, margin.shift
+    level = (p1 - d) / f  # where the line has the alternative's challenger rate
+    low, high = max(min(p0, level), _TINY), min(max(p0, level), (1.0 - d) / f)
+    b = (n1 * level + n0 * p0) / (n1 + n0)
+    for _ in range(_ROUNDS):
+        if not low < b < high:
+            b = (low + high) / 2.0
+        a = f * b + d
+        va, vb = a * (1.0 - a), b * (1.0 - b)
+        slope_free = n1 * f * (a - p1) * vb + n0 * (b - p0) * va
+        if slope_free > 0.0:
+            high = b
+        else:
+            low = b
+        slope = n1 * f * (f * vb + (a - p1) * (1.0 - 2.0 * b)) + n0 * (va + (b - p0) * f * (1.0 - 2.0 * a))
+        step = slope_free / slope if slope > 0.0 else b - (low + high) / 2.0
+        b -= step
+        if abs(step) <= _EPSILON * abs(b) or high - low <= _EPSILON * high:
+            break
+    return min(max(b, low), high)

@@ -1,0 +1,78 @@
+"""A bet on one tick that stays fair however a tick's errors cling together; it must not need to know how they do.
+
+For totals x1 of n1 (challenger) and y of n0 (champion), m = x1 + y, a margin p1 <= f p0 + d,
+theta = f n1 / (f n1 + n0), u = (1 - theta) n1 d, the factor is
+
+    (1 + lam x1) / (1 + lam (theta m + u)).
+
+Its mean is at most 1, whatever lam >= 0 was chosen before the tick,
+  - when errors come in clusters (a user's retries, a burst, a pod's bad minute; of any sizes) and each cluster falls
+    to the challenger with probability at most theta, given the clusters; with d > 0, when the challenger has besides
+    up to n1 d expected errors independent of them: given m the factor is then linear in x1 and its mean falls with m
+    where the slope of E[x1 | m] rises, so the covariance has the right sign;
+  - when all requests fail independently. For f <= 1 that is Hoeffding's argument. For f > 1, conditioning makes small
+    totals too favourable by (f - 1) p0 p1 per pair of requests; taking away an estimate of it that is exactly unbiased,
+        lam^2 theta (1 - theta) (f - 1) x1 y / (n0 (1 + lam (theta (m-1) + u)) (1 + lam (theta m + u))),
+    makes the mean on the line exactly 1 for d = 0, and at most 1 for d > 0 as long as p0 + p1 <= 1 (leave-one-out: pair
+    each error with the errors of all other requests). It is never negative, so the first case is not hurt.
+
+A tick can raise the evidence by less than 1/theta, however bad it is. When the challenger has nearly all traffic that
+is next to nothing, and cannot be otherwise: one outage of one arm would be one cluster.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import log, log1p
+
+from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.margins import Margin
+
+PRIOR_ERRORS = 20.0
+
+
+@dataclass(frozen=True, slots=True)
+class Dispersion:
+    """How much more than independent errors the difference between the arms has moved from tick to tick so far.
+
+    It only chooses the size of the next bet: a wrong value costs speed and never a false alarm.
+    """
+
+    squares: float = 0.0
+    expected: float = 0.0
+
+    @property
+    def phi(self) -> float:
+        """Variance over that of independent errors, at least 1; begins as 1, worth 20 errors."""
+        return max(1.0, (PRIOR_ERRORS + self.squares) / (PRIOR_ERRORS + self.expected))
+
+    def observe(self, tick: Increment, margin: Margin) -> "Dispersion":
+        """With one more tick, in which both arms had traffic."""
+        scale = margin.factor * tick.challenger_n / tick.champion_n
+        shift = tick.challenger_n * margin.shift
+        residual = tick.challenger_bad - scale * tick.champion_bad - shift
+        return Dispersion(
+            self.squares + residual * residual,
+            self.expected + tick.challenger_bad + scale * scale * tick.champion_bad,
+        )
+
+
+def log_factors(tick: Increment, margin: Margin, ratios: Sequence[float], phi: float) -> list[float]:
+    """log of each effect's factor for harm beyond the margin, lam_k = (r_k - 1) / phi; phi > 0 from past ticks only.
+
+    0 for a tick without traffic in one arm.
+    """
+    if not tick.comparable:
+        return [0.0] * len(ratios)
+    x1, m, factor = tick.challenger_bad, tick.bad, margin.factor
+    weighted = factor * tick.challenger_n
+    theta = weighted / (weighted + tick.champion_n)
+    expected = theta * m + (1.0 - theta) * tick.challenger_n * margin.shift
+    if factor <= 1.0 or x1 in (0, m):
+        return [log1p(lam * x1) - log1p(lam * expected) for lam in [(r - 1.0) / phi for r in ratios]]
+    pairs = theta * (1.0 - theta) * (factor - 1.0) * x1 * tick.champion_bad / tick.champion_n
+    factors = []
+    for r in ratios:
+        lam = (r - 1.0) / phi
+        excess = lam * lam * pairs / (1.0 + lam * (expected - theta))
+        factors.append(log(1.0 + lam * x1 - excess) - log1p(lam * expected))
+    return factors

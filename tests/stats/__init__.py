@@ -1,0 +1,1 @@
+"""The arithmetic of gates: reference values, exact enumeration, properties and small simulations."""
