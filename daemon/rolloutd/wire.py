@@ -117,7 +117,7 @@ class Override(Model):
 class Status(Model):
     """One rollout as people and scripts see it. ``state`` is the screen's word, ``phase`` the machine's row."""
 
-    schema_: Literal["rollout.status/1"] = Field("rollout.status/1", alias="schema")
+    schema_: Literal["rollout.status/1"] = Field(default="rollout.status/1", alias="schema")
     name: str
     model: str
     route: str
@@ -182,7 +182,7 @@ class FleetRow(Model):
 class Fleet(Model):
     """All rollouts that match a filter, most urgent first."""
 
-    schema_: Literal["rollout.list/1"] = Field("rollout.list/1", alias="schema")
+    schema_: Literal["rollout.list/1"] = Field(default="rollout.list/1", alias="schema")
     as_of: str
     rollouts: list[FleetRow]
     total: int
@@ -208,7 +208,7 @@ class TimelineEntry(Model):
 class Timeline(Model):
     """The record of one rollout, oldest first."""
 
-    schema_: Literal["rollout.timeline/1"] = Field("rollout.timeline/1", alias="schema")
+    schema_: Literal["rollout.timeline/1"] = Field(default="rollout.timeline/1", alias="schema")
     name: str
     revision: int
     entries: list[TimelineEntry]
@@ -219,7 +219,7 @@ class Timeline(Model):
 class Why(Model):
     """The decision in words: one line a reason, then what comes next."""
 
-    schema_: Literal["rollout.why/1"] = Field("rollout.why/1", alias="schema")
+    schema_: Literal["rollout.why/1"] = Field(default="rollout.why/1", alias="schema")
     name: str
     revision: int
     state: str
@@ -232,7 +232,7 @@ class Why(Model):
 class ActionDone(Model):
     """The answer to a command. ``accepted`` means durable; ``router_confirmed`` means read back from the router."""
 
-    schema_: Literal["rollout.action/1"] = Field("rollout.action/1", alias="schema")
+    schema_: Literal["rollout.action/1"] = Field(default="rollout.action/1", alias="schema")
     name: str
     action: str
     accepted: bool
@@ -248,7 +248,7 @@ class ActionDone(Model):
 class Problem(Model):
     """RFC 9457 problem details in three parts: what happened, what it means for traffic now, what to do next."""
 
-    schema_: Literal["rollout.error/1"] = Field("rollout.error/1", alias="schema")
+    schema_: Literal["rollout.error/1"] = Field(default="rollout.error/1", alias="schema")
     type: str = "about:blank"
     title: str = ""
     status: int
@@ -321,7 +321,7 @@ class Check(Model):
 class Doctor(Model):
     """Self-check of daemon, routers, sources, permissions."""
 
-    schema_: Literal["rollout.doctor/1"] = Field("rollout.doctor/1", alias="schema")
+    schema_: Literal["rollout.doctor/1"] = Field(default="rollout.doctor/1", alias="schema")
     ok: bool
     checks: list[Check]
 
