@@ -11,7 +11,26 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from rolloutd.core.metrics import Answer, Question
-from rolloutd.core.values import FULL, ZERO, Instant, Share, Slot
+from rolloutd.core.observed import Abilities, RouteReading, SlotHealth
+from rolloutd.core.values import Instant, Share, Slot
+
+__all__ = [
+    "Abilities",
+    "Clock",
+    "MetricSource",
+    "Prober",
+    "RolloutdError",
+    "RouteConfig",
+    "RouteReading",
+    "RouteSlot",
+    "Router",
+    "RouterBadAnswer",
+    "RouterDenied",
+    "RouterError",
+    "RouterRefused",
+    "RouterUnreachable",
+    "SlotHealth",
+]
 
 # RolloutdError
 #  ├─ RouterError          something is wrong between us and the router
@@ -53,45 +72,6 @@ class RouterBadAnswer(RouterError):
     """The router answered something that does not fit its own protocol."""
 
 
-@dataclass(frozen=True, slots=True)
-class Abilities:
-    """What an engine can do, declared as data and consulted before a plan is accepted."""
-
-    engine: str
-    leases: bool
-    finest_step_bp: int
-    mirrors: bool = False
-    segments: bool = False
-    survives_restart: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RouteReading:
-    """One route as the engine itself reports it now.
-
-    ``base`` is the slot that serves by default. ``override`` gives ``override_slot`` that share of live traffic
-    whatever the base is. ``lease_left_ms`` is None where the engine has no leases or there is no override.
-    ``instance`` names the engine's process: it changes when the engine restarts or reloads and forgets.
-    ``generation`` is what the engine says it runs (an Envoy version_info; empty elsewhere).
-    """
-
-    base: Slot
-    override_slot: Slot | None
-    override: Share
-    lease_left_ms: int | None
-    instance: str
-    generation: str = ""
-
-    def share_of(self, slot: Slot) -> Share:
-        """The share of live traffic that reaches ``slot``."""
-        if self.override_slot is None:
-            return FULL if slot is self.base else ZERO
-        if slot is self.override_slot:
-            rest_is_ours = self.base is slot
-            return FULL if rest_is_ours else self.override
-        return FULL.less(self.override) if self.base is slot else ZERO
-
-
 @runtime_checkable
 class Router(Protocol):
     """One engine that splits routes. Raises RouterError leaves; a call that raised has an unknown outcome."""
@@ -127,15 +107,6 @@ class Router(Protocol):
     async def close(self) -> None:
         """Let go of whatever is kept open."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class SlotHealth:
-    """What a probe of one slot found. ``version`` is what the model server says it serves, None if it does not say."""
-
-    up: bool
-    version: str | None
-    detail: str
 
 
 @runtime_checkable

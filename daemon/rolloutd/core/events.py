@@ -200,6 +200,14 @@ class GateOverridden:
 
 
 @dataclass(frozen=True, slots=True)
+class OverrideProposed:
+    """A first person wants to go up past gates; a second one must say the same within ten minutes."""
+
+    gates: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecedeStarted:
     """The rollout goes back: the champion gets all traffic."""
 
@@ -303,6 +311,7 @@ Event = (
     | StageExtended
     | StageApproved
     | GateOverridden
+    | OverrideProposed
     | RecedeStarted
     | DriftSeen
     | LeaseLapsed

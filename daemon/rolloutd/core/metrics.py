@@ -1,6 +1,6 @@
-"""What a metric is and what a source answered, as values: selectors, templates, raw counters, and the ways of not knowing.
+"""What a metric is and what a source answered: selectors, templates, raw counters, and the ways of not knowing.
 
-A reading is raw counters at one moment for both arms, or a reason why there is none. It is never a zero made from silence.
+A reading is raw counters of both arms at one moment, or a reason why there is none; never a zero made from silence.
 """
 
 from __future__ import annotations

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import pairwise
 
 from rolloutd.core.metrics import MetricTemplate
 from rolloutd.core.stats.margins import Margin
-from rolloutd.core.values import ZERO, BadValue, Share, check_name
+from rolloutd.core.values import FULL, ZERO, BadValue, Share, check_name
 
 
 class OnUndecided(StrEnum):
@@ -121,10 +122,14 @@ class Plan:
         if not self.gates:
             raise BadValue("A plan needs at least one gate: nothing goes up without evidence.")
         shares = [stage.share for stage in self.stages]
-        if any(later <= earlier for earlier, later in zip(shares, shares[1:], strict=False)):
+        if any(later <= earlier for earlier, later in pairwise(shares)):
             raise BadValue("The share must grow from stage to stage.")
         if shares[-1].basis_points < 5_000:
             raise BadValue("The last stage is the watch at full share (less a holdback); it cannot be under 50%.")
+        if shares[-1] == FULL and all(gate.limit is None for gate in self.gates):
+            raise BadValue(
+                "A watch without a holdback has no champion to compare with: at least one gate needs a limit."
+            )
         _refuse_twins([stage.name for stage in self.stages], "stage")
         _refuse_twins([gate.metric for gate in self.gates], "gate")
         for name, value in (("alpha", self.alpha), ("beta", self.beta)):

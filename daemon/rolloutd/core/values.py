@@ -1,4 +1,4 @@
-"""The small values everything else is made of: shares, slots, instants, actors, durations; checked when made, never later.
+"""The small values everything is made of: shares, slots, instants, actors, durations. Checked when made, never later.
 
 Nothing here reads a clock, talks to anyone or knows what a rollout is.
 """
@@ -75,7 +75,7 @@ class Share:
 
     def __str__(self) -> str:
         text = f"{self.basis_points / 100:.2f}"
-        return (text[:-1] if text.endswith("0") else text) + "%"
+        return text.removesuffix("0") + "%"
 
 
 ZERO = Share(0)

@@ -42,3 +42,11 @@ class Increment:
             self.challenger_n + other.challenger_n,
             self.challenger_bad + other.challenger_bad,
         )
+
+
+def refuse_buckets(challenger: int, champion: int, expected: int) -> ValueError:
+    """The error for a tick whose bins are not those the evidence was started with."""
+    return ValueError(
+        f"A tick of {challenger} challenger and {champion} champion bins cannot be added to evidence on {expected}. It was "
+        "left out and traffic is as before. Keep a metric's bins for the whole rollout, or start its evidence anew."
+    )

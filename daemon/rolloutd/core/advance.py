@@ -1,0 +1,254 @@
+"""What follows from a picture of the world, without anybody asking: events for one rollout, computed from values.
+
+Harm outranks everything but a person's abort; what the router shows outranks what we believe; going up comes last and
+only when nothing at all stands against it. The loop calls this until it answers nothing.
+"""
+
+from __future__ import annotations
+
+from rolloutd.core import events as ev
+from rolloutd.core.blockers import BlockerKind, Picture, blockers
+from rolloutd.core.phases import Phase
+from rolloutd.core.plan import OnFail, OnUndecided
+from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
+from rolloutd.core.state import Rollout
+from rolloutd.core.values import ZERO, Share, format_duration
+from rolloutd.core.verdict import GateVerdict
+
+Events = tuple[ev.Event, ...]
+NOTHING: Events = ()
+
+
+def advance(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """The next events, or none. Each call handles the most urgent matter only; call again after evolving."""
+    if not rollout.live or rollout.champion_slot is None:
+        return NOTHING
+    for matter in (_route, _obedience, _harm, _speech, _blindness, _end_of_recede, _end_of_finish, _undecided, _climb):
+        events = matter(rollout, pic, now_ms)
+        if events:
+            return events
+    return NOTHING
+
+
+def _route(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """What the router shows, told apart by reconcile.judge_route."""
+    traffic, seen = rollout.traffic, pic.seen
+    observed, route = observed_share(rollout, seen), seen.route
+    if observed is None or route is None or rollout.phase is Phase.FINISHING:
+        return NOTHING
+    if rollout.phase is Phase.RECEDING and route.base is not rollout.champion_slot:
+        return NOTHING  # the base is still the challenger's; pending asks for the champion's first
+    verdict = route_verdict(rollout, seen, now_ms)
+    if verdict is RouteVerdict.CONFIRMS:
+        took_ms = 0 if traffic.wanted_at is None else max(0, now_ms - traffic.wanted_at.clock_ms)
+        return (ev.TrafficConfirmed(observed, route.instance, took_ms),)
+    if verdict is RouteVerdict.RESTARTED:
+        return (ev.RouterRestarted(observed, route.instance), ev.WindowRestarted("the router restarted"))
+    if verdict is RouteVerdict.LAPSED:
+        why = "the lease ran out while nobody renewed it; the router gave the traffic back to the champion"
+        return _stand_still(ev.LeaseLapsed(traffic.confirmed, observed), ev.HoldCause.LAPSE, why, rollout)
+    if verdict is RouteVerdict.LOWERED:
+        why = f"somebody lowered the share to {observed} outside of rolloutd; it is kept"
+        return _stand_still(ev.DriftSeen(traffic.confirmed, observed), ev.HoldCause.DRIFT, why, rollout)
+    if verdict is RouteVerdict.RAISED and traffic.drift != observed:
+        return (ev.DriftSeen(traffic.wanted, observed), ev.WindowRestarted("somebody raised the share by hand"))
+    if verdict is RouteVerdict.AGREES and traffic.drift is not None:
+        return (ev.TrafficConfirmed(observed, route.instance),)
+    return NOTHING
+
+
+def _stand_still(fact: ev.Event, cause: ev.HoldCause, why: str, rollout: Rollout) -> Events:
+    """Record a lower share, keep it, and wait for a person; a rollout that goes back just goes on going back."""
+    if rollout.phase is Phase.RECEDING:
+        return (fact,)
+    return (fact, ev.RolloutHeld(cause, why), ev.WindowRestarted(why))
+
+
+def _obedience(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """More than two ticks of asking in vain is said once."""
+    traffic, since = rollout.traffic, pic.seen.differs_since_ms
+    if since is None or traffic.not_obeyed or now_ms - since <= 2 * rollout.spec.plan.timing.tick_ms:
+        return NOTHING
+    shown = observed_share(rollout, pic.seen)
+    detail = pic.seen.route_error or f"asked {traffic.wanted}, the router shows {shown}"
+    return (ev.TrafficNotObeyed(traffic.wanted, shown, detail),)
+
+
+def _harm(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """A gate that reached the line: go back, or hold and ask where the plan or an outside trouble says so."""
+    fired = pic.judgement.fired
+    if rollout.phase in (Phase.RECEDING, Phase.PREFLIGHT) or not rollout.visits:
+        return NOTHING
+    outside = pic.judgement.both_over_limit
+    if outside is not None and not _already_held(rollout, outside):
+        why = f"{outside}: champion and challenger are both over the limit; this is not the challenger's doing alone"
+        return (_said(fired, outside, why), ev.RolloutHeld(ev.HoldCause.CHAMPION, why)) if _can_hold(rollout) else ()
+    if fired is None:
+        return NOTHING
+    why = _harm_sentence(rollout, pic)
+    if fired.gate.on_fail is OnFail.HOLD:
+        if _already_held(rollout, fired.gate.metric) or not _can_hold(rollout):
+            return NOTHING
+        return (_said(fired, fired.gate.metric, why), ev.RolloutHeld(ev.HoldCause.GATE, why))
+    basis = ev.Basis(ev.BasisKind.HARM, why)
+    start = ev.RecedeStarted(ev.RecedeCause.HARM, why, fired.gate.metric)
+    return (_said(fired, fired.gate.metric, why), start, *_to_zero(rollout, basis))
+
+
+def _said(fired: GateVerdict | None, metric: str, why: str) -> ev.VerdictReached:
+    if fired is None:
+        return ev.VerdictReached(metric, "fail", 0.0, 0.0, why)
+    return ev.VerdictReached(metric, "fail", fired.log_e_harm, fired.log_e_safe, why)
+
+
+def _already_held(rollout: Rollout, metric: str) -> bool:
+    """Whether this gate's word was already taken up on this stage: a hold, or a person who passed it by."""
+    return (metric, "fail") in rollout.said
+
+
+def _can_hold(rollout: Rollout) -> bool:
+    return rollout.phase in (Phase.RUNNING, Phase.ASKING, Phase.WATCHING, Phase.HELD)
+
+
+def _harm_sentence(rollout: Rollout, pic: Picture) -> str:
+    fired = pic.judgement.fired
+    assert fired is not None
+    sums = pic.evidence[fired.gate.metric].total_sum
+    return (
+        f"{fired.gate.metric} shows harm: challenger {sums.challenger_bad} of {sums.challenger_n}, "
+        f"champion {sums.champion_bad} of {sums.champion_n}; evidence e^{pic.judgement.log_e_harm:.2f}, "
+        f"line {1 / rollout.spec.plan.alpha:g}"
+    )
+
+
+def _to_zero(rollout: Rollout, basis: ev.Basis) -> Events:
+    wanted = rollout.traffic.wanted
+    return () if wanted == ZERO else (ev.TrafficWanted(ZERO, wanted, basis),)
+
+
+def _speech(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """Say once when a gate's verdict changes between pass and collecting (fail and blind have their own events)."""
+    if rollout.phase not in (Phase.RUNNING, Phase.WATCHING):
+        return NOTHING
+    said = dict(rollout.said)
+    for gate in pic.judgement.gates:
+        word = gate.verdict.value
+        if word == "pass" and said.get(gate.gate.metric) != word:
+            detail = f"{gate.gate.metric} is shown to stay within its margin"
+            return (ev.VerdictReached(gate.gate.metric, word, gate.log_e_harm, gate.log_e_safe, detail),)
+    return NOTHING
+
+
+def _blindness(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """Blind for blind_hold ticks is recorded, for blind_recede ticks goes back; sight that returns is recorded too."""
+    if rollout.phase in (Phase.RECEDING, Phase.FINISHING) or rollout.traffic.confirmed == ZERO:
+        return NOTHING
+    timing = rollout.spec.plan.timing
+    known = dict(rollout.blind)
+    blind = {g.gate.metric: g for g in pic.judgement.blind}
+    back = next((metric for metric in known if metric not in blind), None)
+    if back is not None:
+        return (ev.BlindnessEnded(back),)
+    for metric, gate in blind.items():
+        assert gate.blind is not None
+        if metric not in known and gate.blind_for_ms >= timing.blind_hold_ticks * timing.tick_ms:
+            return (ev.BlindnessBegan(metric, gate.blind.reason.value, gate.blind.detail),)
+        if gate.blind_for_ms >= timing.blind_recede_ticks * timing.tick_ms:
+            why = f"{metric} had no usable data for {format_duration(gate.blind_for_ms)}: {gate.blind.detail}"
+            basis = ev.Basis(ev.BasisKind.BLINDNESS, why)
+            return (ev.RecedeStarted(ev.RecedeCause.BLINDNESS, why, metric), *_to_zero(rollout, basis))
+    return NOTHING
+
+
+def _end_of_recede(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """The router showed zero: a person's abort ends aborted, harm ends rolled back, blindness waits at zero."""
+    recede, traffic = rollout.recede, rollout.traffic
+    if rollout.phase is not Phase.RECEDING or recede is None:
+        return NOTHING
+    if traffic.wanted != ZERO:
+        return _to_zero(rollout, ev.Basis(ev.BasisKind.HARM, recede.reason))
+    route = pic.seen.route
+    at_zero = observed_share(rollout, pic.seen) == ZERO and traffic.confirmed == ZERO
+    if route is None or not at_zero or route.base is not rollout.champion_slot:
+        return NOTHING
+    if rollout.base_moved and rollout.champion_slot is not None:
+        return (ev.BaseConfirmed(rollout.champion_slot, None),)
+    if recede.cause is ev.RecedeCause.BLINDNESS:
+        return (ev.RolloutHeld(ev.HoldCause.BLINDNESS, recede.reason), ev.WindowRestarted("blindness"))
+    person = recede.cause is ev.RecedeCause.PERSON
+    return (ev.RolloutEnded(ev.Outcome.ABORTED if person else ev.Outcome.ROLLED_BACK, recede.reason),)
+
+
+def _end_of_finish(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """Base read back and its server's version as promised, override gone: done."""
+    if rollout.phase is not Phase.FINISHING:
+        return NOTHING
+    route, challenger = pic.seen.route, rollout.challenger_slot
+    if route is None or challenger is None or route.base is not challenger:
+        return NOTHING
+    served = pic.seen.slot(challenger)
+    if served is None or not served.health.up:
+        return NOTHING
+    if served.health.version not in (None, rollout.spec.challenger):
+        why = f"slot {challenger.value} serves {served.health.version}, not {rollout.spec.challenger}"
+        basis = ev.Basis(ev.BasisKind.HARM, why)
+        return (ev.RecedeStarted(ev.RecedeCause.HARM, why), *_to_zero(rollout, basis))
+    if not rollout.base_moved:
+        return (ev.BaseConfirmed(challenger, served.health.version),)
+    if route.override_slot is not None:
+        return NOTHING
+    reason = f"{rollout.spec.challenger} serves all traffic of {rollout.spec.route}"
+    return (ev.RolloutEnded(ev.Outcome.DONE, reason),)
+
+
+def _undecided(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """The stage's maximum time is over and something still blocks: do what the plan says."""
+    deadline = rollout.stage_deadline_ms
+    if rollout.phase not in (Phase.RUNNING, Phase.WATCHING) or deadline is None or now_ms < deadline:
+        return NOTHING
+    against = [b.sentence for b in blockers(rollout, pic, now_ms) if b.kind is not BlockerKind.APPROVAL]
+    if not against:
+        return NOTHING
+    why = f"stage {rollout.stage.name} is undecided after {format_duration(rollout.stage.max_time_ms)}: {against[0]}"
+    if rollout.stage.on_undecided is OnUndecided.ROLLBACK:
+        basis = ev.Basis(ev.BasisKind.LIMIT, why)
+        return (ev.RecedeStarted(ev.RecedeCause.UNDECIDED, why), *_to_zero(rollout, basis))
+    visit = rollout.visit
+    first_time = (
+        visit is not None
+        and visit.confirmed_at is not None
+        and (deadline == visit.confirmed_at.clock_ms + rollout.stage.max_time_ms)
+    )
+    if rollout.stage.on_undecided is OnUndecided.EXTEND and first_time:
+        return (ev.StageExtended(now_ms + rollout.stage.max_time_ms),)
+    return (ev.PersonAsked(ev.Question.UNDECIDED, why),)
+
+
+def _climb(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """Nothing stands against it: the next stage, or after the watch the end."""
+    if rollout.phase is Phase.RUNNING and not rollout.visits:
+        return enter(rollout, 0, ev.Basis(ev.BasisKind.VERDICT, "all checks before traffic passed"))
+    if rollout.phase not in (Phase.RUNNING, Phase.WATCHING) or not rollout.traffic.settled:
+        return NOTHING
+    if rollout.traffic.wanted != rollout.stage.share:
+        return NOTHING
+    against = blockers(rollout, pic, now_ms)
+    if [b.kind for b in against] == [BlockerKind.APPROVAL]:
+        detail = f"stage {rollout.stage.name} passed all its gates and waits for approval"
+        return (ev.PersonAsked(ev.Question.APPROVAL, detail),)
+    if against:
+        return NOTHING
+    return up(rollout, ev.Basis(ev.BasisKind.VERDICT, f"all gates of {rollout.stage.name} passed and its time is over"))
+
+
+def up(rollout: Rollout, basis: ev.Basis) -> Events:
+    """One step up on this basis: the next stage, or from the watch the end."""
+    if rollout.on_last_stage:
+        return (ev.FinishStarted(basis),)
+    return enter(rollout, rollout.stage_index + 1, basis)
+
+
+def enter(rollout: Rollout, index: int, basis: ev.Basis) -> Events:
+    """Enter a stage and want its share."""
+    share: Share = rollout.spec.plan.stages[index].share
+    return (ev.StageEntered(index), ev.TrafficWanted(share, rollout.traffic.wanted, basis))

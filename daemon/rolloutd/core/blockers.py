@@ -1,0 +1,167 @@
+"""What stands between a rollout and its next stage, as values: each with a word for scripts and a sentence for people.
+
+An empty answer is the only way up. The daemon's climb, a person's promotion and the screen all read this one list.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from rolloutd.core.evidence import GateEvidence
+from rolloutd.core.observed import Seen
+from rolloutd.core.phases import Phase
+from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
+from rolloutd.core.state import Rollout
+from rolloutd.core.values import FULL, format_duration
+from rolloutd.core.verdict import Judgement, Verdict, judge
+
+
+class BlockerKind(StrEnum):
+    """Kinds of obstacles, by what a person can do about them."""
+
+    GATE_FAIL = "gate-fail"
+    GATE_BLIND = "gate-blind"
+    GATE_COLLECTING = "gate-collecting"
+    MIN_TIME = "min-time"
+    DWELL = "min-ticks"
+    WINDOW = "observation-window"
+    APPROVAL = "approval"
+    CHAMPION = "champion"
+    CHALLENGER = "challenger"
+    ROUTER = "router"
+    POLICY = "policy"
+    HELD = "held"
+
+
+OVERRIDABLE = frozenset(
+    {
+        BlockerKind.GATE_FAIL,
+        BlockerKind.GATE_BLIND,
+        BlockerKind.GATE_COLLECTING,
+        BlockerKind.MIN_TIME,
+        BlockerKind.DWELL,
+        BlockerKind.WINDOW,
+        BlockerKind.CHALLENGER,
+    }
+)
+"""What a person may pass by. The champion's health, the router's agreement and policy are nobody's to pass by here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Blocker:
+    """One obstacle. ``left_ms`` is how long it lasts yet, where that is known."""
+
+    kind: BlockerKind
+    what: str
+    sentence: str
+    left_ms: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything a decision looks at beside the record: evidence, what was seen, and the judgement made of them."""
+
+    evidence: Mapping[str, GateEvidence]
+    seen: Seen
+    judgement: Judgement
+
+
+def picture(rollout: Rollout, evidence: Mapping[str, GateEvidence], seen: Seen, now_ms: int) -> Picture:
+    """The picture at this moment (rollout clock)."""
+    judgement = judge(
+        rollout.spec.plan,
+        evidence,
+        now_ms,
+        watching_from_ms=seen.watching_from_ms,
+        champion_has_none=rollout.traffic.confirmed == FULL,
+    )
+    return Picture(evidence, seen, judgement)
+
+
+def blockers(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
+    """Everything that keeps this rollout from going up now, in the order in which people should hear of it."""
+    return (
+        *_gates(pic.judgement),
+        *_world(rollout, pic.seen, now_ms),
+        *_time(rollout, pic, now_ms),
+        *_people(rollout, pic.seen),
+    )
+
+
+def _gates(judgement: Judgement) -> tuple[Blocker, ...]:
+    kinds = {
+        Verdict.FAIL: (BlockerKind.GATE_FAIL, "shows harm"),
+        Verdict.BLIND: (BlockerKind.GATE_BLIND, "has no usable data"),
+        Verdict.COLLECTING: (BlockerKind.GATE_COLLECTING, "has not seen enough"),
+    }
+    found = []
+    for gate in judgement.undecided:
+        kind, text = kinds[gate.verdict]
+        detail = f": {gate.blind.detail}" if gate.blind and gate.verdict is Verdict.BLIND else ""
+        found.append(Blocker(kind, f"gate:{gate.gate.metric}", f"{gate.gate.metric} {text}{detail}"))
+    return tuple(found)
+
+
+def _world(rollout: Rollout, seen: Seen, now_ms: int) -> tuple[Blocker, ...]:
+    """The router must agree, the champion must be able to take everything back, the challenger must serve."""
+    found = []
+    verdict = route_verdict(rollout, seen, now_ms)
+    stale = seen.route_at_ms is None or now_ms - seen.route_at_ms > 3 * rollout.spec.plan.timing.tick_ms
+    if verdict is not RouteVerdict.AGREES or stale or seen.route_error:
+        shown = observed_share(rollout, seen)
+        text = seen.route_error or f"asked {rollout.traffic.wanted}, router shows {shown or 'nothing yet'}"
+        found.append(Blocker(BlockerKind.ROUTER, "router", f"the router does not agree ({text})"))
+    for slot, kind in (
+        (rollout.champion_slot, BlockerKind.CHAMPION),
+        (rollout.challenger_slot, BlockerKind.CHALLENGER),
+    ):
+        if slot is None:
+            continue
+        last = seen.slot(slot)
+        fresh = last is not None and now_ms - last.at_ms <= 3 * rollout.spec.plan.timing.tick_ms
+        if last is None or not fresh or not last.health.up:
+            detail = last.health.detail if last is not None else "not probed yet"
+            found.append(Blocker(kind, kind.value, f"the {kind.value} is not known to be up ({detail})"))
+    return tuple(found)
+
+
+def _time(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
+    """Minimum time, covered time, and the observation window after a doubt."""
+    visit, timing = rollout.visit, rollout.spec.plan.timing
+    if visit is None or visit.confirmed_at is None:
+        return (Blocker(BlockerKind.MIN_TIME, "min_time", "the stage's share is not on the router yet"),)
+    found = []
+    left_ms = rollout.stage.min_time_ms - (now_ms - visit.confirmed_at.clock_ms)
+    if left_ms > 0:
+        found.append(Blocker(BlockerKind.MIN_TIME, "min_time", f"min time, {format_duration(left_ms)} left", left_ms))
+    counted = pic.evidence.values()
+    dwell_left_ms = rollout.stage.min_ticks * timing.tick_ms - min((ev.dwell_ms for ev in counted), default=0)
+    if dwell_left_ms > 0:
+        text = f"data must cover {format_duration(dwell_left_ms)} more of this stage"
+        found.append(Blocker(BlockerKind.DWELL, "min_ticks", text, dwell_left_ms))
+    if rollout.window_from_ms is not None:
+        covered_ms = min((ev.window_ms for ev in counted), default=0)
+        window_left_ms = max(
+            timing.window_ticks * timing.tick_ms - covered_ms,
+            rollout.window_from_ms + timing.warm_up_ms - now_ms,
+        )
+        if window_left_ms > 0:
+            text = f"a fresh look of {format_duration(window_left_ms)} is due since {rollout.window_why}"
+            found.append(Blocker(BlockerKind.WINDOW, "window", text, window_left_ms))
+    return tuple(found)
+
+
+def _people(rollout: Rollout, seen: Seen) -> tuple[Blocker, ...]:
+    found = []
+    visit = rollout.visit
+    if rollout.stage.approval and not (visit is not None and visit.approved):
+        found.append(Blocker(BlockerKind.APPROVAL, "approval", "a person must approve going up from this stage"))
+    if rollout.phase is Phase.HELD and rollout.hold is not None:
+        found.append(Blocker(BlockerKind.HELD, "held", f"held: {rollout.hold.reason}"))
+    if seen.fleet_hold:
+        found.append(Blocker(BlockerKind.POLICY, "hold", f"the fleet is held: {seen.fleet_hold}"))
+    if not seen.may_raise:
+        found.append(Blocker(BlockerKind.POLICY, "journal", seen.why_not_raise))
+    return tuple(found)

@@ -1,0 +1,109 @@
+"""Raw counters to increments: what each arm added between two readings. It must not judge, and never invents a zero.
+
+Differences are taken per series and summed afterwards, so that one restarted server does not hide the others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from rolloutd.core.metrics import ArmReading, BlindReason, Counted, Point, Unreadable
+from rolloutd.core.stats.increment import Increment
+
+# A series that was there before may be missing this many readings in a row before it counts as gone for good.
+SHORT_READINGS_MAX = 3
+
+
+@dataclass(frozen=True, slots=True)
+class ArmCounters:
+    """The last raw value of every series of one arm. ``short_readings`` counts readings in which some were missing."""
+
+    total: Mapping[str, float] = field(default_factory=dict)
+    part: Mapping[str, float] = field(default_factory=dict)
+    short_readings: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ArmDelta:
+    """What one arm added since the last reading, or why that cannot be said (``baseline_only``)."""
+
+    counters: ArmCounters
+    n: int = 0
+    part: int = 0
+    resets: int = 0
+    baseline_only: bool = False
+
+
+def usable(reading: ArmReading, read_at_ms: int, max_age_ms: int) -> ArmReading:
+    """The reading itself when every sample is fresh, else why it cannot be used."""
+    if isinstance(reading, Unreadable):
+        return reading
+    if not reading.total:
+        return Unreadable(BlindReason.NO_SERIES, "the answer has no series for this arm")
+    oldest_ms = min(point.sampled_at_ms for point in (*reading.total, *reading.part))
+    age_ms = read_at_ms - oldest_ms
+    if age_ms > max_age_ms:
+        return Unreadable(
+            BlindReason.STALE, f"the sample is {age_ms / 1000:.1f} s old, at most {max_age_ms / 1000:g} s"
+        )
+    if age_ms < -max_age_ms:
+        return Unreadable(BlindReason.CLOCK_SKEW, f"the sample is {-age_ms / 1000:.1f} s in the future")
+    return reading
+
+
+def arm_delta(last: ArmCounters | None, reading: Counted) -> ArmDelta | Unreadable:
+    """What the arm added since ``last``. Missing series blind it for a few readings, then count as gone.
+
+    A counter below its last value was reset: its new value is what it added (statistics: counter resets). A series
+    that is new was born since the last reading and added its whole value, unless another one vanished with it: that
+    is relabelling, and its history must not pass for news.
+    """
+    total, part = _values(reading.total), _values(reading.part)
+    if last is None or not last.total:
+        return ArmDelta(ArmCounters(total, part), baseline_only=True)
+    missing = [name for name in (*last.total, *last.part) if name not in total and name not in part]
+    if missing:
+        short = last.short_readings + 1
+        born = any(name not in last.total for name in total)
+        if not born and short < SHORT_READINGS_MAX:
+            return Unreadable(BlindReason.PARTIAL, f"{len(missing)} series are missing, such as {missing[0]}")
+        return ArmDelta(ArmCounters(total, part), baseline_only=True)
+    n, total_resets = _added(last.total, total)
+    bad, part_resets = _added(last.part, part)
+    return ArmDelta(ArmCounters(total, part), n, bad, total_resets + part_resets)
+
+
+def shorter(last: ArmCounters) -> ArmCounters:
+    """The same counters after one more reading in which some series were missing."""
+    return ArmCounters(last.total, last.part, last.short_readings + 1)
+
+
+def increment(champion: ArmDelta | None, challenger: ArmDelta, part_is_good: bool) -> Increment:
+    """Both arms' counts as one tick; a missing champion (none by plan) counts nothing."""
+    champion_n, champion_bad = _bad(champion, part_is_good) if champion is not None else (0, 0)
+    challenger_n, challenger_bad = _bad(challenger, part_is_good)
+    return Increment(champion_n, champion_bad, challenger_n, challenger_bad)
+
+
+def _bad(delta: ArmDelta, part_is_good: bool) -> tuple[int, int]:
+    """Requests and bad ones, held to 0 <= bad <= n (two series of one scrape may disagree by a request in flight)."""
+    bad = delta.n - delta.part if part_is_good else delta.part
+    return delta.n, min(max(bad, 0), delta.n)
+
+
+def _values(points: Iterable[Point]) -> dict[str, float]:
+    return {point.series: point.value for point in points}
+
+
+def _added(last: Mapping[str, float], now: Mapping[str, float]) -> tuple[int, int]:
+    """The sum of what each series added, and how many were reset."""
+    added, resets = 0.0, 0
+    for name, value in now.items():
+        before = last.get(name, 0.0)
+        if value < before:
+            resets += 1
+            added += value
+        else:
+            added += value - before
+    return round(added), resets

@@ -1,0 +1,254 @@
+"""What a person or script may have: a command on a state gives events, or a refusal with a reason. Pure.
+
+Less exposure is easy: abort, pause and decline need no revision and are not refused because somebody else was first.
+More exposure is hard: it needs the revision that the person looked at, and the evidence or an override with a name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from rolloutd.core import events as ev
+from rolloutd.core.advance import enter, up
+from rolloutd.core.blockers import OVERRIDABLE, Blocker, BlockerKind, Picture, blockers
+from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
+from rolloutd.core.phases import ENDS, Phase
+from rolloutd.core.state import Rollout
+from rolloutd.core.values import ZERO, Role
+
+SECOND_PERSON_FROM_BP = 5_000
+SECOND_PERSON_WITHIN_MS = 600_000
+REASON_LENGTH_MIN = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Accepted:
+    """The events that carry a command out; empty when it asks for what already is."""
+
+    events: tuple[ev.Event, ...]
+    message: str = ""
+
+
+Decision = Accepted | Refused
+
+
+def decide_start(command: Start, live: Iterable[Rollout], names: frozenset[str], fleet_hold: str = "") -> Decision:
+    """Start a rollout unless its name is taken or its route or model already has a live one."""
+    spec = command.spec
+    if fleet_hold:
+        return Refused(RefusalCode.GATE, f"The fleet is held: {fleet_hold}.", "Wait, or ask who holds it to release.")
+    if spec.name in names:
+        return Refused(
+            RefusalCode.CONFLICT, f"There is already a rollout called {spec.name}.", "Give this one another name."
+        )
+    for other in live:
+        for what, same in (("route", other.spec.route == spec.route), ("model", other.spec.model == spec.model)):
+            if same:
+                value = spec.route if what == "route" else spec.model
+                return Refused(
+                    RefusalCode.CONFLICT,
+                    f"{other.name} is a live rollout on {what} {value}; one {what} carries one rollout at a time.",
+                    f"Wait for it, or: rollout abort {other.name}",
+                )
+    return Accepted((ev.RolloutRequested(spec),), f"{spec.name} requested")
+
+
+def decide(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    """One verb on one rollout. The caller has checked the role that the verb itself needs."""
+    if command.verb is Verb.CLAIM:
+        released = rollout.claimed_by == command.actor.name
+        return Accepted((ev.RolloutClaimed(released),), "released" if released else "claimed")
+    if rollout.phase in ENDS:
+        return _after_the_end(rollout, command)
+    if command.verb in _NEEDS_REVISION and command.revision != rollout.version:
+        return _changed_since(rollout, command)
+    return _VERBS[command.verb](rollout, command, pic, now_ms)
+
+
+def _after_the_end(rollout: Rollout, command: Act) -> Decision:
+    done = rollout.end.outcome.value.replace("_", " ") if rollout.end else rollout.phase.value
+    if command.verb in (Verb.ABORT, Verb.DECLINE) and rollout.phase is not Phase.DONE:
+        return Accepted((), f"{rollout.name} has already ended: {done}. The champion has all traffic.")
+    hint = "rollout list" if rollout.phase is not Phase.DONE else f"rollout rollback {rollout.name}"
+    return Refused(RefusalCode.NOT_NOW, f"{rollout.name} has ended: {done}. Nothing can be changed on it.", hint)
+
+
+def _changed_since(rollout: Rollout, command: Act) -> Refused:
+    if command.revision is None:
+        message = f"{command.verb.value} raises exposure and must name the revision it was decided on."
+        return Refused(RefusalCode.BAD_INPUT, message, f"rollout status {rollout.name}, then --if-revision N")
+    message = f"{rollout.name} changed since revision {command.revision}; it is at {rollout.version} now."
+    return Refused(RefusalCode.CONFLICT, message, f"Look again: rollout status {rollout.name}")
+
+
+def _abort(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    """Always accepted while live; a person's abort takes over from the daemon's own way back."""
+    by = command.actor.name
+    why = command.reason or f"{by} aborted"
+    recede = rollout.recede
+    if rollout.phase is Phase.RECEDING and recede is not None and recede.cause is ev.RecedeCause.PERSON:
+        return Accepted((), f"{rollout.name} is already going back.")
+    start = ev.RecedeStarted(ev.RecedeCause.PERSON, why)
+    wanted = rollout.traffic.wanted
+    basis = ev.Basis(ev.BasisKind.PERSON, why)
+    share = () if wanted == ZERO else (ev.TrafficWanted(ZERO, wanted, basis),)
+    end: tuple[ev.Event, ...] = ()
+    if not rollout.visits:  # never had traffic: nothing to wait for
+        end = (ev.RolloutEnded(ev.Outcome.ABORTED, why),)
+    return Accepted((start, *share, *end), f"{rollout.name}: all traffic goes back to {rollout.spec.champion}")
+
+
+def _pause(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    if rollout.phase in (Phase.RECEDING, Phase.FINISHING):
+        verb = "going back" if rollout.phase is Phase.RECEDING else "being finished"
+        return Refused(
+            RefusalCode.NOT_NOW,
+            f"{rollout.name} is {verb}; that is not paused half-way.",
+            f"rollout abort {rollout.name}",
+        )
+    if rollout.phase is Phase.HELD and rollout.hold is not None and rollout.hold.cause is ev.HoldCause.PERSON:
+        return Accepted((), f"{rollout.name} is already paused by {rollout.hold.by.name}.")
+    why = command.reason or f"{command.actor.name} paused"
+    return Accepted((ev.RolloutHeld(ev.HoldCause.PERSON, why),), f"{rollout.name} stays at {rollout.traffic.wanted}")
+
+
+def _resume(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    """Let the schedule go on; with harm, blindness or a share that must rise again it is as grave as an override."""
+    if rollout.phase is not Phase.HELD or rollout.hold is None:
+        return Refused(RefusalCode.NOT_NOW, f"{rollout.name} is not paused.", f"rollout status {rollout.name}")
+    grave = [b for b in blockers(rollout, pic, now_ms) if b.kind in (BlockerKind.GATE_FAIL, BlockerKind.GATE_BLIND)]
+    noted: tuple[ev.Event, ...] = ()
+    if grave:
+        refusal = _override_form(rollout, command, grave)
+        if refusal is not None:
+            return refusal
+        noted = (ev.GateOverridden(tuple(b.what for b in grave), command.reason),)
+    why = command.reason or f"{command.actor.name} resumed"
+    events: tuple[ev.Event, ...] = (*noted, ev.RolloutResumed(why), ev.WindowRestarted("resumed by a person"))
+    if rollout.visits and rollout.traffic.wanted < rollout.stage.share:
+        hard = _beyond_override(rollout, pic, now_ms)
+        if hard:
+            return _cannot_go_up(rollout, hard[0])
+        basis = ev.Basis(ev.BasisKind.PERSON, why)
+        events = (*events, ev.TrafficWanted(rollout.stage.share, rollout.traffic.wanted, basis))
+    return Accepted(events, f"{rollout.name} goes on at {rollout.stage.share}")
+
+
+def _promote(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    """Up to the next stage: all clear needs nothing more, undecided needs a reason, the rest is an override."""
+    if rollout.phase in (Phase.PREFLIGHT, Phase.RECEDING, Phase.FINISHING) or not rollout.visits:
+        message = f"{rollout.name} is {rollout.phase.value}; there is no stage to go up from."
+        return Refused(RefusalCode.NOT_NOW, message, f"rollout status {rollout.name}")
+    hard = _beyond_override(rollout, pic, now_ms)
+    if hard:
+        return _cannot_go_up(rollout, hard[0])
+    against = [b for b in blockers(rollout, pic, now_ms) if b.kind in OVERRIDABLE]
+    grave = [b for b in against if b.kind is not BlockerKind.GATE_COLLECTING]
+    why = command.reason or f"{command.actor.name} promoted"
+    noted: tuple[ev.Event, ...] = ()
+    if grave:
+        gates = tuple(b.what for b in against)
+        refusal = _override_form(rollout, command, against) or _second_person(rollout, command, gates, now_ms)
+        if refusal is not None:
+            return refusal
+        noted = (ev.GateOverridden(gates, command.reason),)
+    elif against:
+        if len(command.reason) < REASON_LENGTH_MIN:
+            return _undecided_needs_reason(rollout, against)
+        noted = (ev.GateOverridden(tuple(b.what for b in against), command.reason),)
+    return Accepted((*noted, *_let_go(rollout, why), *_step_up(rollout, why)), f"{rollout.name} goes up")
+
+
+def _beyond_override(rollout: Rollout, pic: Picture, now_ms: int) -> list[Blocker]:
+    """What nobody may pass by: the champion's health, the router's agreement, policy."""
+    peoples = (BlockerKind.APPROVAL, BlockerKind.HELD)
+    found = blockers(rollout, pic, now_ms)
+    return [b for b in found if b.kind not in OVERRIDABLE and b.kind not in peoples]
+
+
+def _cannot_go_up(rollout: Rollout, blocker: Blocker) -> Refused:
+    message = f"{rollout.name} cannot go up: {blocker.sentence}."
+    return Refused(RefusalCode.GATE, message, "This cannot be overridden; mend it first. rollout doctor")
+
+
+def _let_go(rollout: Rollout, why: str) -> tuple[ev.Event, ...]:
+    """A held rollout is resumed by its promotion, an asking one answered."""
+    if rollout.phase is Phase.HELD:
+        return (ev.RolloutResumed(why),)
+    if rollout.phase is Phase.ASKING:
+        return (ev.StageApproved(why),)
+    return ()
+
+
+def _step_up(rollout: Rollout, why: str) -> tuple[ev.Event, ...]:
+    return up(rollout, ev.Basis(ev.BasisKind.PERSON, why))
+
+
+def _undecided_needs_reason(rollout: Rollout, against: list[Blocker]) -> Refused:
+    message = (
+        f"{rollout.name} is undecided: {against[0].sentence}. Going up early needs a reason of 10 or more letters."
+    )
+    return Refused(RefusalCode.GATE, message, f'rollout promote {rollout.name} --reason "..."')
+
+
+def _override_form(rollout: Rollout, command: Act, against: list[Blocker]) -> Refused | None:
+    """Why this override is not in order, or None: its own flag, role admin, the name typed out, a reason."""
+    listed = "; ".join(b.sentence for b in against)
+    how = f'rollout {command.verb.value} {rollout.name} --override --confirm {rollout.name} --reason "..."'
+    if not command.actor.role.covers(Role.ADMIN):
+        message = (
+            f"{rollout.name} is refused by: {listed}. Overriding needs role admin; you are {command.actor.role.value}."
+        )
+        return Refused(RefusalCode.NOT_PERMITTED if command.override else RefusalCode.GATE, message, how, Role.ADMIN)
+    if not command.override:
+        return Refused(RefusalCode.GATE, f"{rollout.name} is refused by: {listed}.", how, Role.ADMIN)
+    if command.confirm != rollout.name or len(command.reason) < REASON_LENGTH_MIN:
+        message = "An override needs the rollout's name typed out and a reason of 10 or more letters."
+        return Refused(RefusalCode.GATE, message, how, Role.ADMIN)
+    return None
+
+
+def _second_person(rollout: Rollout, command: Act, gates: tuple[str, ...], now_ms: int) -> Refused | Accepted | None:
+    """From half of the traffic on, two different people must override within ten minutes."""
+    stages = rollout.spec.plan.stages
+    target = stages[min(rollout.stage_index + 1, len(stages) - 1)].share
+    if target.basis_points < SECOND_PERSON_FROM_BP:
+        return None
+    for note in rollout.overrides:
+        recent = now_ms - note.at.clock_ms <= SECOND_PERSON_WITHIN_MS
+        if note.proposed_only and recent and note.by.uid != command.actor.uid:
+            return None
+    message = f"Recorded. Going to {target} past {', '.join(gates)} needs a second person within ten minutes."
+    return Accepted((ev.OverrideProposed(gates, command.reason),), message)
+
+
+def _approve(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    """A person's yes to going up from a stage that asks for it; it replaces no gate."""
+    if rollout.phase not in (Phase.RUNNING, Phase.ASKING, Phase.WATCHING) or not rollout.stage.approval:
+        return Refused(
+            RefusalCode.NOT_NOW, f"Stage {rollout.stage.name} asks for no approval.", f"rollout why {rollout.name}"
+        )
+    why = command.reason or f"{command.actor.name} approved"
+    return Accepted((ev.StageApproved(why),), f"{rollout.stage.name} approved")
+
+
+def _extend(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    if rollout.phase not in (Phase.RUNNING, Phase.ASKING, Phase.WATCHING) or not rollout.visits:
+        return Refused(RefusalCode.NOT_NOW, f"{rollout.name} has no running stage.", f"rollout status {rollout.name}")
+    return Accepted((ev.StageExtended(now_ms + rollout.stage.max_time_ms),), f"{rollout.stage.name} has its time again")
+
+
+_NEEDS_REVISION = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.APPROVE})
+
+_VERBS: dict[Verb, Callable[[Rollout, Act, Picture, int], Decision]] = {
+    Verb.ABORT: _abort,
+    Verb.DECLINE: _abort,
+    Verb.PAUSE: _pause,
+    Verb.RESUME: _resume,
+    Verb.PROMOTE: _promote,
+    Verb.APPROVE: _approve,
+    Verb.EXTEND: _extend,
+}
+
+__all__ = ["Accepted", "Decision", "decide", "decide_start", "enter"]

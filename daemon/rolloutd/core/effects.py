@@ -1,0 +1,106 @@
+"""What the core may ask of the world, and what the world may say back. Nobody else talks to the world.
+
+Effects begin with a verb; observations end in what was seen. An effect is computed from state each time and never
+remembered, so after a crash it is simply computed again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rolloutd.core.metrics import Answer
+from rolloutd.core.observed import RouteReading, SlotHealth
+from rolloutd.core.values import Share, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class SetTraffic:
+    """Give this slot this share and read it back. ``urgent`` (it lowers) jumps every queue."""
+
+    route: str
+    slot: Slot
+    share: Share
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RenewLease:
+    """Lengthen the lease of a share that stands; never create it."""
+
+    route: str
+    slot: Slot
+    share: Share
+
+
+@dataclass(frozen=True, slots=True)
+class SetBase:
+    """Make this slot the one that serves by default, and read it back."""
+
+    route: str
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class DropOverride:
+    """Remove the override of this slot once the base serves the same traffic."""
+
+    route: str
+    slot: Slot
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRoute:
+    """Read the route from the engine."""
+
+    route: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProbeSlot:
+    """Ask a slot's own server whether it is up and what it serves."""
+
+    route: str
+    slot: Slot
+
+
+Effect = SetTraffic | RenewLease | SetBase | DropOverride | ReadRoute | ProbeSlot
+
+
+@dataclass(frozen=True, slots=True)
+class RouteSeen:
+    """The engine showed this. ``took_ms`` is from the start of the write it answers, or of the read."""
+
+    reading: RouteReading
+    took_ms: int = 0
+    renewed: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RouteNotSeen:
+    """The engine could not be read or written; nothing is known about the outcome of a write."""
+
+    error: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotProbed:
+    """A slot's server answered the probe, or did not."""
+
+    slot: Slot
+    health: SlotHealth
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsAnswered:
+    """A source answered for one gate's metric."""
+
+    metric: str
+    answer: Answer
+
+
+@dataclass(frozen=True, slots=True)
+class TickPassed:
+    """Time has passed and nothing else."""
+
+
+Observation = RouteSeen | RouteNotSeen | SlotProbed | MetricsAnswered | TickPassed

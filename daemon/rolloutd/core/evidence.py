@@ -1,0 +1,183 @@
+"""The evidence of one gate: raw counters of the last reading, the running tests, the sums for display, and its sight.
+
+``absorb`` takes one answer in. It must not decide what follows from the evidence (verdict.py and advance.py do).
+The whole value is stored after every tick, so a restart goes on with the same bits and counts no request twice.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, increment, shorter, usable
+from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Unreadable
+from rolloutd.core.plan import Gate, Plan
+from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.proportion import HarmEvidence, LimitEvidence, SafeEvidence
+
+NOTHING = Increment(0, 0, 0, 0)
+NEVER_READ = Unreadable(BlindReason.NEVER_READ, "no answer yet")
+
+
+@dataclass(frozen=True, slots=True)
+class GateEvidence:
+    """Everything one gate knows.
+
+    ``tick`` counts absorbed answers. ``fresh_at_ms`` (rollout clock) is when data was last usable, ``blind`` why it is
+    not now. ``dwell_ms`` and ``window_ms`` add up the time covered by challenger requests since the stage began and
+    since the last doubt. ``skip_next`` drops the tick in which the share changed. ``stage_pending`` says that the next
+    counted tick is the first of a later stage.
+    """
+
+    metric: str
+    harm: HarmEvidence
+    safe: SafeEvidence
+    limit: LimitEvidence | None = None
+    champion_limit: LimitEvidence | None = None
+    champion: ArmCounters | None = None
+    challenger: ArmCounters | None = None
+    tick: int = 0
+    blind: Unreadable | None = NEVER_READ
+    fresh_at_ms: int | None = None
+    counted_at_ms: int | None = None
+    dwell_ms: int = 0
+    window_ms: int = 0
+    stage_sum: Increment = NOTHING
+    total_sum: Increment = NOTHING
+    last: Increment = NOTHING
+    skip_next: bool = True
+    stage_pending: bool = False
+
+    @classmethod
+    def start(cls, plan: Plan, gate: Gate) -> GateEvidence:
+        """Before the first reading of a rollout."""
+        later = plan.last
+        limit = None if gate.limit is None else LimitEvidence.start(gate.limit, later)
+        return cls(
+            metric=gate.metric,
+            harm=HarmEvidence.start(gate.harm, later),
+            safe=SafeEvidence.start(gate.accept),
+            limit=limit,
+            champion_limit=limit,
+        )
+
+    def on_share_change(self) -> GateEvidence:
+        """The share is changing: the tick that straddles the change compares nothing and is dropped."""
+        return replace(self, skip_next=True)
+
+    def on_stage(self, gate: Gate, *, later: bool) -> GateEvidence:
+        """A stage begins: safety is shown anew, harm is carried on with fresh restart mass from a later stage."""
+        return replace(
+            self,
+            safe=SafeEvidence.start(gate.accept),
+            stage_sum=NOTHING,
+            dwell_ms=0,
+            skip_next=True,
+            stage_pending=later,
+        )
+
+    def on_doubt(self) -> GateEvidence:
+        """Something gave reason to doubt: the observation window begins again."""
+        return replace(self, window_ms=0, skip_next=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """What a reading means for the evidence: when it was taken and under which exposure.
+
+    ``champion_arm``/``challenger_arm`` are the arm-label values. ``live`` is whether the challenger has live traffic,
+    ``champion_has_none`` whether the plan leaves the champion none now, ``warm_up`` whether only gross harm counts.
+    """
+
+    now_ms: int
+    tick_ms: int
+    champion_arm: str
+    challenger_arm: str
+    live: bool
+    champion_has_none: bool
+    warm_up: bool
+
+
+def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> GateEvidence:
+    """The evidence after one answer. A reading that cannot be used blinds the gate and counts nothing."""
+    ev = replace(ev, tick=ev.tick + 1, last=NOTHING)
+    champion = _reading(answer, setting.champion_arm, gate)
+    challenger = _reading(answer, setting.challenger_arm, gate)
+    if isinstance(champion, Unreadable) and not (setting.champion_has_none and _silent(champion)):
+        return replace(ev, blind=_named("champion", champion))
+    if isinstance(challenger, Unreadable) and not (not setting.live and _silent(challenger)):
+        return replace(ev, blind=_named("challenger", challenger))
+    champion_delta = _delta(ev.champion, champion)
+    challenger_delta = _delta(ev.challenger, challenger)
+    if isinstance(champion_delta, Unreadable) or isinstance(challenger_delta, Unreadable):
+        return _short_reading(ev, champion_delta, challenger_delta)
+    seen = replace(
+        ev,
+        blind=None,
+        fresh_at_ms=setting.now_ms,
+        champion=champion_delta.counters if champion_delta else ev.champion,
+        challenger=challenger_delta.counters if challenger_delta else ev.challenger,
+        skip_next=False,
+    )
+    if challenger_delta is None or not setting.live or ev.skip_next or challenger_delta.baseline_only:
+        return seen
+    if champion_delta is not None and champion_delta.baseline_only:
+        return seen
+    return _count(seen, increment(champion_delta, challenger_delta, gate.template.good is not None), setting)
+
+
+def _count(ev: GateEvidence, inc: Increment, setting: Setting) -> GateEvidence:
+    """Add one tick's counts to every test. A tick without challenger requests counts to no dwell."""
+    if inc == NOTHING:
+        return ev
+    gross, started = setting.warm_up, ev.stage_pending
+    mirrored = Increment(inc.challenger_n, inc.challenger_bad, inc.champion_n, inc.champion_bad)
+    ev = replace(
+        ev,
+        last=inc,
+        harm=ev.harm.observe(inc, stage_started=started, gross_only=gross),
+        safe=ev.safe if gross else ev.safe.observe(inc),
+        limit=ev.limit and ev.limit.observe(inc, stage_started=started, gross_only=gross),
+        champion_limit=ev.champion_limit
+        and ev.champion_limit.observe(mirrored, stage_started=started, gross_only=gross),
+        stage_sum=ev.stage_sum + inc,
+        total_sum=ev.total_sum + inc,
+        stage_pending=False,
+    )
+    if inc.challenger_n == 0:
+        return ev
+    since_ms = setting.tick_ms if ev.counted_at_ms is None else setting.now_ms - ev.counted_at_ms
+    covered_ms = max(0, min(since_ms, setting.tick_ms))
+    return replace(
+        ev,
+        counted_at_ms=setting.now_ms,
+        dwell_ms=ev.dwell_ms + covered_ms,
+        window_ms=ev.window_ms + (0 if gross else covered_ms),
+    )
+
+
+def _short_reading(
+    ev: GateEvidence, champion: ArmDelta | Unreadable | None, challenger: ArmDelta | Unreadable | None
+) -> GateEvidence:
+    """Blind because some series are missing; remember for how many readings, and move no baseline."""
+    if isinstance(champion, Unreadable):
+        return replace(ev, blind=_named("champion", champion), champion=ev.champion and shorter(ev.champion))
+    assert isinstance(challenger, Unreadable)
+    return replace(ev, blind=_named("challenger", challenger), challenger=ev.challenger and shorter(ev.challenger))
+
+
+def _reading(answer: Answer, arm: str, gate: Gate) -> ArmReading:
+    reading = answer.by_arm.get(arm, Unreadable(BlindReason.BAD_ANSWER, f"the answer leaves out {arm}"))
+    return usable(reading, answer.read_at_ms, gate.max_age_ms)
+
+
+def _delta(last: ArmCounters | None, reading: ArmReading) -> ArmDelta | Unreadable | None:
+    return None if isinstance(reading, Unreadable) else arm_delta(last, reading)
+
+
+def _silent(why: Unreadable) -> bool:
+    """Whether this is the plain silence of an arm that has no traffic, not trouble with the source."""
+    return why.reason in (BlindReason.NO_SERIES, BlindReason.STALE)
+
+
+def _named(arm: str, why: Unreadable) -> Unreadable:
+    return Unreadable(why.reason, f"{arm}: {why.detail}")

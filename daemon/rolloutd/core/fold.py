@@ -1,0 +1,263 @@
+"""The fold: one recorded event onto a rollout gives the rollout after it. The only maker of recorded state.
+
+It accepts only what the phase table has a place for, and what the three laws allow; anything else raises, because a
+journal that breaks them must not be acted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any  # each handler takes the one event type it is registered for
+
+from rolloutd.core import events as ev
+from rolloutd.core.phases import Phase, settle, step
+from rolloutd.core.state import End, Hold, Overridden, Recede, Rollout, StageVisit
+from rolloutd.core.values import FULL, ZERO
+
+_GROUNDS_FOR_MORE = frozenset({ev.BasisKind.VERDICT, ev.BasisKind.PERSON})
+
+
+class LawBroken(ValueError):
+    """An event that one of the three laws forbids. Nothing may be appended and nothing raised after it."""
+
+
+def evolve(rollout: Rollout | None, recorded: ev.Recorded) -> Rollout:
+    """The rollout after this event. Raises IllegalEvent or LawBroken; the given rollout is never changed."""
+    event = recorded.event
+    if rollout is None:
+        return _begin(recorded)
+    check_laws(rollout, event)
+    phase = step(rollout.phase, event)
+    handler = _HANDLERS.get(type(event), _unchanged)
+    changed = handler(rollout, event, recorded)
+    after = replace(changed, phase=phase, version=recorded.version, changed_at=recorded.at)
+    return replace(after, phase=settle(after.phase, after.conditions()))
+
+
+def fold(history: Iterable[ev.Recorded]) -> Rollout | None:
+    """The rollout that a stream's events make, or None when there are none."""
+    rollout: Rollout | None = None
+    for recorded in history:
+        rollout = evolve(rollout, recorded)
+    return rollout
+
+
+def check_laws(rollout: Rollout, event: ev.Event) -> None:
+    """Raise LawBroken when this event may not follow. These run in production, before every append."""
+    traffic = rollout.traffic
+    if isinstance(event, ev.TrafficWanted):
+        if event.previous != traffic.wanted:
+            raise LawBroken(f"The share before was {traffic.wanted}, not {event.previous}.")
+        grows = event.share > traffic.wanted
+        if grows and event.basis.kind not in _GROUNDS_FOR_MORE:
+            raise LawBroken(f"A share cannot grow to {event.share} on the ground of {event.basis.kind.value}.")
+        if grows and rollout.phase is Phase.RECEDING:
+            raise LawBroken("A rollout that goes back cannot get more traffic.")
+        if grows and event.share > rollout.stage.share:
+            raise LawBroken(f"{event.share} is more than stage {rollout.stage.name} allows ({rollout.stage.share}).")
+    if isinstance(event, ev.TrafficConfirmed) and event.share != traffic.wanted:
+        raise LawBroken(f"The router showed {event.share}, but {traffic.wanted} is wanted; that is no confirmation.")
+    if isinstance(event, ev.RolloutEnded) and event.outcome is not ev.Outcome.DONE and traffic.confirmed != ZERO:
+        raise LawBroken(f"A rollout cannot end {event.outcome.value} while the router shows {traffic.confirmed}.")
+    if isinstance(event, ev.RolloutEnded) and event.outcome is ev.Outcome.DONE and not rollout.base_moved:
+        raise LawBroken("A rollout cannot be done before the router showed the challenger as its base.")
+
+
+def _begin(recorded: ev.Recorded) -> Rollout:
+    if not isinstance(recorded.event, ev.RolloutRequested):
+        raise LawBroken(f"A rollout begins with RolloutRequested, not with {type(recorded.event).__name__}.")
+    return Rollout(
+        spec=recorded.event.spec,
+        phase=Phase.PREFLIGHT,
+        version=recorded.version,
+        requested_at=recorded.at,
+        requested_by=recorded.actor,
+        changed_at=recorded.at,
+    )
+
+
+def _unchanged(rollout: Rollout, event: ev.Event, recorded: ev.Recorded) -> Rollout:
+    return rollout
+
+
+def _preflight_passed(rollout: Rollout, event: ev.PreflightPassed, recorded: ev.Recorded) -> Rollout:
+    traffic = replace(rollout.traffic, engine_instance=event.engine_instance)
+    return replace(rollout, champion_slot=event.champion_slot, traffic=traffic)
+
+
+def _preflight_failed(rollout: Rollout, event: ev.PreflightFailed, recorded: ev.Recorded) -> Rollout:
+    return replace(rollout, refusals=event.reasons)
+
+
+def _stage_entered(rollout: Rollout, event: ev.StageEntered, recorded: ev.Recorded) -> Rollout:
+    past = rollout.visits
+    if past:
+        past = (*past[:-1], replace(past[-1], left_at=recorded.at))
+    visit = StageVisit(event.index, recorded.at)
+    return replace(rollout, visits=(*past, visit), stage_deadline_ms=None, question=None, said=())
+
+
+def _traffic_wanted(rollout: Rollout, event: ev.TrafficWanted, recorded: ev.Recorded) -> Rollout:
+    traffic = replace(rollout.traffic, wanted=event.share, wanted_at=recorded.at, basis=event.basis, not_obeyed=False)
+    return replace(rollout, traffic=traffic)
+
+
+def _traffic_confirmed(rollout: Rollout, event: ev.TrafficConfirmed, recorded: ev.Recorded) -> Rollout:
+    traffic = replace(
+        rollout.traffic,
+        confirmed=event.share,
+        confirmed_at=recorded.at,
+        engine_instance=event.engine_instance,
+        not_obeyed=False,
+        drift=None,
+    )
+    rollout = replace(rollout, traffic=traffic)
+    visit = rollout.visit
+    if visit is None or visit.confirmed_at is not None or event.share != rollout.stage.share:
+        return rollout
+    visits = (*rollout.visits[:-1], replace(visit, confirmed_at=recorded.at))
+    deadline = recorded.at.clock_ms + rollout.stage.max_time_ms
+    return replace(rollout, visits=visits, stage_deadline_ms=deadline)
+
+
+def _not_obeyed(rollout: Rollout, event: ev.TrafficNotObeyed, recorded: ev.Recorded) -> Rollout:
+    return replace(rollout, traffic=replace(rollout.traffic, not_obeyed=True))
+
+
+def _verdict(rollout: Rollout, event: ev.VerdictReached, recorded: ev.Recorded) -> Rollout:
+    others = tuple(pair for pair in rollout.said if pair[0] != event.metric)
+    return replace(rollout, said=(*others, (event.metric, event.verdict)))
+
+
+def _blind_began(rollout: Rollout, event: ev.BlindnessBegan, recorded: ev.Recorded) -> Rollout:
+    others = tuple(pair for pair in rollout.blind if pair[0] != event.metric)
+    return replace(rollout, blind=(*others, (event.metric, event.detail)))
+
+
+def _blind_ended(rollout: Rollout, event: ev.BlindnessEnded, recorded: ev.Recorded) -> Rollout:
+    return replace(rollout, blind=tuple(pair for pair in rollout.blind if pair[0] != event.metric))
+
+
+def _held(rollout: Rollout, event: ev.RolloutHeld, recorded: ev.Recorded) -> Rollout:
+    hold = Hold(event.cause, event.reason, recorded.actor, recorded.at)
+    return replace(rollout, hold=hold, question=None, recede=None)
+
+
+def _resumed(rollout: Rollout, event: ev.RolloutResumed, recorded: ev.Recorded) -> Rollout:
+    return replace(rollout, hold=None)
+
+
+def _asked(rollout: Rollout, event: ev.PersonAsked, recorded: ev.Recorded) -> Rollout:
+    return replace(rollout, question=event.question)
+
+
+def _extended(rollout: Rollout, event: ev.StageExtended, recorded: ev.Recorded) -> Rollout:
+    return replace(rollout, stage_deadline_ms=event.until_clock_ms, question=None)
+
+
+def _approved(rollout: Rollout, event: ev.StageApproved, recorded: ev.Recorded) -> Rollout:
+    visit = rollout.visits[-1]
+    visits = (*rollout.visits[:-1], replace(visit, approved=True))
+    return replace(rollout, visits=visits, question=None)
+
+
+def _overridden(rollout: Rollout, event: ev.GateOverridden, recorded: ev.Recorded) -> Rollout:
+    note = Overridden(event.gates, event.reason, recorded.actor, recorded.at)
+    visits = rollout.visits
+    if visits:
+        visits = (*visits[:-1], replace(visits[-1], overridden=True))
+    return replace(rollout, overrides=(*rollout.overrides, note), visits=visits)
+
+
+def _proposed(rollout: Rollout, event: ev.OverrideProposed, recorded: ev.Recorded) -> Rollout:
+    note = Overridden(event.gates, event.reason, recorded.actor, recorded.at, proposed_only=True)
+    return replace(rollout, overrides=(*rollout.overrides, note))
+
+
+def _recede(rollout: Rollout, event: ev.RecedeStarted, recorded: ev.Recorded) -> Rollout:
+    recede = Recede(event.cause, event.reason, event.metric, recorded.actor, recorded.at)
+    return replace(rollout, recede=recede, hold=None, question=None)
+
+
+def _drift(rollout: Rollout, event: ev.DriftSeen, recorded: ev.Recorded) -> Rollout:
+    if event.observed < event.recorded:
+        return _lost(rollout, event, recorded)
+    return replace(rollout, traffic=replace(rollout.traffic, drift=event.observed))
+
+
+def _lost(rollout: Rollout, event: ev.DriftSeen | ev.LeaseLapsed, recorded: ev.Recorded) -> Rollout:
+    """The router has less than recorded and it stays so: what it shows becomes both wanted and confirmed."""
+    traffic = replace(
+        rollout.traffic,
+        wanted=event.observed,
+        wanted_at=recorded.at,
+        basis=ev.Basis(ev.BasisKind.ROUTER, "The router shows less than was recorded; a lower share is never raised."),
+        confirmed=event.observed,
+        confirmed_at=recorded.at,
+    )
+    return replace(rollout, traffic=traffic)
+
+
+def _router_restarted(rollout: Rollout, event: ev.RouterRestarted, recorded: ev.Recorded) -> Rollout:
+    """The engine forgot: what it shows is confirmed, what was wanted stays wanted and is asked for again."""
+    traffic = replace(
+        rollout.traffic, confirmed=event.observed, confirmed_at=recorded.at, engine_instance=event.engine_instance
+    )
+    return replace(rollout, traffic=traffic)
+
+
+def _window(rollout: Rollout, event: ev.WindowRestarted, recorded: ev.Recorded) -> Rollout:
+    return replace(rollout, window_from_ms=recorded.at.clock_ms, window_why=event.reason)
+
+
+def _base(rollout: Rollout, event: ev.BaseConfirmed, recorded: ev.Recorded) -> Rollout:
+    moved = event.slot is rollout.challenger_slot
+    if not moved:
+        return replace(rollout, base_moved=False)
+    traffic = replace(rollout.traffic, confirmed=FULL, confirmed_at=recorded.at, wanted=FULL)
+    return replace(rollout, base_moved=True, traffic=traffic)
+
+
+def _sealed(rollout: Rollout, event: ev.EvidenceSealed, recorded: ev.Recorded) -> Rollout:
+    return replace(rollout, sealed_tick=event.tick)
+
+
+def _claimed(rollout: Rollout, event: ev.RolloutClaimed, recorded: ev.Recorded) -> Rollout:
+    return replace(rollout, claimed_by=None if event.released else recorded.actor.name)
+
+
+def _ended(rollout: Rollout, event: ev.RolloutEnded, recorded: ev.Recorded) -> Rollout:
+    visits = rollout.visits
+    if visits:
+        visits = (*visits[:-1], replace(visits[-1], left_at=recorded.at))
+    return replace(rollout, end=End(event.outcome, event.reason, recorded.at), visits=visits, hold=None, question=None)
+
+
+_HANDLERS: dict[type, Callable[[Rollout, Any, ev.Recorded], Rollout]] = {
+    ev.PreflightPassed: _preflight_passed,
+    ev.PreflightFailed: _preflight_failed,
+    ev.StageEntered: _stage_entered,
+    ev.TrafficWanted: _traffic_wanted,
+    ev.TrafficConfirmed: _traffic_confirmed,
+    ev.TrafficNotObeyed: _not_obeyed,
+    ev.VerdictReached: _verdict,
+    ev.BlindnessBegan: _blind_began,
+    ev.BlindnessEnded: _blind_ended,
+    ev.RolloutHeld: _held,
+    ev.RolloutResumed: _resumed,
+    ev.PersonAsked: _asked,
+    ev.StageExtended: _extended,
+    ev.StageApproved: _approved,
+    ev.GateOverridden: _overridden,
+    ev.OverrideProposed: _proposed,
+    ev.RecedeStarted: _recede,
+    ev.DriftSeen: _drift,
+    ev.LeaseLapsed: _lost,
+    ev.RouterRestarted: _router_restarted,
+    ev.WindowRestarted: _window,
+    ev.BaseConfirmed: _base,
+    ev.EvidenceSealed: _sealed,
+    ev.RolloutClaimed: _claimed,
+    ev.RolloutEnded: _ended,
+}

@@ -1,0 +1,99 @@
+"""What the world showed last: router readings and slot health. What is seen is not recorded; it dies with the process.
+
+The counterpart of ``state`` (what is recorded). Wanted, observed and recorded are three things and stay apart.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rolloutd.core.values import FULL, ZERO, Share, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Abilities:
+    """What an engine can do, declared as data and consulted before a plan is accepted."""
+
+    engine: str
+    leases: bool
+    finest_step_bp: int
+    mirrors: bool = False
+    segments: bool = False
+    survives_restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RouteReading:
+    """One route as the engine itself reports it now.
+
+    ``base`` is the slot that serves by default. ``override`` gives ``override_slot`` that share of live traffic
+    whatever the base is. ``lease_left_ms`` is None where the engine has no leases or there is no override.
+    ``instance`` names the engine's process: it changes when the engine restarts or reloads and forgets.
+    ``generation`` is what the engine says it runs (an Envoy version_info; empty elsewhere).
+    """
+
+    base: Slot
+    override_slot: Slot | None
+    override: Share
+    lease_left_ms: int | None
+    instance: str
+    generation: str = ""
+
+    def share_of(self, slot: Slot) -> Share:
+        """The share of live traffic that reaches ``slot``."""
+        if self.override_slot is None:
+            return FULL if slot is self.base else ZERO
+        if slot is self.override_slot:
+            rest_is_ours = self.base is slot
+            return FULL if rest_is_ours else self.override
+        return FULL.less(self.override) if self.base is slot else ZERO
+
+
+@dataclass(frozen=True, slots=True)
+class SlotHealth:
+    """What a probe of one slot found. ``version`` is what the model server says it serves, None if it does not say."""
+
+    up: bool
+    version: str | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SlotSeen:
+    """A probe's finding and when it was made, on the rollout clock."""
+
+    health: SlotHealth
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """Everything observed about one rollout's route since this process started.
+
+    ``route`` is the last good reading that no write of ours came after, taken at ``route_at_ms``: a reading from
+    before a write proves nothing and is dropped. ``shown`` is the last reading at all, at ``shown_at_ms``, for display
+    only. ``route_error`` is set while reading fails.
+    ``differs_since_ms`` is since when the router has not shown the wanted share. ``away_ms`` is how long nobody
+    renewed the lease before the first reading of this process; ``rebooted`` says that the host started anew.
+    ``may_raise`` is false while the journal is unverified or broken; ``fleet_hold`` while the fleet is frozen.
+    """
+
+    watching_from_ms: int
+    route: RouteReading | None = None
+    route_at_ms: int | None = None
+    route_error: str = ""
+    shown: RouteReading | None = None
+    shown_at_ms: int | None = None
+    differs_since_ms: int | None = None
+    slots: tuple[tuple[Slot, SlotSeen], ...] = ()
+    leases: bool = False
+    lease_ms: int | None = None
+    renewed_at_ms: int | None = None
+    rebooted: bool = False
+    may_raise: bool = True
+    why_not_raise: str = ""
+    fleet_hold: str = ""
+
+    def slot(self, slot: Slot) -> SlotSeen | None:
+        """What the last probe of this slot found."""
+        return next((seen for which, seen in self.slots if which is slot), None)

@@ -1,0 +1,171 @@
+"""A rollout as recorded: the value that the journal's events fold into. It holds nothing that was only seen.
+
+``evolve`` in fold.py makes it; nothing else may. Everything here can be rebuilt from the journal alone.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rolloutd.core.events import Basis, HoldCause, Outcome, Question, RecedeCause
+from rolloutd.core.phases import ENDS, Phase
+from rolloutd.core.plan import Spec, Stage
+from rolloutd.core.values import ZERO, Actor, Instant, Share, Slot
+
+
+@dataclass(frozen=True, slots=True)
+class Traffic:
+    """The recorded facts about the share: what is wanted and why, and what was last confirmed by read-back.
+
+    ``drift`` is a share above ours that somebody set by hand and that was not yet seen put back.
+    """
+
+    wanted: Share = ZERO
+    wanted_at: Instant | None = None
+    basis: Basis | None = None
+    confirmed: Share = ZERO
+    confirmed_at: Instant | None = None
+    engine_instance: str = ""
+    not_obeyed: bool = False
+    drift: Share | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the router has shown the wanted share."""
+        return self.wanted == self.confirmed
+
+    @property
+    def ceiling(self) -> Share:
+        """The most that the router may show at any instant (invariant I1)."""
+        return max(self.wanted, self.confirmed)
+
+
+@dataclass(frozen=True, slots=True)
+class StageVisit:
+    """One stay on a stage. Its clock runs from ``confirmed_at``, when its share first stood on the router."""
+
+    index: int
+    entered_at: Instant
+    confirmed_at: Instant | None = None
+    left_at: Instant | None = None
+    approved: bool = False
+    overridden: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Why, by whom and since when a rollout stands still."""
+
+    cause: HoldCause
+    reason: str
+    by: Actor
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Recede:
+    """Why, by whom and since when a rollout goes back."""
+
+    cause: RecedeCause
+    reason: str
+    metric: str | None
+    by: Actor
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Overridden:
+    """A person's decision against gates. Kept for ever."""
+
+    gates: tuple[str, ...]
+    reason: str
+    by: Actor
+    at: Instant
+    proposed_only: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """How and when it ended."""
+
+    outcome: Outcome
+    reason: str
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Rollout:
+    """One rollout. ``version`` is the number of its events: the revision that commands refer to."""
+
+    spec: Spec
+    phase: Phase
+    version: int
+    requested_at: Instant
+    requested_by: Actor
+    changed_at: Instant
+    champion_slot: Slot | None = None
+    traffic: Traffic = Traffic()
+    visits: tuple[StageVisit, ...] = ()
+    stage_deadline_ms: int | None = None
+    hold: Hold | None = None
+    question: Question | None = None
+    recede: Recede | None = None
+    blind: tuple[tuple[str, str], ...] = ()
+    said: tuple[tuple[str, str], ...] = ()
+    window_from_ms: int | None = None
+    window_why: str = ""
+    overrides: tuple[Overridden, ...] = ()
+    claimed_by: str | None = None
+    base_moved: bool = False
+    refusals: tuple[str, ...] = ()
+    sealed_tick: int = 0
+    end: End | None = None
+
+    @property
+    def name(self) -> str:
+        """The rollout's name: its stream in the journal."""
+        return self.spec.name
+
+    @property
+    def live(self) -> bool:
+        """Whether anything can still happen to traffic because of it."""
+        return self.phase not in ENDS
+
+    @property
+    def stage_index(self) -> int:
+        """The index of the present stage; 0 before the first is entered."""
+        return self.visits[-1].index if self.visits else 0
+
+    @property
+    def stage(self) -> Stage:
+        """The present stage of the plan."""
+        return self.spec.plan.stages[self.stage_index]
+
+    @property
+    def visit(self) -> StageVisit | None:
+        """The present stay on a stage."""
+        return self.visits[-1] if self.visits else None
+
+    @property
+    def on_last_stage(self) -> bool:
+        """Whether this is the watch."""
+        return bool(self.visits) and self.stage_index == self.spec.plan.last
+
+    @property
+    def challenger_slot(self) -> Slot | None:
+        """The slot that the challenger is served from, known once the checks have passed."""
+        return None if self.champion_slot is None else self.champion_slot.other
+
+    @property
+    def share_changed_at_ms(self) -> int | None:
+        """When the share last changed on the router, on the rollout clock: the warm-up runs from here."""
+        return None if self.traffic.confirmed_at is None else self.traffic.confirmed_at.clock_ms
+
+    def conditions(self) -> frozenset[str]:
+        """The joint conditions of phases.py that hold now."""
+        names = set()
+        if self.champion_slot is None:
+            names.add("preflight_missing")
+        if self.on_last_stage and self.traffic.settled and self.traffic.wanted == self.stage.share:
+            names.add("last_share_confirmed")
+        return frozenset(names)

@@ -1,0 +1,199 @@
+"""Evidence and gates to verdicts: PASS, FAIL, COLLECTING or BLIND, with reasons as values. It starts nothing.
+
+Harm is one test for the whole rollout: the weighted average of all gates' harm evidence, so alpha is spent once.
+Safety is shown by every gate for itself, at the moment of looking. Without usable data a gate is BLIND, whatever it
+knew before.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from math import exp, inf, log
+
+from rolloutd.core.evidence import GateEvidence
+from rolloutd.core.metrics import BlindReason, Unreadable
+from rolloutd.core.plan import Gate, OnFail, Plan
+from rolloutd.core.stats.logs import log_mixture
+
+
+class Verdict(StrEnum):
+    """What a gate says now. NOT_CHECKED is a gate that the plan gives nothing to compare with (no holdback)."""
+
+    PASS = "pass"  # noqa: S105 - a verdict, not a password
+    FAIL = "fail"
+    COLLECTING = "collecting"
+    BLIND = "blind"
+    NOT_CHECKED = "not-checked"
+
+
+@dataclass(frozen=True, slots=True)
+class GateVerdict:
+    """One gate now. ``log_e_harm`` already carries the gate's weight; progress is the part of the way to the line."""
+
+    gate: Gate
+    verdict: Verdict
+    log_e_harm: float
+    log_e_safe: float
+    harm_progress: float
+    safe_progress: float
+    over_limit: bool
+    blind: Unreadable | None = None
+    blind_for_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """All gates now. ``fired`` is the gate that carries most of the harm once the total has reached the line.
+
+    ``both_over_limit`` names a gate whose limit both arms exceed: an outside trouble, not the challenger's.
+    """
+
+    gates: tuple[GateVerdict, ...]
+    log_e_harm: float
+    fired: GateVerdict | None
+    both_over_limit: str | None
+
+    @property
+    def blind(self) -> tuple[GateVerdict, ...]:
+        """The gates that see nothing and matter."""
+        return tuple(g for g in self.gates if g.verdict is Verdict.BLIND and g.gate.on_fail is not OnFail.OBSERVE)
+
+    @property
+    def failing(self) -> tuple[GateVerdict, ...]:
+        """The gates that show harm and matter."""
+        return tuple(g for g in self.gates if g.verdict is Verdict.FAIL and g.gate.on_fail is not OnFail.OBSERVE)
+
+    @property
+    def undecided(self) -> tuple[GateVerdict, ...]:
+        """The gates that matter and neither pass nor are out of the plan's question."""
+        fine = (Verdict.PASS, Verdict.NOT_CHECKED)
+        return tuple(g for g in self.gates if g.verdict not in fine and g.gate.on_fail is not OnFail.OBSERVE)
+
+    @property
+    def all_pass(self) -> bool:
+        """Whether every gate that matters passes now."""
+        return not self.undecided
+
+
+def judge(
+    plan: Plan,
+    evidence: Mapping[str, GateEvidence],
+    now_ms: int,
+    *,
+    watching_from_ms: int = 0,
+    champion_has_none: bool = False,
+) -> Judgement:
+    """All gates at this moment (rollout clock). A gate without evidence is BLIND."""
+    excused = next((g.metric for g in plan.gates if _both_over(plan, evidence.get(g.metric))), None)
+    parts = {gate.metric: _harm(plan, gate, evidence.get(gate.metric), excused) for gate in plan.gates}
+    counted = [parts[g.metric] for g in plan.gates if g.on_fail is not OnFail.OBSERVE]
+    total = log_mixture([0.0] * len(counted), counted) if counted else -inf
+    line = log(1.0 / plan.alpha)
+    worst = max((g for g in plan.gates if g.on_fail is not OnFail.OBSERVE), key=lambda g: parts[g.metric], default=None)
+    fired_metric = worst.metric if worst is not None and total >= line else None
+    verdicts = tuple(
+        _one(
+            plan,
+            gate,
+            evidence.get(gate.metric),
+            parts[gate.metric],
+            gate.metric == fired_metric,
+            now_ms,
+            watching_from_ms,
+            champion_has_none,
+        )
+        for gate in plan.gates
+    )
+    fired = next((v for v in verdicts if v.gate.metric == fired_metric), None)
+    return Judgement(verdicts, total, fired, excused)
+
+
+def _harm(plan: Plan, gate: Gate, ev: GateEvidence | None, excused: str | None) -> float:
+    """log of the gate's weighted harm evidence: half relative and half absolute where it has a limit."""
+    if ev is None:
+        return -inf
+    weight = log(plan.weight_of(gate)) if gate.on_fail is not OnFail.OBSERVE else 0.0
+    if ev.limit is None:
+        return weight + ev.harm.log_e
+    limit = -inf if excused == gate.metric else ev.limit.log_e
+    return weight + log_mixture([log(0.5), log(0.5)], [ev.harm.log_e, limit])
+
+
+def _both_over(plan: Plan, ev: GateEvidence | None) -> bool:
+    """Whether challenger and champion have both been shown over the gate's absolute limit."""
+    if ev is None or ev.limit is None or ev.champion_limit is None:
+        return False
+    line = log(1.0 / plan.alpha)
+    return ev.limit.log_e >= line and ev.champion_limit.log_e >= line
+
+
+def _one(
+    plan: Plan,
+    gate: Gate,
+    ev: GateEvidence | None,
+    harm: float,
+    fired: bool,
+    now_ms: int,
+    watching_from_ms: int,
+    champion_has_none: bool,
+) -> GateVerdict:
+    line, safe_line = log(1.0 / plan.alpha), log(1.0 / plan.beta)
+    safe = ev.safe.log_e if ev is not None else 0.0
+    blind, blind_for_ms = sight(gate, ev, now_ms, watching_from_ms)
+    over_limit = ev is not None and ev.limit is not None and ev.limit.log_e >= line
+    own_harm = gate.on_fail is OnFail.OBSERVE and harm >= line
+    if fired or own_harm:
+        verdict = Verdict.FAIL
+    elif blind is not None:
+        verdict = Verdict.BLIND
+    elif champion_has_none:
+        verdict = Verdict.NOT_CHECKED
+    elif safe >= safe_line:
+        verdict = Verdict.PASS
+    else:
+        verdict = Verdict.COLLECTING
+    return GateVerdict(
+        gate=gate,
+        verdict=verdict,
+        log_e_harm=harm,
+        log_e_safe=safe,
+        harm_progress=_progress(harm, line),
+        safe_progress=_progress(safe, safe_line),
+        over_limit=over_limit,
+        blind=blind,
+        blind_for_ms=blind_for_ms,
+    )
+
+
+def sight(gate: Gate, ev: GateEvidence | None, now_ms: int, watching_from_ms: int) -> tuple[Unreadable | None, int]:
+    """Why the gate sees nothing now and for how long, or (None, 0).
+
+    Silence of the source itself blinds too: an answer older than three cadences and the greatest sample age is none.
+    ``watching_from_ms`` is when this process began to look: what nobody looked at was not blind for that long.
+    """
+    if ev is None:
+        return Unreadable(BlindReason.NEVER_READ, "no answer yet"), max(0, now_ms - watching_from_ms)
+    seen_ms = max(watching_from_ms, ev.fresh_at_ms if ev.fresh_at_ms is not None else watching_from_ms)
+    silent_ms = now_ms - seen_ms
+    if ev.blind is not None:
+        return ev.blind, silent_ms
+    if silent_ms > 3 * gate.every_ms + gate.max_age_ms:
+        return Unreadable(BlindReason.TIMEOUT, f"the source has not answered for {silent_ms / 1000:.0f} s"), silent_ms
+    return None, 0
+
+
+def _progress(log_e: float, line: float) -> float:
+    """The part of the way to the line on the log scale, 0 to 1."""
+    return max(0.0, min(1.0, log_e / line)) if log_e > -inf else 0.0
+
+
+def rates(n: int, bad: int) -> float | None:
+    """A rate for display, or None without requests."""
+    return bad / n if n else None
+
+
+def odds(log_e: float) -> float:
+    """The evidence as odds against the harmless case, for words; capped so that it prints."""
+    return exp(min(log_e, 50.0))
