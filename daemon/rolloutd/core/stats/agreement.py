@@ -14,7 +14,7 @@ def harm_log_e(disagreements: int, n: int, floor: float) -> float:
 
 
 def safe_log_e(disagreements: int, n: int, floor: float) -> float:
-    """log evidence that agreement lies above `floor`: likelihood ratios of .9, .75, .5 and .2 of what it lets through."""
+    """log evidence that agreement lies above `floor`: rates of .9, .75, .5 and .2 of what it lets through."""
     most = 1.0 - floor
     logs = []
     for part in _SAFE_PARTS:

@@ -1,8 +1,9 @@
-"""Evidence that two distributions over the same bins differ, and numbers that say by how much; the numbers decide nothing.
+"""Evidence that two distributions over the same bins differ, and descriptive numbers, which decide nothing.
 
-The evidence is a plug-in likelihood ratio against equality, both arms' next-tick probabilities taken from the past only:
-sum y1 log(q1/q) + y0 log(q0/q), q = (n1 q1 + n0 q0)/(n1 + n0). Exact for independent requests and any common
-distribution, however it moves: the two-sample e-variable of Turner, Ly and Grunwald (2024) for more than two outcomes.
+The evidence is a plug-in likelihood ratio against equality, both arms' next-tick probabilities taken from the past
+only: sum y1 log(q1/q) + y0 log(q0/q), q = (n1 q1 + n0 q0)/(n1 + n0). Exact for independent requests and any common
+distribution, however it moves: the two-sample e-variable of Turner, Ly and Grunwald (2024) for more than two
+outcomes.
 """
 
 from collections.abc import Mapping, Sequence

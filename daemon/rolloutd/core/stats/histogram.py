@@ -1,11 +1,11 @@
-"""Evidence that the challenger is slower, from the counts of latency buckets; it must not assume where in a bucket a
-request lies.
+"""Evidence that the challenger is slower, from latency buckets; it must not assume what happens inside one.
 
-Each alternative bends the champion's own distribution F: a shift of its normal scores, Phi(Phi^-1(F) - eta), for a slower
-body, or (1 - phi) F + phi (1 - (1 - F)^.15) for a heavier tail. The density ratio g is made rising over the buckets, so that
-the multinomial test against equality (Turner, Ly and Grunwald 2024) is fair for every challenger that is stochastically not
-slower: sum y1 log g - (y1 + y0) log((n1 g + n0)/(n1 + n0)). Exact for independent requests and any common F, however it
-moves. A slowdown inside one bucket is invisible: gate the mean as well, and see `too_coarse`.
+Each alternative bends the champion's own distribution F: a shift of its normal scores, Phi(Phi^-1(F) - eta), for a
+slower body, or (1 - phi) F + phi (1 - (1 - F)^.15) for a heavier tail. The density ratio g is made rising over the
+buckets, so that the multinomial test against equality (Turner, Ly and Grunwald 2024) is fair for every challenger
+that is stochastically not slower: sum y1 log g - (y1 + y0) log((n1 g + n0)/(n1 + n0)). Exact for independent requests
+and any common F, however it moves. A slowdown inside one bucket is invisible: gate the mean as well, and see
+`too_coarse`.
 """
 
 from collections.abc import Mapping, Sequence

@@ -47,6 +47,6 @@ class Increment:
 def refuse_buckets(challenger: int, champion: int, expected: int) -> ValueError:
     """The error for a tick whose bins are not those the evidence was started with."""
     return ValueError(
-        f"A tick of {challenger} challenger and {champion} champion bins cannot be added to evidence on {expected}. It was "
-        "left out and traffic is as before. Keep a metric's bins for the whole rollout, or start its evidence anew."
+        f"A tick of {challenger} challenger and {champion} champion bins cannot be added to evidence on {expected}. It "
+        "was left out and traffic is as before. Keep a metric's bins for the whole rollout, or start its evidence anew."
     )

@@ -1,9 +1,10 @@
 """Evidence on a difference of means from tick totals; approximate by nature, it must not be read before its burn-in.
 
-Per tick d = mean1 - mean0 - margin. With D the mean of d over T ticks, V = T / var(d) and S = D V, the half-normal mixture
-of the normal likelihood ratio is 2 (1 + rho^2 V)^(-1/2) exp(rho^2 S^2 / (2 (1 + rho^2 V))) Phi(rho S / sqrt(1 + rho^2 V)).
-Asymptotic (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024): valid in the limit of many ticks. The variance is that
-between ticks, so whatever clings together inside a tick is already in it, and no sum of squares is needed.
+Per tick d = mean1 - mean0 - margin. With D the mean of d over T ticks, V = T / var(d) and S = D V, the half-normal
+mixture of the normal likelihood ratio is 2 (1 + rho^2 V)^(-1/2) exp(rho^2 S^2 / (2 (1 + rho^2 V))) Phi(rho S / sqrt(1
++ rho^2 V)). Asymptotic (Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas 2024): valid in the limit of many ticks. The
+variance is that between ticks, so whatever clings together inside a tick is already in it, and no sum of squares is
+needed.
 """
 
 from collections.abc import Mapping
@@ -41,7 +42,7 @@ def radius(n: float, sd: float, rho: float, alpha: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class MeanEvidence:
-    """Evidence that the challenger's mean lies above (sign 1) or below (sign -1) the champion's by more than the margin.
+    """Evidence that the challenger's mean exceeds the champion's by more than the margin (sign 1; -1: falls short).
 
     `log_e` is 0 during the burn-in of 30 ticks and 50 challenger requests. The moments are Welford's, so that a large
     common level costs no digits.

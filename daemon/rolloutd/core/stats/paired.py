@@ -1,7 +1,7 @@
 """Evidence from pairs: both versions answered the same request; exact, from three counts that never need a tick.
 
-D = loss of the challenger minus loss of the champion is -1, 0 or 1 on each pair, so only the counts of +1 (b), -1 (c) and of
-all (n) matter. Pairs are taken as independent; a person who sends many requests should be counted once.
+D = loss of the challenger minus loss of the champion is -1, 0 or 1 on each pair, so only the counts of +1 (b), -1 (c)
+and of all (n) matter. Pairs are taken as independent; a person who sends many requests should be counted once.
 """
 
 from math import log, log1p
