@@ -45,7 +45,7 @@ class Access:
 
     @staticmethod
     def _gids(roles: Roles) -> dict[int, Role]:
-        """Each group's strongest role. Names are looked up once, at the start; an unknown group gives nobody a right."""
+        """Each group's strongest role. Names are looked up once, at the start; an unknown one gives no right."""
         found: dict[int, Role] = {}
         by_role = ((Role.VIEWER, roles.viewers), (Role.OPERATOR, roles.operators), (Role.ADMIN, roles.admins))
         for role, groups in by_role:

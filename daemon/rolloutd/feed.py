@@ -21,6 +21,10 @@ class FellBehind(Exception):
         self.resume_from = resume_from
 
 
+class StreamEnded(Exception):
+    """No more changes will be handed to this reader: the daemon goes down."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """One rollout looks different since sequence number ``seq``."""
@@ -37,6 +41,7 @@ class Subscription:
         self._waiting: dict[str, int] = {change.name: change.seq for change in backlog}
         self._handed_out = seq
         self._lost = False
+        self._ended = False
         self._wake = asyncio.Event()
         if self._waiting:
             self._wake.set()
@@ -57,13 +62,22 @@ class Subscription:
             self._waiting.clear()
         self._wake.set()
 
+    def end(self) -> None:
+        """Wake the reader for the last time."""
+        self._ended = True
+        self._wake.set()
+
     async def take(self) -> list[Change]:
-        """Wait for changes and take all of them, oldest first. Raises FellBehind once the reader was given up."""
+        """Wait for changes and take all of them, oldest first.
+
+        Raises FellBehind once the reader was given up, StreamEnded after ``end``; from then on always.
+        """
         await self._wake.wait()
-        self._wake.clear()
+        if self._ended:
+            raise StreamEnded
         if self._lost:
-            self._wake.set()
             raise FellBehind(self._handed_out)
+        self._wake.clear()
         taken = [Change(seq, name) for name, seq in self._waiting.items()]
         self._waiting.clear()
         if taken:

@@ -1,0 +1,168 @@
+"""Answers everything that changes something: reads the request strictly, asks the service, tells what came of it."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+import uuid
+
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
+from rolloutd.core.values import Actor
+from rolloutd.problems import Trouble, bad_input, of_refused, problem
+from rolloutd.server_connection import SCOPE_PEER
+from rolloutd.server_reading import Handler
+from rolloutd.server_requests import (
+    Context,
+    answer,
+    is_read_only,
+    json_object,
+    name_of,
+    permitted,
+    query,
+    refuse,
+    until_stop,
+)
+from rolloutd.server_routes import acting
+from rolloutd.verbs import BY_NAME, Risk, VerbRow, nearest
+from rolloutd.wire import ActionDone, ActionRequest
+
+_KEY = re.compile(r"[A-Za-z0-9._:-]{8,128}")
+_REVISION = re.compile(r'"?(\d{1,18})"?')
+
+
+class Acting:
+    """The handlers of the control socket's own routes."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._service = context.service
+
+    async def start(self, request: Request) -> Response:
+        """Start a rollout, or say whether it would start."""
+        row = BY_NAME["start"]
+        actor = await permitted(self._context, request, row)
+        dry_run = _yes_or_no(query(request, "dry_run").get("dry_run", "0"), "dry_run")
+        key = _command_key(request, row) if not dry_run else "dry-run"
+        body = await json_object(self._context, request)
+        work = self._service.start(body, actor, _command_id(actor, row.verb, "", key), dry_run)
+        return self._outcome("", await until_stop(self._context, work, self._service.traffic("")))
+
+    async def act(self, request: Request) -> Response:
+        """Carry out one verb on one rollout."""
+        name = name_of(self._context, request)
+        row = _row(request.path_params["verb"])
+        actor = await permitted(self._context, request, row, name)
+        query(request)
+        key = _command_key(request, row)
+        revision = _revision(request, row)
+        asked = _action(await json_object(self._context, request))
+        act = Act(Verb(row.verb), actor, revision, asked.reason, asked.override, asked.confirm)
+        work = self._service.act(name, act, _command_id(actor, row.verb, name, key), asked.wait_s)
+        return self._outcome(name, await until_stop(self._context, work, self._service.traffic(name)))
+
+    def fleet_wide(self, row: VerbRow) -> Handler:
+        """The handler of a verb on the whole fleet; none is built yet."""
+
+        async def checked(request: Request) -> Response:
+            await permitted(self._context, request, row)
+            raise AssertionError(f"{row.verb} is built and needs a handler of its own")
+
+        return checked
+
+    def _outcome(self, name: str, outcome: ActionDone | Refused) -> Response:
+        if isinstance(outcome, ActionDone):
+            return answer(outcome, 200 if outcome.router_confirmed else 202)
+        status = self._service.status(name) if name else None
+        raise Trouble(of_refused(outcome, self._service.traffic(name), status.revision if status else None))
+
+
+class ViewOnly:
+    """The view socket's answer to anybody who tries to change something through it: refused, and in the record."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+
+    async def refuse(self, request: Request) -> Response:
+        """Refuse whatever was asked."""
+        context, verb = self._context, str(request.path_params.get("verb", "start"))
+        actor = await context.access.actor(request.scope[SCOPE_PEER], "socket", is_read_only(request))
+        name = str(request.path_params.get("name", ""))[:80]
+        trouble = problem(
+            405,
+            RefusalCode.NOT_PERMITTED.value,
+            "The view socket carries nothing that changes anything.",
+            "Send it to the control socket, beside this one: control.sock",
+            exit_code=7,
+            traffic=context.service.traffic(name),
+        )
+        await refuse(context, actor, verb if verb in BY_NAME else "unknown", name, trouble)
+        raise AssertionError("refuse always raises")
+
+
+def _row(verb: str) -> VerbRow:
+    known = [row.verb for row in acting(on_rollout=True)]
+    if verb in known:
+        return BY_NAME[verb]
+    close = nearest(verb, known)
+    hint = f"Did you mean {close}?" if close else f"Known: {', '.join(known)}."
+    raise Trouble(bad_input(f"There is no verb {verb[:80]!r} that acts on a rollout.", hint, 404))
+
+
+def _command_key(request: Request, row: VerbRow) -> str:
+    """The caller's id for this command. What only lowers exposure needs none: a stop is not refused for its form."""
+    key = request.headers.get("idempotency-key")
+    if key is None and row.risk is Risk.LOWERS:
+        return f"made-here-{uuid.uuid4().hex}"
+    if key is None:
+        message = "The header Idempotency-Key is missing, so a repeat could not be told from a second command."
+        raise Trouble(bad_input(message, "Send a new random one with each command, the same one with each retry."))
+    if not _KEY.fullmatch(key):
+        raise Trouble(bad_input("The Idempotency-Key is not 8 to 128 letters, digits or . _ : -", "Send a UUID."))
+    return key
+
+
+def _command_id(actor: Actor, verb: str, name: str, key: str) -> str:
+    """Nobody can repeat, or spoil, another user's or another verb's command."""
+    return f"{actor.uid}/{verb}/{name}/{key}"
+
+
+def _revision(request: Request, row: VerbRow) -> int | None:
+    """The revision a raising verb was decided on; None for all other verbs, whatever they say."""
+    if not row.revision:
+        return None
+    given = request.headers.get("if-match")
+    match = _REVISION.fullmatch(given.strip()) if given is not None else None
+    if match is None:
+        message = f"{row.verb} raises exposure and must name the revision it was decided on; If-Match does not."
+        raise Trouble(bad_input(message, 'Look first, then send If-Match: "REVISION".', 428))
+    return int(match[1])
+
+
+def _action(body: dict[str, object]) -> ActionRequest:
+    known = list(ActionRequest.model_fields)
+    for key in body:
+        if key not in known:
+            close = nearest(key, known)
+            hint = f"Did you mean {close}?" if close else f"Known: {', '.join(known)}."
+            raise Trouble(bad_input(f"The body has the unknown key {key[:80]!r}.", hint))
+    try:
+        asked = ActionRequest.model_validate(body, strict=True)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        raise Trouble(bad_input(f"{where} in the body: {first['msg']}.", "Correct it and send it again.")) from error
+    for text in (asked.reason, asked.confirm, asked.segment):
+        if any(unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") for letter in text):
+            # It would be shown on other people's terminals.
+            raise Trouble(bad_input("A text in the body holds control characters.", "Send plain text on one line."))
+    return asked
+
+
+def _yes_or_no(text: str, what: str) -> bool:
+    if text not in ("0", "1", "true", "false"):
+        raise Trouble(bad_input(f"{what} is 1 or 0, not {text[:80]!r}.", "Correct it."))
+    return text in ("1", "true")

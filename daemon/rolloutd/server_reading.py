@@ -1,0 +1,122 @@
+"""Answers everything that only looks, from the service's pictures; it changes nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from rolloutd.openapi import document_bytes
+from rolloutd.pictures import Gates, Stages
+from rolloutd.problems import Trouble, bad_input
+from rolloutd.server_requests import Context, answer, missing, name_of, permitted, query, whole_number
+from rolloutd.server_routes import ReadRoute
+from rolloutd.verbs import BY_NAME, VerbRow
+from rolloutd.wire import Status
+
+FLEET_LIMIT_DEFAULT, FLEET_LIMIT_MAX = 1_000, 20_000
+FILTER_CHARS_MAX = 200
+M = TypeVar("M", bound=BaseModel)
+Handler = Callable[[Request], Awaitable[Response]]
+
+
+class Reading:
+    """The handlers of the reading routes, one method a route."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._service = context.service
+
+    def handler(self, route: ReadRoute) -> Handler:
+        """The handler of one row of the table, behind its permission check."""
+        inner: Handler = getattr(self, route.handler)
+
+        async def checked(request: Request) -> Response:
+            name = request.path_params.get("name", "")
+            await permitted(self._context, request, BY_NAME[route.verb], name)
+            query(request, *route.query)
+            return await inner(request)
+
+        return checked
+
+    def unbuilt(self, row: VerbRow) -> Handler:
+        """The handler of a reading verb that is not built: 501, or 403 for whom it would not be either."""
+
+        async def checked(request: Request) -> Response:
+            await permitted(self._context, request, row, request.path_params.get("name", ""))
+            raise AssertionError(f"{row.verb} is built and needs a route of its own")
+
+        return checked
+
+    async def fleet(self, request: Request) -> Response:
+        """All rollouts that match."""
+        asked = query(request, "filter", "limit")
+        text = asked.get("filter", "")
+        if len(text) > FILTER_CHARS_MAX:
+            raise Trouble(bad_input(f"The filter is longer than {FILTER_CHARS_MAX} letters.", "Shorten it."))
+        limit = whole_number(asked.get("limit", str(FLEET_LIMIT_DEFAULT)), "limit", 1, FLEET_LIMIT_MAX)
+        return answer(self._service.fleet(text, limit))
+
+    def _status(self, request: Request) -> Status:
+        name = name_of(self._context, request)
+        return self._found(self._service.status(name), name)
+
+    def _found(self, picture: M | None, name: str) -> M:
+        if picture is None:
+            raise Trouble(missing(self._context, name))
+        return picture
+
+    async def status(self, request: Request) -> Response:
+        """One rollout; its revision is also the ETag, for If-Match."""
+        status = self._status(request)
+        return answer(status, headers={"etag": f'"{status.revision}"'})
+
+    async def stages(self, request: Request) -> Response:
+        """The ladder."""
+        return answer(Stages.of(self._status(request)))
+
+    async def gates(self, request: Request) -> Response:
+        """The gates."""
+        return answer(Gates.of(self._status(request)))
+
+    async def series(self, request: Request) -> Response:
+        """The course of one metric."""
+        status = self._status(request)
+        metric = query(request, "metric").get("metric", "")
+        series = await self._service.series(status.name, metric)
+        if series is None:
+            known = ", ".join(gate.metric for gate in status.gates) or "none"
+            raise Trouble(bad_input(f"{status.name} has no metric {metric[:80]!r}.", f"Known: {known}.", 404))
+        return answer(series)
+
+    async def timeline(self, request: Request) -> Response:
+        """The record, or what is new in it."""
+        name = name_of(self._context, request)
+        since = whole_number(query(request, "since_seq").get("since_seq", "0"), "since_seq", 0, 10**17)
+        return answer(self._found(await self._service.timeline(name, since), name))
+
+    async def why(self, request: Request) -> Response:
+        """The decision in words."""
+        name = name_of(self._context, request)
+        return answer(self._found(self._service.why(name), name))
+
+    async def health(self, request: Request) -> Response:
+        """200 while the daemon turns, else 503."""
+        health = self._service.health()
+        return answer(health, 200 if health.ok else 503)
+
+    async def doctor(self, request: Request) -> Response:
+        """The self-check."""
+        return answer(await self._service.doctor())
+
+    async def openapi(self, request: Request) -> Response:
+        """The description of this interface."""
+        return Response(document_bytes(), media_type="application/json")
+
+    async def metrics(self, request: Request) -> Response:
+        """Prometheus text."""
+        return Response(generate_latest(self._context.metrics.registry), headers={"content-type": CONTENT_TYPE_LATEST})

@@ -1,0 +1,56 @@
+"""The table of what can be read and where; routes, permissions and the OpenAPI document are made from it. Data only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pydantic import BaseModel
+
+from rolloutd.pictures import Gates, Series, Stages
+from rolloutd.verbs import VERBS, Socket, VerbRow
+from rolloutd.wire import Doctor, Fleet, Health, Status, Timeline, Why
+
+
+@dataclass(frozen=True, slots=True)
+class ReadRoute:
+    """One thing to read: where, the handler's name, the verb whose right it needs, and what comes back."""
+
+    path: str
+    handler: str
+    verb: str
+    model: type[BaseModel] | None
+    summary: str
+    query: tuple[str, ...] = ()
+    media: str = "application/json"
+
+
+READ_ROUTES: tuple[ReadRoute, ...] = (
+    ReadRoute("/v1/rollouts", "fleet", "list", Fleet, "All rollouts, most urgent first.", ("filter", "limit")),
+    ReadRoute("/v1/rollouts/{name}", "status", "status", Status, "One rollout now."),
+    ReadRoute("/v1/rollouts/{name}/stages", "stages", "status", Stages, "Its ladder."),
+    ReadRoute("/v1/rollouts/{name}/gates", "gates", "status", Gates, "Its gates."),
+    ReadRoute("/v1/rollouts/{name}/series", "series", "status", Series, "The course of one metric.", ("metric",)),
+    ReadRoute("/v1/rollouts/{name}/timeline", "timeline", "timeline", Timeline, "Its record.", ("since_seq",)),
+    ReadRoute("/v1/rollouts/{name}/why", "why", "why", Why, "The decision in words."),
+    ReadRoute("/v1/health", "health", "doctor", Health, "Whether the daemon turns."),
+    ReadRoute("/v1/doctor", "doctor", "doctor", Doctor, "Checks of daemon, routers, sources and rights."),
+    ReadRoute("/v1/openapi.json", "openapi", "doctor", None, "This document."),
+    ReadRoute("/metrics", "metrics", "doctor", None, "Metrics for Prometheus.", media="text/plain"),
+)
+
+EVENTS_PATH = "/v1/events"
+EVENTS_QUERY = ("rollout", "rows")
+START_PATH = "/v1/rollouts"
+ACT_PATH = "/v1/rollouts/{name}/{verb}"
+
+
+def acting(on_rollout: bool) -> tuple[VerbRow, ...]:
+    """The verbs of the control socket, except start, which has its own route."""
+    rows = (row for row in VERBS if row.socket is Socket.CONTROL and row.verb != "start")
+    return tuple(row for row in rows if row.on_rollout is on_rollout)
+
+
+def unbuilt_reading() -> dict[str, VerbRow]:
+    """Paths of the reading verbs that are known but not built."""
+    rows = [row for row in VERBS if row.socket is Socket.VIEW and not row.built]
+    return {f"/v1/rollouts/{{name}}/{row.verb}" if row.on_rollout else f"/v1/{row.verb}": row for row in rows}
