@@ -1,0 +1,253 @@
+"""A small inside of the daemon in memory, with just enough rules to make every answer of the server happen."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import Any
+
+from rolloutd import __version__, wire
+from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
+from rolloutd.core.values import Actor, Role
+from rolloutd.feed import Feed
+from rolloutd.pictures import Series, SeriesPoint
+
+NOW = "2026-01-02T03:13:04Z"
+BOOT_ID = "boot1"
+SHARES = (0.01, 0.10, 0.50, 1.00)
+
+
+def picture(name: str, model: str = "", **changes: Any) -> wire.Status:
+    """A rollout at 10 %, running, with one gate that collects."""
+    rows = [
+        wire.StageRow(index=i, name=f"{share:.0%}", share=share, min_s=900, max_s=14_400, result="")
+        for i, share in enumerate(SHARES)
+    ]
+    gate = wire.GateNow(
+        metric="errors",
+        kind="proportion",
+        state="collecting",
+        champion=0.010,
+        challenger=0.012,
+        delta=0.002,
+        harm_evidence=0.31,
+        safe_evidence=0.2,
+        samples=wire.Samples(champion=9_000, challenger=1_000),
+        data_age_s=4.0,
+    )
+    fields: dict[str, Any] = {
+        "name": name,
+        "model": model or name,
+        "route": model or name,
+        "revision": 317,
+        "state": "collecting",
+        "phase": "running",
+        "as_of": NOW,
+        "started_at": NOW,
+        "started_by": "ops1",
+        "age_s": wire.Age(router=2.1, metrics=8.0),
+        "champion": "v41",
+        "challenger": "v42",
+        "strategy": "standard",
+        "stage": wire.StageNow(index=1, count=4, name="10%", elapsed_s=600, min_s=900, max_s=14_400),
+        "stages": rows,
+        "on_new": wire.OnNew(asked=0.10, observed=0.10, confirmed=0.10, confirmed_is_asked=True),
+        "gates": [gate],
+        "next": wire.Next(action="wait", by="gate:errors", sentence="goes to 50% when errors pass", eta_s=240),
+        "blocked_by": ["gate:errors", "min_time"],
+        "held_because": None,
+        "alpha": 0.01,
+        "beta": 0.05,
+        "tick_s": 10,
+    }
+    return wire.Status(**{**fields, **changes})
+
+
+class FakeService:
+    """Rollouts that people move by hand; the router is a flag, and the record is a list."""
+
+    def __init__(self, *statuses: wire.Status) -> None:
+        self.feed = Feed()
+        self.rollouts = {status.name: status for status in statuses}
+        self.router_confirms = True
+        self.gates_fail = False
+        self.acts: list[tuple[str, Act, str]] = []
+        self.starts: list[tuple[Mapping[str, object], str, bool]] = []
+        self.refused: list[tuple[str, str, Actor, RefusalCode, str]] = []
+        self.record: dict[str, list[wire.TimelineEntry]] = {name: [] for name in self.rollouts}
+        self.never = asyncio.Event()
+        self.hang = False
+        self._done: dict[str, wire.ActionDone | Refused] = {}
+        self._seq = 0
+        for name in self.rollouts:
+            self.feed.publish(name)
+
+    def change(self, name: str, what: str = "changed", **changes: Any) -> None:
+        """Make a rollout look different, with one more line in its record."""
+        old = self.rollouts[name]
+        self.rollouts[name] = old.model_copy(update={"revision": old.revision + 1, **changes})
+        self._seq += 1
+        entry = wire.TimelineEntry(
+            seq=self._seq, version=old.revision + 1, at=NOW, who="ops1", via="cli", kind="Changed", what=what, why=""
+        )
+        self.record[name].append(entry)
+        self.feed.publish(name)
+
+    def find(self, name: str) -> wire.Status | None:
+        """By exact name, else the newest one of that model."""
+        if name in self.rollouts:
+            return self.rollouts[name]
+        of_model = [status for status in self.rollouts.values() if status.model == name]
+        return of_model[-1] if of_model else None
+
+    async def start(
+        self, body: Mapping[str, object], actor: Actor, command_id: str, dry_run: bool
+    ) -> wire.ActionDone | Refused:
+        """Accept any text that names a model."""
+        self.starts.append((body, command_id, dry_run))
+        if command_id in self._done and not dry_run:
+            return self._done[command_id]
+        text = str(body.get("spec_toml", ""))
+        if 'model = "' not in text:
+            message = f"{body.get('file', 'the spec')} line 1: [rollout] lacks the key model."
+            return Refused(RefusalCode.BAD_INPUT, message, "Add model = NAME.")
+        if self.gates_fail:
+            return Refused(RefusalCode.NOT_NOW, "The champion is not healthy.", "rollout doctor")
+        name = text.split('model = "')[1].split('"')[0]
+        if not dry_run:
+            self.rollouts[name] = picture(name, revision=1)
+            self.record[name] = []
+            self.feed.publish(name)
+        return self._answer(command_id, name, "start", actor, 1)
+
+    async def act(self, name: str, act: Act, command_id: str, wait_s: float) -> wire.ActionDone | Refused:
+        """Abort always; the rest by revision, gates and role."""
+        if command_id in self._done:
+            return self._done[command_id]
+        self.acts.append((name, act, command_id))
+        status = self.find(name)
+        if status is None:
+            return Refused(RefusalCode.NOT_FOUND, f"There is no rollout {name!r}.", "rollout list")
+        refused = self._refusal(status, act)
+        if refused is not None:
+            return refused
+        if self.hang and wait_s:
+            await self.never.wait()
+        changes: dict[str, Any] = {}
+        if act.verb is Verb.ABORT:
+            off = wire.OnNew(asked=0, observed=0, confirmed=0, confirmed_is_asked=True)
+            changes = {"state": "aborted", "phase": "aborted", "ended": True, "outcome": "aborted", "on_new": off}
+        elif act.verb is Verb.PAUSE:
+            changes = {"state": "paused", "phase": "held", "paused_by": act.actor.name}
+        self.change(status.name, f"{act.verb} by {act.actor.name}", **changes)
+        return self._answer(command_id, status.name, act.verb, act.actor, status.revision + 1)
+
+    def _refusal(self, status: wire.Status, act: Act) -> Refused | None:
+        if status.ended and act.verb is not Verb.ABORT:
+            return Refused(RefusalCode.NOT_NOW, f"{status.name} has ended.", "Start a new one.")
+        if act.revision is not None and act.revision != status.revision:
+            return Refused(RefusalCode.CONFLICT, "ops2 paused this 2 s ago.", f"rollout status {status.name}")
+        if act.verb is Verb.PROMOTE and self.gates_fail:
+            if not act.override:
+                return Refused(RefusalCode.GATE, "errors shows harm.", "Look: rollout why, then --override.")
+            if not act.actor.role.covers(Role.ADMIN):
+                return Refused(RefusalCode.NOT_PERMITTED, "An override needs admin.", "Ask an admin.", Role.ADMIN)
+        return None
+
+    def _answer(self, command_id: str, name: str, action: str, actor: Actor, revision: int) -> wire.ActionDone:
+        done = wire.ActionDone(
+            name=name,
+            action=action,
+            accepted=True,
+            revision=revision,
+            by=actor.name,
+            router_confirmed=self.router_confirms,
+            took_s=0.01,
+        )
+        self._done[command_id] = done
+        return done
+
+    async def refuse(self, name: str, verb: str, actor: Actor, code: RefusalCode, why: str) -> None:
+        """Keep it for the test to look at."""
+        self.refused.append((name, verb, actor, code, why))
+
+    def traffic(self, name: str) -> str:
+        """What is asked for."""
+        status = self.find(name)
+        return f"{status.on_new.asked:.0%} stays on {status.challenger}." if status else "Traffic is unchanged."
+
+    def fleet(self, filter_text: str, limit: int) -> wire.Fleet:
+        """All whose name holds the text."""
+        rows = [row for name in self.rollouts if filter_text in name and (row := self.row(name)) is not None]
+        return wire.Fleet(as_of=NOW, rollouts=rows[:limit], total=len(rows), needs_you=0)
+
+    def row(self, name: str) -> wire.FleetRow | None:
+        """A line of the fleet."""
+        status = self.rollouts.get(name)
+        if status is None:
+            return None
+        return wire.FleetRow(
+            **status.model_dump(include={"name", "model", "champion", "challenger", "state", "phase", "revision"}),
+            needs_you=status.needs_you,
+            ended=status.ended,
+            stage=status.stage.index,
+            stages=status.stage.count,
+            asked=status.on_new.asked,
+            observed=status.on_new.observed,
+            worst="errors 31%",
+            next=status.next.sentence,
+            who=status.claimed_by or "",
+            as_of=NOW,
+        )
+
+    def status(self, name: str) -> wire.Status | None:
+        """The whole picture."""
+        return self.find(name)
+
+    def why(self, name: str) -> wire.Why | None:
+        """One line."""
+        status = self.find(name)
+        if status is None:
+            return None
+        lines = ["errors has not enough samples."]
+        return wire.Why(name=status.name, revision=status.revision, state=status.state, lines=lines, next=status.next)
+
+    async def timeline(self, name: str, since_seq: int) -> wire.Timeline | None:
+        """What came after that number."""
+        status = self.find(name)
+        if status is None:
+            return None
+        entries = [entry for entry in self.record[status.name] if entry.seq > since_seq]
+        return wire.Timeline(name=status.name, revision=status.revision, entries=entries)
+
+    async def series(self, name: str, metric: str) -> Series | None:
+        """One point of the one metric."""
+        return Series(name=name, metric=metric, points=[SeriesPoint(at=NOW)]) if metric == "errors" else None
+
+    async def doctor(self) -> wire.Doctor:
+        """One check."""
+        ok = self.router_confirms
+        check = wire.Check(name="router", ok=ok, detail="answers" if ok else "silent", next="" if ok else "Start it.")
+        return wire.Doctor(ok=ok, checks=[check])
+
+    def health(self) -> wire.Health:
+        """Always well."""
+        return wire.Health(
+            ok=True, version=__version__, boot_id=BOOT_ID, epoch=1, head_seq=0, head_hash="", live=1, total=1
+        )
+
+    def heartbeat(self) -> wire.Heartbeat:
+        """The time stands still here."""
+        return wire.Heartbeat(as_of=NOW, boot_id=BOOT_ID, seq=self.feed.seq)
+
+    def hello(self, actor: Actor, read_only: bool) -> wire.Hello:
+        """Who you are."""
+        return wire.Hello(
+            boot_id=BOOT_ID,
+            version=__version__,
+            host="here",
+            who=actor.name,
+            role=actor.role.value,
+            read_only=read_only,
+            as_of=NOW,
+        )
