@@ -1,0 +1,280 @@
+"""A tiny language for tests of the core: a world of values that obeys, refuses, lies or falls silent as it is told.
+
+It drives exactly the functions the daemon drives (observe, next_events, follow, next_effects) and moves its own clock.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+
+from rolloutd.core import events as ev
+from rolloutd.core.commands import Act, Refused, Verb
+from rolloutd.core.decide import Accepted, decide
+from rolloutd.core.effects import (
+    DropOverride,
+    MetricsAnswered,
+    RenewLease,
+    RouteNotSeen,
+    RouteSeen,
+    SetBase,
+    SetTraffic,
+    SlotProbed,
+    TickPassed,
+)
+from rolloutd.core.fold import fold
+from rolloutd.core.lane import Lane, before_write, follow, next_effects, next_events, observe, open_lane
+from rolloutd.core.metrics import (
+    Answer,
+    BlindReason,
+    Counted,
+    GateKind,
+    LabelMatch,
+    MatchKind,
+    MetricTemplate,
+    Point,
+    Selector,
+    Unreadable,
+)
+from rolloutd.core.observed import RouteReading, Seen, SlotHealth
+from rolloutd.core.plan import Gate, OnFail, OnUndecided, Plan, Spec, Stage, Timing
+from rolloutd.core.stats.margins import Margin
+from rolloutd.core.values import THE_DAEMON, ZERO, Actor, ActorKind, Instant, Role, Share, Slot
+
+TEMPLATE = MetricTemplate(
+    name="errors",
+    kind=GateKind.PROPORTION,
+    arm_label="slot",
+    total=Selector("requests_total"),
+    bad=Selector("requests_total", (LabelMatch("code", MatchKind.REGEX, "5.."),)),
+)
+OPERATOR = Actor(ActorKind.PERSON, "ops1", 1001, Role.OPERATOR, "cli")
+ADMIN = Actor(ActorKind.PERSON, "sr1", 1002, Role.ADMIN, "cli")
+ARMS = {Slot.A: "a", Slot.B: "b"}
+
+
+def a_gate(**changes: object) -> Gate:
+    """A gate on errors with the shipped margins."""
+    gate = Gate(
+        metric="errors",
+        source="proxy",
+        template=TEMPLATE,
+        max_age_ms=2_000,
+        every_ms=1_000,
+        harm=Margin.ratio(1.0),
+        accept=Margin.ratio(1.5),
+        limit=0.2,
+    )
+    return replace(gate, **changes)  # type: ignore[arg-type]
+
+
+def a_plan(*shares: str, **changes: object) -> Plan:
+    """A plan of quick stages: one tick is one second, a stage lasts at least ten."""
+    stages = tuple(
+        Stage(f"s{number}", Share.parse(share), 10_000, 600_000, min_ticks=5, on_undecided=OnUndecided.ASK)
+        for number, share in enumerate(shares or ("1%", "10%", "50%", "90%"))
+    )
+    timing = Timing(tick_ms=1_000, blind_hold_ticks=1, blind_recede_ticks=20, warm_up_ms=0, window_ticks=10)
+    plan = Plan("quick", stages, (a_gate(),), timing)
+    return replace(plan, **changes)  # type: ignore[arg-type]
+
+
+def a_spec(plan: Plan | None = None) -> Spec:
+    """A spec on route ranker."""
+    return Spec("ranker-v42", "ranker", "v41", "v42", "ranker", plan or a_plan())
+
+
+@dataclass
+class World:
+    """The router, the servers and the counters. A test changes what it likes."""
+
+    base: Slot = Slot.A
+    override: Share = ZERO
+    override_slot: Slot | None = None
+    instance: str = "1"
+    obeys: bool = True
+    reachable: bool = True
+    leases: bool = False
+    n: dict[str, int] = field(default_factory=lambda: {"a": 100_000, "b": 0})
+    bad: dict[str, int] = field(default_factory=lambda: {"a": 1_000, "b": 0})
+    rps: int = 1_000
+    rates: dict[str, float] = field(default_factory=lambda: {"a": 0.01, "b": 0.01})
+    debt: dict[str, float] = field(default_factory=lambda: {"a": 0.0, "b": 0.0})
+    blind: dict[str, BlindReason] = field(default_factory=dict)
+    up: dict[Slot, bool] = field(default_factory=lambda: {Slot.A: True, Slot.B: True})
+    versions: dict[Slot, str] = field(default_factory=lambda: {Slot.A: "v41", Slot.B: "v42"})
+
+    def reading(self) -> RouteReading:
+        """What the router shows."""
+        slot = self.override_slot if self.override > ZERO else None
+        return RouteReading(self.base, slot, self.override if slot else ZERO, None, self.instance)
+
+    def flow(self, seconds: float) -> None:
+        """Let traffic flow, split as the router says, with errors at each arm's rate and no chance in it."""
+        reading = self.reading()
+        for slot in Slot:
+            n = round(self.rps * seconds * reading.share_of(slot).fraction)
+            self.debt[slot] += n * self.rates[slot]
+            bad = int(self.debt[slot])
+            self.debt[slot] -= bad
+            self.n[slot] += n
+            self.bad[slot] += bad
+
+    def answer(self, at_ms: int) -> Answer:
+        """What the metric source says."""
+        by_arm: dict[str, Counted | Unreadable] = {}
+        for slot in Slot:
+            if slot in self.blind:
+                by_arm[slot] = Unreadable(self.blind[slot], "told to be blind")
+            else:
+                total = (Point("x", float(self.n[slot]), at_ms),)
+                by_arm[slot] = Counted(total, (Point("y", float(self.bad[slot]), at_ms),))
+        return Answer(at_ms, by_arm)
+
+
+class Playbook:
+    """A rollout in a world, told by what is done to it."""
+
+    def __init__(self, spec: Spec | None = None, world: World | None = None) -> None:
+        self.world = world or World()
+        self.now = Instant(1_000_000, 1_700_000_000_000)
+        self.journal: list[ev.Recorded] = []
+        self.spec = spec or a_spec()
+        requested = self._append((ev.RolloutRequested(self.spec),), OPERATOR)
+        rollout = fold(requested)
+        assert rollout is not None
+        self.lane = open_lane(rollout, {}, self._seen(), ARMS)
+
+    def _seen(self) -> Seen:
+        lease_ms = 60_000 if self.world.leases else None
+        return Seen(self.now.clock_ms, leases=self.world.leases, lease_ms=lease_ms)
+
+    def _append(self, events: tuple[ev.Event, ...], actor: Actor) -> list[ev.Recorded]:
+        version = len(self.journal)
+        rows = [
+            ev.Recorded(version + i, self.spec.name, version + i, self.now, actor, 1, event)
+            for i, event in enumerate(events, start=1)
+        ]
+        self.journal.extend(rows)
+        return rows
+
+    def record(self, events: tuple[ev.Event, ...], actor: Actor = THE_DAEMON) -> None:
+        """Make events true."""
+        for row in self._append(events, actor):
+            self.lane = follow(self.lane, row)
+
+    def settle(self, *, tick: bool = False) -> None:
+        """Do what follows, with the world answering at once, until nothing follows any more."""
+        for _ in range(50):
+            events = next_events(self.lane, self.now.clock_ms)
+            if events:
+                self.record(events)
+                continue
+            if not self._act(tick=tick):
+                return
+            tick = False
+        raise AssertionError("the core does not come to rest")
+
+    def _act(self, *, tick: bool) -> bool:
+        """Carry out effects; True when a write was made."""
+        if not self.lane.rollout.live:
+            return False
+        wrote = False
+        for effect in next_effects(self.lane, tick=tick):
+            match effect:
+                case SetTraffic(slot=slot, share=share):
+                    wrote = self._write(slot, share)
+                case DropOverride(slot=slot):
+                    wrote = self._write(slot, ZERO)
+                case SetBase(slot=slot):
+                    self.world.base = slot
+                    wrote = self._report()
+                case RenewLease(share=share):
+                    self.see(RouteSeen(self.world.reading(), renewed=self.world.override == share))
+                case _:
+                    self._look()
+        return wrote
+
+    def _write(self, slot: Slot, share: Share) -> bool:
+        if self.world.obeys and self.world.reachable:
+            self.world.override, self.world.override_slot = share, slot
+        return self._report()
+
+    def _report(self) -> bool:
+        self.lane = before_write(self.lane)
+        self._look()
+        return self.world.reachable and self.world.obeys
+
+    def _look(self) -> None:
+        if self.world.reachable:
+            self.see(RouteSeen(self.world.reading()))
+        else:
+            self.see(RouteNotSeen("told to be away"))
+        for slot in Slot:
+            health = SlotHealth(self.world.up[slot], self.world.versions[slot], "")
+            self.see(SlotProbed(slot, health))
+
+    def see(self, observation: RouteSeen | RouteNotSeen | SlotProbed | MetricsAnswered | TickPassed) -> None:
+        """Show the core something."""
+        self.lane = observe(self.lane, observation, self.now.clock_ms)
+
+    def run(self, seconds: int, *, traffic: bool = True, metrics: bool = True) -> Playbook:
+        """Let seconds pass: traffic flows, the source answers, a tick falls due."""
+        for _ in range(seconds):
+            if not self.lane.rollout.live:
+                return self
+            if traffic:
+                self.world.flow(1.0)
+            self.now = self.now.plus_ms(1_000)
+            self.see(TickPassed())
+            if metrics:
+                for gate in self.spec.plan.gates:
+                    self.see(MetricsAnswered(gate.metric, self.world.answer(self.now.wall_ms)))
+            self.settle(tick=True)
+        return self
+
+    def until(self, phase: str, most_s: int = 5_000) -> Playbook:
+        """Run until the rollout is in this phase. Fails when it never comes there."""
+        for _ in range(most_s):
+            if self.lane.rollout.phase.value == phase:
+                return self
+            self.run(1)
+        raise AssertionError(f"still {self.lane.rollout.phase.value}, never {phase}: {self.said()[-5:]}")
+
+    def do(self, verb: Verb, actor: Actor = OPERATOR, **more: object) -> Accepted | Refused:
+        """A person's command, by default on the present revision."""
+        more.setdefault("revision", self.rollout_version)
+        act = Act(verb, actor, **more)  # type: ignore[arg-type]
+        now_ms = self.now.clock_ms
+        decision = decide(self.lane.rollout, act, self.lane.picture(now_ms), now_ms)
+        if isinstance(decision, Accepted):
+            self.record(decision.events, actor)
+            self.settle()
+        return decision
+
+    def restart(self) -> None:
+        """The process dies and another one folds the journal; stored evidence is taken up, what was seen is gone."""
+        rollout = fold(self.journal)
+        assert rollout is not None
+        self.lane = open_lane(rollout, self.lane.evidence, self._seen(), ARMS)
+        self.record((ev.WindowRestarted("the daemon started"),))
+
+    @property
+    def rollout_version(self) -> int:
+        """The present revision."""
+        return self.lane.rollout.version
+
+    @property
+    def phase(self) -> str:
+        """The present phase's word."""
+        return self.lane.rollout.phase.value
+
+    def said(self) -> list[str]:
+        """The names of all recorded events."""
+        return [type(row.event).__name__ for row in self.journal]
+
+    def shares(self) -> list[str]:
+        """Every confirmed share in order."""
+        return [str(row.event.share) for row in self.journal if isinstance(row.event, ev.TrafficConfirmed)]
+
+
+__all__ = ["ADMIN", "OPERATOR", "Lane", "OnFail", "Playbook", "World", "a_gate", "a_plan", "a_spec"]
