@@ -1,0 +1,180 @@
+"""What an action key leads to: sent at once, a strip that asks, or a sentence that says why not. Pure.
+
+Made from the daemon's table of verbs. It is a courtesy to the person: rights, gates and revisions are decided by the
+daemon. What lowers or freezes exposure goes out at once on the rollout's own screen; what raises it is always asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollout_tui import figures, words
+from rollout_tui.facts import Facts
+from rollout_tui.lines import clean
+from rollout_tui.link import LinkState
+from rollout_tui.strip import Send, Step, Strip
+from rolloutd.verbs import VERBS, Risk, Socket, VerbRow
+from rolloutd.wire import ActionRequest, FleetRow, GateNow, Status
+
+TRY_S = 60.0
+_ROLES = ("nobody", "viewer", "operator", "admin")
+_SAFE = {Risk.LOWERS, Risk.FREEZES}
+
+
+@dataclass(frozen=True, slots=True)
+class Say:
+    """Nothing was sent, and this is why."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class NeedsStatus:
+    """The strip needs the rollout's present status first; nothing else is known to be against it."""
+
+    row: VerbRow
+    name: str
+
+
+Led = Send | Strip | Say | NeedsStatus
+
+
+def _by_key() -> dict[str, VerbRow]:
+    """Key to verb. What only lowers or freezes also works with Caps Lock on; what raises never does."""
+    table = {row.key: row for row in VERBS if row.key and row.socket is Socket.CONTROL}
+    for row in VERBS:
+        if row.risk in _SAFE and row.on_rollout and row.key:
+            table.setdefault(row.key.upper(), row)
+    return table
+
+
+BY_KEY = _by_key()
+
+
+def covers(role: str, needed: str) -> bool:
+    """Whether someone with ``role`` may do what ``needed`` may; an unknown role may do nothing."""
+    return role in _ROLES and _ROLES.index(role) >= _ROLES.index(needed)
+
+
+def command(verb: str, name: str, revision: int | None = None) -> str:
+    """The command line that does the same."""
+    return f"rollout {verb} {name}" + (f" --if-revision {revision}" if revision is not None else "")
+
+
+def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Status | None, now_s: float) -> Led:
+    """What pressing ``row``'s key on rollout ``name`` leads to. ``status`` is the one on the screen, if any."""
+    if row.verb == "start":
+        return Say(words.START_BY_COMMAND)
+    if not row.built:
+        return Say(words.NOT_BUILT.format(verb=row.verb))
+    if not name:
+        return Say(words.NO_ROLLOUT_HERE)
+    state = facts.fleet_link.state(now_s) if in_fleet else facts.detail_state(now_s)
+    if state in {LinkState.LOST, LinkState.NEVER}:
+        return _without_contact(row, name, state, now_s)
+    fleet_row = facts.rows.get(name)
+    if (status or fleet_row) and (status.ended if status else fleet_row is not None and fleet_row.ended):
+        return Say(words.ENDED.format(name=name, verb=row.verb))
+    if row.risk is Risk.RAISES:
+        return _raising(row, facts, name, status, now_s)
+    if in_fleet and row.risk in _SAFE:
+        return _naming(row, fleet_row, name, now_s)
+    return Send(name, row.verb, ActionRequest())
+
+
+def _without_contact(row: VerbRow, name: str, state: LinkState, now_s: float) -> Led:
+    """Only an abort may be tried on; nothing is remembered."""
+    if state is LinkState.NEVER:
+        return Say(words.NEVER_KEY)
+    if row.verb != "abort":
+        return Say(words.LOST_KEY)
+    title = words.KEEP_TRYING.format(name=name, seconds=int(TRY_S))
+    facts = ("The screen shows the past. If the daemon is alive it goes on checking and can go back by itself.",)
+    return Strip(name, row.verb, title, facts, (Step.YES,), now_s, trying_s=TRY_S, raises=False)
+
+
+def _naming(row: VerbRow, fleet_row: FleetRow | None, name: str, now_s: float) -> Strip:
+    """A cursor can be one row off: the strip names the rollout, even for what lowers exposure."""
+    if fleet_row is None:
+        fact = row.help
+    elif row.risk is Risk.LOWERS:
+        fact = f"{figures.share(fleet_row.asked)} of its traffic goes back to {clean(fleet_row.champion)} at once."
+    else:
+        fact = f"It stays at {figures.share(fleet_row.asked)}. Triggers stay armed: it can still go back by itself."
+    versions = f" {clean(fleet_row.champion)} > {clean(fleet_row.challenger)}" if fleet_row else ""
+    title = f"{row.verb.upper()} {name}{versions}"
+    return Strip(name, row.verb, title, (fact, f"CLI: {command(row.verb, name)}"), (Step.YES,), now_s, raises=False)
+
+
+def _raising(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s: float) -> Led:
+    """What raises exposure: allowed roles only, always asked, always with the revision on the screen."""
+    if facts.read_only:
+        return Say(words.READ_ONLY)
+    if not facts.same_major and facts.hello is not None:
+        return Say(words.SAME_MAJOR.format(ours=words.API, theirs=facts.hello.api))
+    if not covers(facts.role, row.role):
+        told = command(row.verb, name)
+        return Say(words.NEEDS_ROLE.format(verb=row.verb, needed=row.role, role=facts.role, command=told))
+    if status is None:
+        return NeedsStatus(row, name)
+    against = _against(status, minimum=row.verb != "resume")
+    undecided = [gate for gate in status.gates if gate.state in {"collecting", "not-checked"}]
+    title = _title(row, status)
+    if against:
+        return _override(row, status, title, against, facts.role, now_s)
+    cli = f"CLI: {command(row.verb, name, status.revision)}"
+    if undecided and row.verb != "resume":
+        why = (f"Early, not decided yet: {', '.join(map(_undecided, undecided))}.", cli + ' --reason "..."')
+        return Strip(name, row.verb, title, why, (Step.REASON, Step.YES), now_s, status.revision)
+    fact = "No gate shows harm, none is blind." if undecided else "All gates pass."
+    if row.verb != "resume":
+        fact += " The minimum time is over."
+    return Strip(name, row.verb, title, (fact, cli), (Step.YES,), now_s, status.revision)
+
+
+def _title(row: VerbRow, status: Status) -> str:
+    """The action with its rollout, version and the share before and after."""
+    now, who = figures.share(status.on_new.asked), f"{status.name} {clean(status.challenger)}"
+    if row.verb != "promote":
+        return f"{row.verb.upper()} {who} at {now}"
+    following = [stage for stage in status.stages if stage.index == status.stage.index + 1]
+    if not following:
+        return f"PROMOTE {who}: end the watch, {clean(status.challenger)} becomes champion"
+    return f"PROMOTE {who} from {now} to {figures.share(following[0].share)}"
+
+
+def _says(gate: GateNow) -> str:
+    """A gate that speaks against going up."""
+    if gate.state == "blind":
+        return f"{clean(gate.metric)} BLIND ({clean(gate.blind_reason or 'no data')})"
+    change = figures.delta(gate.delta, gate.delta_kind)
+    return f"{clean(gate.metric)} FAIL ({change}, harm {figures.evidence(gate.harm_evidence)})"
+
+
+def _undecided(gate: GateNow) -> str:
+    """A gate that has not spoken yet, with what it leans to."""
+    harm = f" (harm {figures.evidence(gate.harm_evidence)})" if gate.harm_evidence > 0.5 else ""
+    return clean(gate.metric) + harm
+
+
+def _against(status: Status, *, minimum: bool) -> list[str]:
+    """Everything that only an override passes: gates that show harm or see nothing, drift, time that is not over."""
+    against = [_says(gate) for gate in status.gates if gate.state in {"fail", "blind"}]
+    if words.state_word(status.state).key == "drift":
+        against.append("DRIFT: somebody changed the share by hand")
+    left_s = status.stage.min_s - status.stage.elapsed_s
+    if minimum and left_s > 0:
+        against.append(f"minimum time, {figures.age(left_s)} left")
+    return against
+
+
+def _override(row: VerbRow, status: Status, title: str, against: list[str], role: str, now_s: float) -> Strip:
+    """Going up against the evidence: admin, the rollout's name typed, and a reason. Triggers stay armed."""
+    told = f'{command(row.verb, status.name)} --override --reason "..." --confirm {status.name}'
+    said = "AGAINST IT: " + "; ".join(against)
+    if not covers(role, "admin"):
+        facts = (said, f"Override needs the role admin. You are {role}. Ask somebody with it.", f"CLI: {told}")
+        return Strip(status.name, row.verb, title + " REFUSED", facts, (), now_s, status.revision)
+    facts = (said, "Triggers stay armed: it can go back by itself at once.", f"CLI: {told}")
+    steps = (Step.NAME, Step.REASON, Step.YES)
+    return Strip(status.name, row.verb, f"OVERRIDE: {title}", facts, steps, now_s, status.revision, override=True)

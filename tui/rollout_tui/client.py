@@ -1,0 +1,158 @@
+"""An equal client of the daemon's two sockets; it must not decide, draw, or know more than a script does.
+
+Looking goes over the view socket, acting over the control socket, so that a crowd of viewers cannot hold up an abort.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+from urllib.parse import quote
+from uuid import uuid4
+
+from pydantic import BaseModel, ValidationError
+
+from rollout_tui.facts import Incoming
+from rollout_tui.http import Answer, Unreachable, exchange, stream
+from rolloutd.wire import ActionDone, ActionRequest, Fleet, FleetRow, Heartbeat, Hello, Problem, Status, Timeline, Why
+
+Read = TypeVar("Read", bound=BaseModel)
+DEFAULT_DIR = "/run/rolloutd"
+DEADLINE_S = 5.0
+_EVENTS: dict[str, type[Incoming]] = {
+    "hello": Hello,
+    "snapshot": Fleet,
+    "row": FleetRow,
+    "status": Status,
+    "heartbeat": Heartbeat,
+}
+
+
+def socket_dir(given: str | None = None) -> Path:
+    """Where the sockets are: as given, by ROLLOUT_SOCKET_DIR, or the packaged place."""
+    return Path(given or os.environ.get("ROLLOUT_SOCKET_DIR") or DEFAULT_DIR)
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One action to send. The key makes a second sending of the same order harmless."""
+
+    name: str
+    verb: str
+    request: ActionRequest
+    revision: int | None
+    key: str
+
+    @classmethod
+    def make(cls, name: str, verb: str, request: ActionRequest, revision: int | None) -> Order:
+        """A new order under a key of its own."""
+        return cls(name, verb, request, revision, uuid4().hex)
+
+
+class Client:
+    """Requests to one daemon. Every method raises Unreachable when no answer came within its deadline."""
+
+    def __init__(self, where: Path) -> None:
+        self.view = where / "view.sock"
+        self.control = where / "control.sock"
+
+    async def status(self, name: str) -> Status | Problem:
+        """One rollout now."""
+        return _read(await exchange(self.view, "GET", _path(name), deadline_s=DEADLINE_S), Status)
+
+    async def timeline(self, name: str) -> Timeline | Problem:
+        """What happened to one rollout, oldest first."""
+        return _read(await exchange(self.view, "GET", _path(name, "timeline"), deadline_s=DEADLINE_S), Timeline)
+
+    async def why(self, name: str) -> Why | Problem:
+        """The present decision in words."""
+        return _read(await exchange(self.view, "GET", _path(name, "why"), deadline_s=DEADLINE_S), Why)
+
+    async def act(self, order: Order, deadline_s: float = DEADLINE_S) -> ActionDone | Problem:
+        """Send one action. Only what raises exposure names the revision it was decided on."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": order.key}
+        if order.revision is not None:
+            headers["If-Match"] = f'"{order.revision}"'
+        answer = await exchange(
+            self.control,
+            "POST",
+            _path(order.name, order.verb),
+            deadline_s=deadline_s,
+            headers=headers,
+            body=order.request.model_dump_json().encode(),
+        )
+        return _read(answer, ActionDone)
+
+    async def events(self, name: str = "") -> AsyncGenerator[Incoming, None]:
+        """Everything the daemon says, for ever; with ``name`` also each change of that rollout's status.
+
+        A reader that was away asks for a whole picture instead of resuming: it wants the present, not the diary.
+        """
+        target = "/v1/events" + (f"?name={quote(name, safe='')}" if name else "")
+        async with aclosing(stream(self.view, target, deadline_s=DEADLINE_S)) as pieces:
+            async for event, data in _events(pieces):
+                if event == "bye":
+                    raise Unreachable("the daemon said goodbye", sent=True)
+                if event in _EVENTS:
+                    yield _parse(data, _EVENTS[event])
+
+
+async def follow(
+    client: Client,
+    name: str,
+    came: Callable[[Incoming], None],
+    closed: Callable[[str], None],
+    trying: Callable[[], None],
+    retry_s: float = 2.0,
+) -> None:
+    """Keep one event stream open for ever, telling what came and when it was closed and why."""
+    while True:
+        trying()
+        try:
+            async with aclosing(client.events(name)) as events:
+                async for one in events:
+                    came(one)
+        except Unreachable as error:
+            closed(error.why)
+        await asyncio.sleep(retry_s)
+
+
+async def _events(pieces: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, bytes]]:
+    """Server-sent events from pieces of a body: (event, data). Comments and ids are passed over."""
+    rest = b""
+    event, data = "", b""
+    async for piece in pieces:
+        *rows, rest = (rest + piece).split(b"\n")
+        for row in rows:
+            text = row.removesuffix(b"\r")
+            if not text:
+                if event and data:
+                    yield event, data
+                event, data = "", b""
+            elif text.startswith(b"event:"):
+                event = text[6:].strip().decode("utf-8", "replace")
+            elif text.startswith(b"data:"):
+                data += (b"\n" if data else b"") + text[5:].removeprefix(b" ")
+
+
+def _path(name: str, leaf: str = "") -> str:
+    return f"/v1/rollouts/{quote(name, safe='')}" + (f"/{leaf}" if leaf else "")
+
+
+def _parse(data: bytes, model: type[Read]) -> Read:
+    """One message as its model. Raises Unreachable: what cannot be read was not said."""
+    try:
+        return model.model_validate_json(data)
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        raise Unreachable(f"the daemon sent a {model.__name__} this screen cannot read ({where})", sent=True) from error
+
+
+def _read(answer: Answer, model: type[Read]) -> Read | Problem:
+    """An answer as what was asked for, or as the problem the daemon stated."""
+    return _parse(answer.body, model) if answer.status < 400 else _parse(answer.body, Problem)

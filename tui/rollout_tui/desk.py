@@ -1,0 +1,292 @@
+"""The application: folds what the daemon says into facts, hands frozen scenes to the open screen, sends actions.
+
+It must not decide anything about a rollout. Everything that it draws is a function of the scene; everything that it
+sends was pressed, and where it raises exposure confirmed, by a person who saw the revision that is sent along.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass, field, replace
+from datetime import UTC
+
+from textual.app import App
+from textual.screen import Screen
+
+from rollout_tui import words
+from rollout_tui.actions import NeedsStatus, Say, lead
+from rollout_tui.client import Client, follow, socket_dir
+from rollout_tui.courier import Courier
+from rollout_tui.facts import Facts, Incoming, closed, fold, open_rollout, trying
+from rollout_tui.http import Unreachable
+from rollout_tui.link import LOST_S, LinkState
+from rollout_tui.order import Listing, arrange, settle
+from rollout_tui.scene import Look, Scene, Tab
+from rollout_tui.screens.base import Sheet
+from rollout_tui.screens.fleet import FleetScreen
+from rollout_tui.screens.rollout import RolloutScreen
+from rollout_tui.strip import Send, Strip, press
+from rollout_tui.theme import DARK, Palette
+from rolloutd.verbs import VerbRow
+from rolloutd.wire import Fleet, Problem
+
+TICK_S = 0.25
+RETRY_S = 2.0
+REASONS_KEPT = 5
+
+
+def boot_clock() -> float:
+    """Seconds on a clock that goes on while the machine sleeps: a laptop that wakes up has an old picture."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the screen is started with."""
+
+    where: str = ""
+    filter_text: str = ""
+    look: Look = field(default_factory=Look)
+    palette: Palette = DARK
+    retry_s: float = RETRY_S
+    name: str = ""
+
+
+class RolloutApp(App[None]):
+    """The terminal of rolloutd."""
+
+    CSS_PATH = "rollout.tcss"
+    ENABLE_COMMAND_PALETTE = False
+    TITLE = "rolloutd"
+
+    def __init__(self, options: Options, now: Callable[[], float] = boot_clock) -> None:
+        super().__init__()
+        self.options = options
+        self.now = now
+        self.client = Client(socket_dir(options.where))
+        self.facts = Facts()
+        self.look = options.look
+        self.listing = Listing(words=options.filter_text)
+        self.tab = Tab.STAGES
+        self.strip: Strip | None = None
+        self.note = ""
+        self.reasons: tuple[str, ...] = ()
+        self.key_s = self.changed_s = self.moved_s = float("-inf")
+        self.courier = Courier(self.client, now, self.news)
+        self._streams: dict[bool, asyncio.Task[None]] = {}
+        self._errands: set[asyncio.Task[None]] = set()
+        self._dirty = self._reading = False
+        self._drawn_s = float("-inf")
+
+    def get_default_screen(self) -> Screen[None]:
+        """The fleet is home."""
+        return FleetScreen()
+
+    async def on_mount(self) -> None:
+        """Start to listen."""
+        self._listen(detail=False)
+        self.set_interval(TICK_S, self.tick)
+        if self.options.name:
+            self.open(self.options.name)
+
+    async def on_unmount(self) -> None:
+        """Leave nothing behind."""
+        tasks = [*self._streams.values(), *self._errands]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.courier.close()
+
+    # What the daemon says
+
+    def _listen(self, *, detail: bool) -> None:
+        """Open (or open anew) the stream of all rollouts, or the one of the open rollout."""
+        if old := self._streams.pop(detail, None):
+            old.cancel()
+        name = self.facts.name if detail else ""
+        if detail and not name:
+            return
+
+        def came(one: Incoming) -> None:
+            first = isinstance(one, Fleet) and not self.listing.order
+            self.facts = fold(self.facts, one, detail=detail, now_s=self.now())
+            if first:
+                self.listing = arrange(self.listing, self.facts.rows)
+            if first or (detail and self.facts.status is not None and self._reading):
+                self.draw()
+            self.news()
+
+        def ended(why: str) -> None:
+            self.facts = closed(self.facts, detail=detail, why=why)
+            self.news()
+
+        def tries() -> None:
+            self.facts = trying(self.facts, detail=detail, now_s=self.now())
+
+        work = follow(self.client, name, came, ended, tries, self.options.retry_s)
+        self._streams[detail] = asyncio.create_task(work)
+        self._reading = True
+
+    def news(self) -> None:
+        """Something changed: draw with the next tick, at most four times a second."""
+        self._dirty = True
+
+    def tick(self) -> None:
+        """Ages, silence, order, and drawing what changed."""
+        now_s = self.now()
+        for detail, link in ((False, self.facts.fleet_link), (True, self.facts.detail_link)):
+            if link.open and link.age_s(now_s) >= LOST_S:
+                self.facts = closed(self.facts, detail=detail, why="the daemon is silent, its socket still open")
+                self._listen(detail=detail)
+                self.news()
+        self.courier.observe(self.facts)
+        self._settle(now_s)
+        if self._dirty or self.strip is not None or now_s - self._drawn_s >= 1.0 or now_s < self._drawn_s:
+            self.draw()
+
+    def _settle(self, now_s: float) -> None:
+        """Let the rows find their order when nobody is in them."""
+        if self.strip is not None or self.listing.typing:
+            return
+        before = self.listing
+        self.listing = settle(before, self.facts.rows, now_s - self.key_s)
+        if before.order and before.name != self.listing.name:
+            self.moved_s = now_s
+            self.news()
+
+    # What the screen shows
+
+    def scene(self, *, on_rollout: bool) -> Scene:
+        """This moment."""
+        return Scene(
+            facts=self.facts,
+            now_s=self.now(),
+            width=self.size.width,
+            height=self.size.height,
+            look=self.look,
+            strip=self.strip,
+            result=self.courier.result,
+            note=self.note,
+            listing=self.listing,
+            tab=self.tab,
+            where=str(self.client.view.parent),
+            on_rollout=on_rollout,
+        )
+
+    def draw(self) -> None:
+        """Show the present scene on the open screen."""
+        self._dirty = False
+        self._drawn_s = self.now()
+        if self.facts.status is not None:
+            self._reading = False
+        if isinstance(self.screen, Sheet):
+            self.screen.draw()
+
+    # What a person does
+
+    def open(self, name: str) -> None:
+        """Look at one rollout."""
+        self.facts = open_rollout(self.facts, name)
+        self.tab = Tab.STAGES
+        self._listen(detail=True)
+        self.go(RolloutScreen())
+
+    def leave(self) -> None:
+        """Back to the fleet."""
+        if old := self._streams.pop(True, None):
+            old.cancel()
+        self.facts = open_rollout(self.facts, "")
+        self.back()
+
+    def go(self, sheet: Sheet) -> None:
+        """Another screen on top. Keys that were meant for the one below do nothing on it."""
+        self.strip, self.note = None, ""
+        self.changed_s = self.now()
+        self.push_screen(sheet)
+
+    def back(self) -> None:
+        """One screen back."""
+        self.strip, self.note = None, ""
+        self.changed_s = self.now()
+        self.pop_screen()
+
+    def act(self, row: VerbRow, name: str, *, in_fleet: bool) -> None:
+        """An action key was pressed on rollout ``name``."""
+        status = None if in_fleet else self.facts.status
+        led = lead(row, self.facts, name, in_fleet=in_fleet, status=status, now_s=self.now())
+        if isinstance(led, Say):
+            self.note = led.text
+        elif isinstance(led, Strip):
+            self.strip = replace(led, earlier=self.reasons)
+        elif isinstance(led, Send):
+            self.note = self.courier.send(led)
+        elif in_fleet:
+            self.errand(self._ask_with_status(led))
+        else:
+            self.note = words.NEVER_KEY
+
+    async def _ask_with_status(self, led: NeedsStatus) -> None:
+        """Fetch what the strip must say. It opens only if the cursor still names that rollout."""
+        try:
+            status = await self.client.status(led.name)
+        except Unreachable as error:
+            self.note = f"Not asked: the daemon gave no answer ({error.why})."
+        else:
+            if isinstance(status, Problem):
+                self.note = status.message
+            elif self.strip is None and isinstance(self.screen, FleetScreen) and self.listing.name == led.name:
+                again = lead(led.row, self.facts, led.name, in_fleet=True, status=status, now_s=self.now())
+                self.strip = replace(again, earlier=self.reasons) if isinstance(again, Strip) else None
+                self.note = again.text if isinstance(again, Say) else ""
+        self.draw()
+
+    def answer(self, key: str, character: str | None, *, on_rollout: bool) -> None:
+        """A key while a strip is open."""
+        if self.strip is None:
+            return
+        out = press(self.strip, key, character, self.now())
+        self.strip = out if isinstance(out, Strip) else None
+        if not isinstance(out, Send):
+            return
+        lost = self.scene(on_rollout=on_rollout).link in {LinkState.LOST, LinkState.NEVER}
+        if lost and not out.trying_s:
+            self.note = words.BACK_BUT_LOST
+            return
+        if out.request.reason:
+            self.reasons = (out.request.reason, *self.reasons)[:REASONS_KEPT]
+        self.note = self.courier.send(out)
+
+    def toggle_zone(self) -> None:
+        """Times in UTC or in the local zone; line 1 of the fleet says which."""
+        self.look = replace(self.look, zone=None if self.look.zone is UTC else UTC)
+
+    def acknowledge(self) -> None:
+        """The person has seen that the daemon restarted."""
+        self.facts = replace(self.facts, restart=None)
+
+    def errand(self, work: Coroutine[None, None, None]) -> None:
+        """Ask the daemon something beside the streams."""
+        task = asyncio.create_task(work)
+        self._errands.add(task)
+        task.add_done_callback(self._errands.discard)
+
+    async def fetch_timeline(self) -> None:
+        """Read the record of the open rollout."""
+        name = self.facts.name
+        try:
+            found = await self.client.timeline(name)
+        except Unreachable as error:
+            self.note = f"The record could not be read: {error.why}."
+        else:
+            if isinstance(found, Problem):
+                self.note = found.message
+            elif found.name == self.facts.name:
+                self.facts = replace(self.facts, timeline=found)
+        self.draw()
+
+    def action_help_quit(self) -> None:
+        """ctrl+c says how to leave; it never acts and never ends anything silently."""
+        self.note = words.CTRL_C
+        self.draw()

@@ -1,0 +1,141 @@
+"""What the screen knows: one frozen value folded from what came. Pure; it must not draw, send or read a clock."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from rollout_tui.link import Link, LinkState
+from rolloutd.wire import API_VERSION, Fleet, FleetRow, Heartbeat, Hello, Status, Timeline
+
+NOTHING: Mapping[str, FleetRow] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """The daemon came back as a new process: how long it was silent, and where its record stood."""
+
+    gap_s: float
+    seq: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """Everything that came, with the time it came at (seconds on the screen's clock).
+
+    ``fleet_link`` belongs to the stream of all rollouts, ``detail_link`` to the one of the open rollout ``name``.
+    """
+
+    hello: Hello | None = None
+    beat: Heartbeat | None = None
+    beat_s: float = 0.0
+    rows: Mapping[str, FleetRow] = field(default_factory=lambda: NOTHING)
+    total: int = 0
+    hold: bool = False
+    as_of: str = ""
+    fleet_link: Link = field(default_factory=Link)
+    name: str = ""
+    status: Status | None = None
+    status_s: float = 0.0
+    timeline: Timeline | None = None
+    detail_link: Link = field(default_factory=Link)
+    restart: Restart | None = None
+
+    @property
+    def role(self) -> str:
+        """The caller's role as the daemon said it; viewer until it has."""
+        return self.hello.role if self.hello else "viewer"
+
+    @property
+    def needs_you(self) -> int:
+        """How many rollouts wait for a person."""
+        return sum(1 for row in self.rows.values() if row.needs_you)
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the daemon takes no action from this session."""
+        return self.hello is not None and self.hello.read_only
+
+    @property
+    def same_major(self) -> bool:
+        """Whether actions mean the same to this screen and to the daemon."""
+        return self.hello is None or self.hello.api.partition(".")[0] == API_VERSION.partition(".")[0]
+
+    def detail_state(self, now_s: float) -> LinkState:
+        """What to believe of the open rollout; until its own stream spoke, what the fleet's stream says."""
+        if self.detail_link.heard_s is None:
+            return self.fleet_link.state(now_s)
+        return self.detail_link.state(now_s)
+
+    def passed_s(self, now_s: float) -> float:
+        """Seconds to add to the ages in ``status``; they stop growing where the daemon fell silent."""
+        heard_s = self.detail_link.heard_s
+        until_s = now_s if heard_s is None or self.detail_state(now_s) is LinkState.LIVE else heard_s
+        return max(0.0, until_s - self.status_s)
+
+
+Incoming = Hello | Fleet | FleetRow | Status | Heartbeat
+
+
+def open_rollout(facts: Facts, name: str) -> Facts:
+    """Look at another rollout: nothing of the one before is kept."""
+    return replace(facts, name=name, status=None, status_s=0.0, timeline=None, detail_link=Link())
+
+
+def trying(facts: Facts, *, detail: bool, now_s: float) -> Facts:
+    """A stream is being opened."""
+    link = facts.detail_link if detail else facts.fleet_link
+    return _with_link(facts, link.trying(now_s), detail=detail)
+
+
+def closed(facts: Facts, *, detail: bool, why: str) -> Facts:
+    """A stream has ended."""
+    link = facts.detail_link if detail else facts.fleet_link
+    return _with_link(facts, link.closed(why), detail=detail)
+
+
+def fold(facts: Facts, came: Incoming, *, detail: bool, now_s: float) -> Facts:
+    """The facts after one message of a stream. ``detail`` says that it was the open rollout's own stream."""
+    link = facts.detail_link if detail else facts.fleet_link
+    if isinstance(came, Hello):
+        new = link.opened(now_s)
+        return _with_link(_hello(facts, came, link, now_s), new, detail=detail)
+    picture = isinstance(came, Status if detail else Fleet)
+    facts = _with_link(facts, link.heard(now_s, picture=picture), detail=detail)
+    if detail:
+        if isinstance(came, Status) and came.name == facts.name:
+            return replace(facts, status=came, status_s=now_s)
+        return facts
+    return _fleet(facts, came, now_s)
+
+
+def _with_link(facts: Facts, link: Link, *, detail: bool) -> Facts:
+    return replace(facts, detail_link=link) if detail else replace(facts, fleet_link=link)
+
+
+def _hello(facts: Facts, came: Hello, link: Link, now_s: float) -> Facts:
+    """Keep who we are; notice that the daemon is another process than before."""
+    before = facts.hello
+    if before is None or before.boot_id == came.boot_id:
+        return replace(facts, hello=came)
+    return replace(facts, hello=came, restart=Restart(link.age_s(now_s)))
+
+
+def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
+    """Fold one message of the stream of all rollouts."""
+    if isinstance(came, Heartbeat):
+        restart = facts.restart
+        if restart is not None and restart.seq is None:
+            restart = replace(restart, seq=came.seq)
+        return replace(facts, beat=came, beat_s=now_s, as_of=came.as_of, restart=restart)
+    if isinstance(came, Fleet):
+        rows = MappingProxyType({row.name: row for row in came.rollouts})
+        return replace(facts, rows=rows, total=came.total, hold=came.hold, as_of=came.as_of)
+    if isinstance(came, FleetRow):
+        before = facts.rows.get(came.name)
+        if before is not None and before.revision > came.revision:
+            return facts
+        total = facts.total + (before is None)
+        return replace(facts, rows=MappingProxyType({**facts.rows, came.name: came}), total=total)
+    return facts

@@ -1,0 +1,112 @@
+"""The chain of an action as a value: sent, daemon has it, router confirms. Pure; it never calls a thing done early."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from rollout_tui import figures, words
+from rollout_tui.actions import command
+from rollout_tui.client import Order
+from rollout_tui.facts import Facts
+from rollout_tui.lines import Line, Role, Span, clean, line
+from rolloutd.verbs import BY_NAME, Risk
+from rolloutd.wire import ActionDone, FleetRow, Problem, Status
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One action on its way. ``said`` are the sentences of a refusal or of a missing answer."""
+
+    order: Order
+    sent_s: float
+    revision: int | None = None
+    has_s: float | None = None
+    observed: float | None = None
+    confirmed_s: float | None = None
+    said: tuple[str, ...] = ()
+    unknown: bool = False
+    until_s: float | None = None
+    tries: int = 0
+
+    @property
+    def moves_traffic(self) -> bool:
+        """Whether the router has a part in it."""
+        row = BY_NAME.get(self.order.verb)
+        return row is not None and row.risk in {Risk.LOWERS, Risk.RAISES}
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more will come."""
+        return bool(self.said) or self.confirmed_s is not None or (self.has_s is not None and not self.moves_traffic)
+
+
+def accepted(result: Result, done: ActionDone, now_s: float) -> Result:
+    """The daemon's record has it."""
+    return replace(result, revision=done.revision, has_s=now_s, until_s=None)
+
+
+def refused(result: Result, problem: Problem) -> Result:
+    """The daemon said no, in three parts."""
+    key = BY_NAME[result.order.verb].key if result.order.verb in BY_NAME else "the key"
+    first = clean(problem.message)
+    if problem.code == "conflict":
+        first = words.CONFLICT.format(message=first, key=key)
+    parts = (first, f"Traffic: {clean(problem.traffic)}", f"Next: {clean(problem.next)}")
+    return replace(result, said=parts, until_s=None)
+
+
+def unanswered(result: Result, why: str, *, sent: bool) -> Result:
+    """No answer came. When the request may have arrived, that is said: it is not known, not undone."""
+    order = result.order
+    told = command(order.verb, order.name)
+    if not sent:
+        text = f"{order.verb.upper()} for {order.name} was not sent: {why}."
+        return replace(result, said=(text, "Traffic: as the router has it.", f"Next: press again, or  {told}"))
+    key = BY_NAME[order.verb].key if order.verb in BY_NAME else "the key"
+    text = words.NO_ANSWER.format(verb=order.verb.upper(), name=order.name, why=why, key=key, command=told)
+    return replace(result, said=(text,), unknown=True)
+
+
+def observe(result: Result, facts: Facts, now_s: float) -> Result:
+    """Look whether the router has confirmed it, by a picture that is at least as new as the answer."""
+    if result.over or result.revision is None:
+        return result
+    status = facts.status if facts.status and facts.status.name == result.order.name else None
+    observed = _confirmed(result, status, facts.rows.get(result.order.name))
+    return result if observed is None else replace(result, observed=observed, confirmed_s=now_s)
+
+
+def _confirmed(result: Result, status: Status | None, row: FleetRow | None) -> float | None:
+    """The share that the router showed after this action, or None while it has not."""
+    asked: float | None = None
+    observed: float | None = None
+    if status is not None and status.revision >= (result.revision or 0) and status.on_new.confirmed_is_asked:
+        asked, observed = status.on_new.asked, status.on_new.observed
+    elif row is not None and row.revision >= (result.revision or 0) and row.observed == row.asked:
+        asked, observed = row.asked, row.observed
+    if asked is None or observed is None or abs(asked - observed) > 5e-5:
+        return None
+    return observed if result.order.verb != "abort" or observed == 0 else None
+
+
+def render(result: Result, now_s: float) -> tuple[Line, ...]:
+    """The chain on one line, or the sentences of a refusal."""
+    order = result.order
+    if result.said:
+        head = line(Span(result.said[0], Role.WARNING))
+        return (head, *(line(text) for text in result.said[1:]))
+    name = Span(f"{order.verb.upper()} {order.name}: ", Role.STRONG)
+    if result.until_s is not None:
+        left = max(0, int(result.until_s - now_s))
+        text = words.TRYING.format(name=order.name, left=left, tries=result.tries)
+        return (line(Span(text, Role.WARNING)),)
+    if result.has_s is None:
+        return (line(name, f"sent, waiting for the daemon {now_s - result.sent_s:.0f} s"),)
+    has = f"sent > daemon has it, rev {result.revision}, {result.has_s - result.sent_s:.1f} s"
+    if not result.moves_traffic:
+        return (line(name, has),)
+    if result.confirmed_s is None:
+        return (line(name, has, Span(f" > waiting for the router, {now_s - result.sent_s:.0f} s", Role.WARNING)),)
+    took = result.confirmed_s - result.sent_s
+    told = f" > router confirms {figures.share(result.observed or 0.0)}, {took:.1f} s"
+    return (line(name, has, Span(told, Role.GOOD)),)

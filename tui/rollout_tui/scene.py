@@ -1,0 +1,94 @@
+"""All that one drawing of the screen depends on, as one frozen value; it must not hold anything that changes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
+from enum import StrEnum
+
+from rollout_tui.facts import Facts
+from rollout_tui.link import LinkState
+from rollout_tui.order import Listing
+from rollout_tui.result import Result
+from rollout_tui.strip import Strip
+
+
+class Room(StrEnum):
+    """How much room there is. No room is too small to abort and pause in."""
+
+    WIDE = "wide"
+    NORMAL = "normal"
+    SMALL = "small"
+    TINY = "tiny"
+    LINE = "line"
+
+
+class Tab(StrEnum):
+    """The tabs of one rollout, in the order of their keys."""
+
+    STAGES = "stages"
+    CHARTS = "charts"
+    SEGMENTS = "segments"
+    TIMELINE = "timeline"
+    PLAN = "plan"
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What the terminal can show: symbols or ASCII only, and in which zone times are (None is the local one)."""
+
+    ascii: bool = False
+    zone: tzinfo | None = UTC
+
+    @property
+    def zone_name(self) -> str:
+        """How the zone is called on line 1."""
+        return "UTC" if self.zone is UTC else "local time"
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One moment of the screen."""
+
+    facts: Facts
+    now_s: float
+    width: int = 80
+    height: int = 24
+    look: Look = field(default_factory=Look)
+    strip: Strip | None = None
+    result: Result | None = None
+    note: str = ""
+    listing: Listing = field(default_factory=Listing)
+    tab: Tab = Tab.STAGES
+    where: str = ""
+    on_rollout: bool = False
+
+    @property
+    def room(self) -> Room:
+        """Which layout fits."""
+        if self.width < 40 or self.height < 10:
+            return Room.LINE
+        if self.width < 80 or self.height < 24:
+            return Room.TINY
+        if self.width < 100 or self.height < 28:
+            return Room.SMALL
+        return Room.WIDE if self.width >= 120 and self.height >= 32 else Room.NORMAL
+
+    @property
+    def link(self) -> LinkState:
+        """How far the picture on this screen can be believed."""
+        if self.on_rollout:
+            return self.facts.detail_state(self.now_s)
+        return self.facts.fleet_link.state(self.now_s)
+
+    @property
+    def link_age_s(self) -> float:
+        """Seconds since the daemon was last heard by this screen's stream."""
+        detail = self.facts.detail_link
+        link = detail if self.on_rollout and detail.heard_s is not None else self.facts.fleet_link
+        return link.age_s(self.now_s)
+
+    @property
+    def stale(self) -> str:
+        """The mark that every value of a lost picture carries."""
+        return "~" if self.link is LinkState.LOST else ""

@@ -1,0 +1,1 @@
+"""The screens: each draws one scene and turns keys into intentions."""

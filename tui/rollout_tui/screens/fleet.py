@@ -1,0 +1,91 @@
+"""Home: all rollouts, most urgent first. Keys act on the row under the cursor, never without a strip that names it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from textual import events
+
+from rollout_tui.lines import Line, clean
+from rollout_tui.order import Sort, arrange, home, keep_visible, move
+from rollout_tui.pages import fleet_height, render_fleet
+from rollout_tui.scene import Room, Scene
+from rollout_tui.screens.base import Sheet
+from rollout_tui.screens.help import HelpScreen
+from rollout_tui.screens.why import WhyScreen
+from rollout_tui.widgets.fleet_rows import row_at
+
+_STEPS = {"j": 1, "down": 1, "k": -1, "up": -1}
+
+
+class FleetScreen(Sheet):
+    """The list of all rollouts."""
+
+    def picture(self, scene: Scene) -> tuple[Line, ...]:
+        """The list, with the cursor in sight."""
+        listing = keep_visible(scene.listing, fleet_height(scene))
+        self.desk.listing = listing
+        return render_fleet(replace(scene, listing=listing))
+
+    def target(self) -> str:
+        """The rollout under the cursor."""
+        return self.desk.listing.name
+
+    def press(self, key: str) -> None:
+        """Move, open, filter, sort, leave."""
+        desk = self.desk
+        height = fleet_height(desk.scene(on_rollout=False))
+        pages = {"pagedown": height, "pageup": -height, "ctrl+d": height // 2, "ctrl+u": -(height // 2)}
+        if key in _STEPS or key in pages:
+            desk.listing = move(desk.listing, _STEPS.get(key) or pages[key], height)
+        elif key in {"g", "home"}:
+            desk.listing = home(desk.listing, desk.facts.rows)
+        elif key in {"G", "end"}:
+            desk.listing = move(desk.listing, len(desk.listing.order), height)
+        elif key == "enter" and desk.listing.name:
+            desk.open(desk.listing.name)
+        elif key == "/":
+            desk.listing = replace(desk.listing, typing=True)
+        elif key == "s":
+            kinds = list(Sort)
+            following = kinds[(kinds.index(desk.listing.sort) + 1) % len(kinds)]
+            desk.listing = home(replace(desk.listing, sort=following), desk.facts.rows)
+        elif key == "w" and desk.listing.name:
+            desk.go(WhyScreen(desk.listing.name, on_rollout=False))
+        elif key == "?":
+            desk.go(HelpScreen(on_rollout=False))
+        elif key == "escape" and desk.listing.words:
+            self._filter("", typing=False)
+        elif key == "q":
+            desk.exit()
+
+    def typing(self, key: str, character: str | None) -> bool:
+        """Keys of a filter; while one is typed no key acts."""
+        listing = self.desk.listing
+        if not listing.typing:
+            return False
+        if key == "escape":
+            self._filter("", typing=False)
+        elif key == "enter":
+            self._filter(listing.words, typing=False)
+        elif key == "backspace":
+            self._filter(listing.words[:-1], typing=True)
+        elif character and character.isprintable():
+            self._filter(listing.words + clean(character), typing=True)
+        return True
+
+    def _filter(self, text: str, *, typing: bool) -> None:
+        listing = replace(self.desk.listing, words=text[:80], typing=typing)
+        self.desk.listing = replace(arrange(listing, self.desk.facts.rows), cursor=0, top=0)
+
+    def on_click(self, event: events.Click) -> None:
+        """A click moves the cursor; it never acts."""
+        scene = self.desk.scene(on_rollout=False)
+        if scene.room is Room.LINE or self.desk.strip is not None:
+            return
+        first = (1 if scene.room is Room.TINY else 3) + 1 + (6 if scene.stale else 0)
+        at = row_at(scene, event.y - first)
+        if at is not None and event.y >= first:
+            self.desk.key_s = self.desk.now()
+            self.desk.listing = replace(self.desk.listing, cursor=at)
+            self.desk.draw()

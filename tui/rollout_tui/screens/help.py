@@ -1,0 +1,61 @@
+"""The keys of the screen below, grouped by what they do to exposure, made from the table of verbs. No key acts here."""
+
+from __future__ import annotations
+
+from rollout_tui.lines import Line, Role, Span, fit, line, rule
+from rollout_tui.pages import stack
+from rollout_tui.scene import Scene
+from rollout_tui.screens.base import Sheet
+from rollout_tui.words import STATES
+from rolloutd.verbs import VERBS, Risk
+
+_GROUPS = (
+    (Risk.LOWERS, "Lowers exposure: one key on the rollout's screen, asks nothing"),
+    (Risk.FREEZES, "Freezes exposure: triggers stay armed"),
+    (Risk.RAISES, "Raises exposure: asks, and only y confirms"),
+    (Risk.NONE, "Changes nothing"),
+)
+_FLEET = "j k move   Enter open   / filter (state:blind owner:ops2 text)   s sort   g top   T time zone   q quit"
+_ROLLOUT = "1 to 5 tabs   w why   T time zone   Esc q back to the fleet"
+
+
+def render_help(scene: Scene, *, on_rollout: bool) -> tuple[Line, ...]:
+    """Keys first, then what the states mean."""
+    title = "Keys of a rollout's screen" if on_rollout else "Keys of the fleet (actions ask first, naming the rollout)"
+    body: list[Line] = [line(" " + (_ROLLOUT if on_rollout else _FLEET)), line()]
+    for risk, text in _GROUPS:
+        rows = [row for row in VERBS if row.risk is risk and row.key]
+        if rows:
+            body.append(line(Span(" " + text, Role.STRONG)))
+        for row in rows:
+            built = "" if row.built else "  (not built yet)"
+            body.append(line(f"   {row.key}  {fit(row.verb, 10)}{row.help}{built}"))
+    body += [line(), line(Span(" States", Role.STRONG))]
+    for one in STATES:
+        symbol = one.ascii if scene.look.ascii else one.symbol
+        body.append(line("   ", Span(fit(f"{fit(symbol, 2)} {one.word}", 16), one.role), one.means))
+    head = [line(Span(title, Role.STRONG)), line(rule(scene.width))]
+    return stack(scene, head, body, [line("? Esc q close")])
+
+
+class HelpScreen(Sheet):
+    """Keys and states."""
+
+    acts = False
+
+    def __init__(self, *, on_rollout: bool) -> None:
+        super().__init__()
+        self.on_rollout = on_rollout
+
+    def picture(self, scene: Scene) -> tuple[Line, ...]:
+        """The keys."""
+        return render_help(scene, on_rollout=self.on_rollout)
+
+    def target(self) -> str:
+        """Nothing: no key acts here."""
+        return ""
+
+    def press(self, key: str) -> None:
+        """Close."""
+        if key in {"q", "escape", "?", "enter"}:
+            self.desk.back()

@@ -1,0 +1,1 @@
+"""Pieces of the screen: pure functions from facts to lines, and the one widget that paints lines."""

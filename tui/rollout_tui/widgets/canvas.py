@@ -1,0 +1,45 @@
+"""The one widget that paints: lines in, strips out, and only the lines that changed are painted again."""
+
+from __future__ import annotations
+
+from rich.segment import Segment
+from textual.geometry import Region
+from textual.strip import Strip
+from textual.widget import Widget
+
+from rollout_tui.lines import Line, Role, line_width
+from rollout_tui.theme import MONO, Palette, span_style, style
+
+
+class Canvas(Widget):
+    """A screen full of lines through Textual's line interface: no widget a row, no layout a change."""
+
+    can_focus = False
+
+    def __init__(self, palette: Palette = MONO) -> None:
+        super().__init__()
+        self.palette = palette
+        self.lines: tuple[Line, ...] = ()
+
+    def show(self, lines: tuple[Line, ...]) -> int:
+        """Paint these lines from now on; returns how many differed."""
+        before, self.lines = self.lines, lines
+        changed = [
+            y
+            for y in range(max(len(before), len(lines)))
+            if (before[y] if y < len(before) else None) != (lines[y] if y < len(lines) else None)
+        ]
+        if changed:
+            self.refresh(*[Region(0, y, max(1, self.size.width), 1) for y in changed])
+        return len(changed)
+
+    def render_line(self, y: int) -> Strip:
+        """One line as styled segments in exactly the widget's width."""
+        cells = self.size.width
+        blank = style(self.palette, Role.PLAIN)
+        spans = self.lines[y] if y < len(self.lines) else ()
+        segments = [Segment(span.text, span_style(self.palette, span)) for span in spans]
+        fill = cells - line_width(spans)
+        if fill > 0:
+            segments.append(Segment(" " * fill, blank))
+        return Strip(segments, max(cells, line_width(spans))).crop(0, cells)

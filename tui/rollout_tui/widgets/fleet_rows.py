@@ -1,0 +1,107 @@
+"""The fleet's list: only the rows that are visible are made, each a pure function of its row. It never sorts."""
+
+from __future__ import annotations
+
+from rollout_tui import figures
+from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, middle, right, rule
+from rollout_tui.order import below
+from rollout_tui.scene import Room, Scene
+from rollout_tui.words import state_word
+from rolloutd.wire import FleetRow
+
+
+def render_heading(scene: Scene) -> Line:
+    """The names of the columns."""
+    cells = _columns(scene)
+    text = f"   {fit('STATE', 12)}{fit('ROLLOUT', cells[0])}"
+    if scene.room in {Room.WIDE, Room.NORMAL}:
+        text += f"{fit('STAGE', 7)}{right('ON NEW', 7)} {fit('(router)', 11)}"
+        text += f"{fit('WORST SIGNAL', cells[1])}{fit('NEXT', cells[2])}WHO"
+    elif scene.room is Room.SMALL:
+        text += f"{right('ON NEW', 8)}  {fit('WORST SIGNAL', cells[1])}NEXT"
+    else:
+        text += right("ON NEW", 8)
+    return line(Span(fit(text, scene.width), Role.NOTICE))
+
+
+def render_rows(scene: Scene, height: int) -> list[Line]:
+    """The visible part of the list in ``height`` lines, with the rule between urgent and quiet where it falls."""
+    listing, rows = scene.listing, scene.facts.rows
+    lines: list[Line] = []
+    at = listing.top
+    while len(lines) < height and at < len(listing.order):
+        if at == listing.urgent and at > 0:
+            lines.append(_divider(scene))
+            if len(lines) == height:
+                break
+        row = rows.get(listing.order[at])
+        if row is not None:
+            lines.append(render_row(scene, row, cursor=at == listing.cursor))
+        at += 1
+    return lines
+
+
+def row_at(scene: Scene, y: int) -> int | None:
+    """The place in the list that is drawn on line ``y`` of the list, or None."""
+    listing = scene.listing
+    at = listing.top + y
+    if listing.urgent > 0 and listing.top <= listing.urgent <= at:
+        at -= 1
+        if at < listing.urgent:
+            return None
+    return at if at < len(listing.order) else None
+
+
+def _divider(scene: Scene) -> Line:
+    """The rule under what needs somebody. Where the order was left alone and is no longer right, it says so."""
+    late = below(scene.listing, scene.facts.rows)
+    if late:
+        return line(Span(rule(scene.width, f"{late} below here need you now: press g"), Role.WARNING))
+    return line(Span(rule(scene.width, "below here nothing needs you now"), Role.NOTICE))
+
+
+def _columns(scene: Scene) -> tuple[int, int, int]:
+    """Widths of rollout, worst signal and next: what the fixed columns leave, shared out."""
+    if scene.room in {Room.WIDE, Room.NORMAL}:
+        left = scene.width - 15 - 7 - 19 - 8
+        first = max(18, left * 30 // 100)
+        second = (left - first) * 55 // 100
+        return first, second, left - first - second
+    if scene.room is Room.SMALL:
+        left = scene.width - 15 - 10
+        first = left * 33 // 100
+        second = (left - first) * 52 // 100
+        return first, second, left - first - second
+    return max(5, scene.width - 15 - 8), 0, 0
+
+
+def _who_is_new(row: FleetRow, *, both: bool) -> str:
+    """A rollout's name with its versions."""
+    old, new = clean(row.champion), clean(row.challenger)
+    return f"{row.name} {old}>{new}" if both else f"{row.name} {new}"
+
+
+def render_row(scene: Scene, row: FleetRow, *, cursor: bool = False) -> Line:
+    """One rollout."""
+    word, mark = state_word(row.state), scene.stale
+    cells = _columns(scene)
+    wide = scene.room in {Room.WIDE, Room.NORMAL}
+    symbol = word.ascii if scene.look.ascii else word.symbol
+    head = Span(fit(f"{fit(symbol, 2)} {word.word}{mark}", 15), word.role, cursor)
+    same = row.observed is not None and abs(row.observed - row.asked) < 5e-5
+    asked, observed = figures.share(row.asked), "?" if row.observed is None else figures.share(row.observed)
+    if wide:
+        stage = "-" if row.ended else f"{row.stage + 1}/{row.stages}"
+        router = f"({right(observed + mark, 6)}{'' if same else ' !'})"
+        share = f"{fit(stage, 7)}{right(asked + mark, 7)} {fit(router, 11)}"
+    else:
+        share = right(f"{asked}{mark}{' ' if same else '!'}", 8)
+    name = fit(middle(_who_is_new(row, both=wide), cells[0] - 1), cells[0])
+    rest = ""
+    if cells[1]:
+        worst, following = clean(row.worst) or "none", clean(row.next) or "-"
+        lead = "" if wide else "  "
+        rest = f"{lead}{fit(fit(worst + mark, cells[1] - 1), cells[1])}{fit(following + mark, cells[2] - wide)}"
+    who = " " + fit(clean(row.who) or "-", 8) if wide else ""
+    shares = Span(share, Role.PLAIN if same else Role.WARNING, cursor)
+    return crop(line(head, Span(name, cursor=cursor), shares, Span(rest + who, cursor=cursor)), scene.width)

@@ -1,0 +1,140 @@
+"""The first lines: who and where this is, how old the daemon's last word is, what is asked and what the router shows.
+
+Pure. These lines are never scrolled or covered, and state, shares and link age are never cut from them.
+"""
+
+from __future__ import annotations
+
+from rollout_tui import figures, words
+from rollout_tui.lines import Line, Part, Role, Span, clean, crop, fit, line, middle, rule, spread, wrap
+from rollout_tui.link import LinkState
+from rollout_tui.scene import Room, Scene
+from rolloutd.wire import Status
+
+_LINK_ROLES = {LinkState.LIVE: Role.GOOD, LinkState.LATE: Role.WARNING}
+
+
+def render_link(scene: Scene) -> Span:
+    """The link's state with its age: ``LIVE 1s``, ``LATE 4s``, ``LOST 14s``."""
+    state = scene.link
+    if state is LinkState.NEVER:
+        return Span("NO CONTACT", Role.CRITICAL)
+    return Span(f"{state} {figures.age(scene.link_age_s)}", _LINK_ROLES.get(state, Role.CRITICAL))
+
+
+def render_who(scene: Scene) -> Span:
+    """The caller and the role that the daemon gave; READ ONLY stands where it can never be missed."""
+    hello = scene.facts.hello
+    if hello is None:
+        return Span("")
+    if scene.facts.read_only:
+        return Span(f"{clean(hello.who)} READ ONLY", Role.WARNING)
+    return Span(f"{clean(hello.who)}/{clean(hello.role)}")
+
+
+def render_state(scene: Scene, state: str) -> Span:
+    """A state as symbol and word in its role."""
+    word = words.state_word(state)
+    return Span(f"{word.ascii if scene.look.ascii else word.symbol} {word.word}{scene.stale}", word.role)
+
+
+def render_fleet_line(scene: Scene) -> Line:
+    """Line 1 of the fleet."""
+    facts, hello = scene.facts, scene.facts.hello
+    host = clean(hello.host) if hello else scene.where
+    needs = f"NEEDS YOU {facts.needs_you} of {facts.total}{scene.stale}"
+    far: list[Part] = [Span(needs, Role.WARNING if facts.needs_you else Role.GOOD)]
+    left: list[Part] = [Span("rolloutd ", Role.STRONG), host, "  ", render_link(scene), "  "]
+    if scene.room in {Room.WIDE, Room.NORMAL}:
+        left += [scene.look.zone_name, "  ", render_who(scene)]
+        far.append("   hold ON" if facts.hold else "   hold off")
+    else:
+        left.append(render_who(scene))
+    return spread(line(*left), line(*far), scene.width)
+
+
+def render_sources(scene: Scene) -> str:
+    """The ages of metric sources and routers; a source older than twice its interval ends in ``?``."""
+    beat = scene.facts.beat
+    if beat is None:
+        return ""
+    live = scene.link is LinkState.LIVE
+    since_s = scene.now_s - scene.facts.beat_s if live else 0.0
+    parts = []
+    for kind, ages in (("metrics", beat.sources), ("router", beat.routers)):
+        told = [
+            f"{clean(one.name)} {figures.age(None if one.age_s is None else one.age_s + since_s)}{scene.stale}"
+            + (" ?" if one.age_s is None or one.age_s > 2 * one.every_s or one.state != "ok" else "")
+            for one in ages
+        ]
+        if told:
+            parts.append(f"{kind} {', '.join(told)}")
+    if beat.here:
+        parts.append("here: " + ", ".join(clean(name) for name in beat.here))
+    return "   ".join(parts)
+
+
+def _shares(scene: Scene, status: Status, *, brief: bool) -> list[Part]:
+    """What was asked, what the router shows, how old that is, and whether it was read back and recorded."""
+    on_new, mark = status.on_new, scene.stale
+    observed = "unknown" if on_new.observed is None else figures.share(on_new.observed)
+    same = on_new.observed is not None and abs(on_new.observed - on_new.asked) < 5e-5
+    age = status.age_s.router
+    age_text = figures.age(None if age is None else age + scene.facts.passed_s(scene.now_s))
+    role = Role.PLAIN if same and on_new.confirmed_is_asked else Role.WARNING
+    asked = f"asked {figures.share(on_new.asked)}{mark}"
+    if brief:
+        return [asked, " ", Span(f"router {observed}{mark}{'' if same else ' !'}", role)]
+    told = "confirmed" if on_new.confirmed_is_asked else f"NOT CONFIRMED, last {figures.share(on_new.confirmed)}"
+    return [asked, "  ", Span(f"router says {observed}{mark} ({age_text}) {told}", role)]
+
+
+def render_rollout_line(scene: Scene, status: Status) -> Line:
+    """Line 1 of a rollout: its name gives way, the state, shares and link never do."""
+    wide = scene.width >= 120
+    far: list[Part] = [render_state(scene, status.state), "  ", *_shares(scene, status, brief=scene.width < 100), "  "]
+    far.append(render_link(scene))
+    if scene.width >= 80:
+        who = render_who(scene)
+        far += ["  ", who if wide or scene.facts.read_only else Span(middle(who.text, min(13, len(who.text))))]
+    tail = line(*far)
+    room = scene.width - sum(len(span.text) for span in tail) - 2
+    old, new = clean(status.champion), clean(status.challenger)
+    long = f"{status.name}  champion {old} > challenger {new}"
+    short = f"{status.name} {old} > {new}"
+    name = long if len(long) <= room else short if len(short) <= room else middle(status.name, max(5, room))
+    return spread(line(Span(name, Role.STRONG)), tail, scene.width)
+
+
+def render_lost(scene: Scene) -> list[Line]:
+    """The banner over a picture that is not live."""
+    link = scene.facts.detail_link if scene.on_rollout else scene.facts.fleet_link
+    as_of = figures.clock(scene.facts.as_of, scene.look.zone, seconds=True)
+    status = scene.facts.status if scene.on_rollout else None
+    by_hand = clean(status.by_hand) if status and status.by_hand else "rolloutd emergency-abort on its host"
+    said = (
+        f"NO CONTACT WITH THE DAEMON FOR {figures.age(scene.link_age_s)}. Everything below is from {as_of}.",
+        "If the daemon is alive it goes on checking and can still go back by itself.",
+        f"Trying again (try {link.tries}). Last reason: {clean(link.why) or 'silent for 10 s'}.",
+        f"a: keep trying to send ABORT (asks first)   by hand: {by_hand}",
+    )
+    edge = Span(rule(scene.width, char="#"), Role.CRITICAL)
+    inner = [line(Span("# ", Role.CRITICAL), fit(text, scene.width - 4), Span(" #", Role.CRITICAL)) for text in said]
+    return [line(edge), *inner, line(edge)]
+
+
+def render_never(scene: Scene) -> list[Line]:
+    """The whole screen while the daemon was never heard: what was tried, who may, what next."""
+    link = scene.facts.fleet_link
+    tried = f"Tried {scene.where}, {link.tries} times in {figures.age(link.age_s(scene.now_s))}."
+    said = (
+        words.NOT_CONNECTED, "", f"{tried} Last reason: {clean(link.why) or 'waiting for an answer'}.",
+        "Traffic: as the router has it; this screen knows nothing about it.", "",
+        "Next:  is the daemon there?        systemctl status rolloutd",
+        "       is this the right folder?   rollout tui --socket-dir DIR, or ROLLOUT_SOCKET_DIR",
+        "       may you open its sockets?   their group may; see id and ls -l on the folder",
+        "       just looking?               rollout demo", "",
+        "Trying again every 2 s.",
+    )  # fmt: skip
+    rows = [row for text in said for row in ([text] if len(text) < scene.width else wrap(text, scene.width - 2, 3))]
+    return [crop(line(" " + row), scene.width) for row in rows]

@@ -1,0 +1,110 @@
+"""The sentences of a rollout: what comes next, what blocks, who overrode what, what happened last. Pure."""
+
+from __future__ import annotations
+
+from rollout_tui import figures
+from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, right, width, wrap
+from rollout_tui.scene import Scene
+from rolloutd.wire import GateNow, Status, TimelineEntry
+
+
+def triggers(status: Status) -> str:
+    """Whether the daemon goes back by itself."""
+    if status.ended:
+        return "triggers over"
+    if status.phase == "receding":
+        return "triggers FIRED"
+    armed = [gate for gate in status.gates if gate.on_fail == "rollback"]
+    blind = sum(1 for gate in armed if gate.state == "blind")
+    if not armed:
+        return "NO TRIGGER goes back by itself"
+    return f"triggers BLIND {blind} of {len(armed)}" if blind else "triggers ARMED"
+
+
+def render_next(scene: Scene, status: Status) -> list[Line]:
+    """The one line that says what happens if nobody acts, and what stands in the way of going up."""
+    sentence = clean(status.next.sentence) + scene.stale
+    rows = wrap(sentence, scene.width - 7, 2)
+    lines = [line(Span(f"{scene.stale or ' '}NEXT  ", Role.STRONG), rows[0])]
+    lines += [line("       ", row) for row in rows[1:]]
+    if status.held_because:
+        lines.append(_told(scene, "held because: ", clean(status.held_because), Role.WARNING))
+    if status.blocked_by:
+        lines.append(_told(scene, "going up is blocked by: ", ", ".join(clean(one) for one in status.blocked_by)))
+    for one in status.overrides:
+        told = f"{clean(one.by)} over {', '.join(clean(gate) for gate in one.gates)}: {clean(one.reason)}"
+        lines.append(_told(scene, "OVERRIDDEN by ", told, Role.WARNING))
+    if status.by_hand and status.state.replace("-", "_") in {"not_obeyed", "going_back"}:
+        lines.append(_told(scene, "by hand: ", clean(status.by_hand), Role.WARNING))
+    return lines
+
+
+def _told(scene: Scene, what: str, text: str, role: Role = Role.PLAIN) -> Line:
+    return crop(line("       ", Span(what + text + scene.stale, role)), scene.width)
+
+
+def render_running(scene: Scene, status: Status, cells: int) -> str:
+    """Triggers, who paused or claimed it, how fast it could be stopped, who started it: whole parts, as many as fit."""
+    parts = [triggers(status)]
+    if status.paused_by:
+        parts.append(f"paused by {clean(status.paused_by)}")
+    if status.claimed_by:
+        parts.append(f"claimed by {clean(status.claimed_by)}")
+    if status.breach_to_zero_s is not None and not status.ended:
+        parts.append(f"breach to 0%: {figures.age(status.breach_to_zero_s)}")
+    if status.started_at:
+        when = figures.clock(status.started_at, scene.look.zone)
+        parts.append(f"started {when} by {clean(status.started_by) or '?'}")
+    while len(parts) > 1 and width("   ".join(parts)) > cells:
+        parts.pop()
+    return right("   ".join(parts), cells)
+
+
+def worst_signal(scene: Scene, gates: list[GateNow]) -> Line:
+    """The one gate that matters most, for screens without room for a table."""
+    if not gates:
+        return line("worst: no gates")
+    gate = gates[0]
+    role = Role.CRITICAL if gate.state == "fail" or gate.harm_evidence > 0.5 else Role.PLAIN
+    told = f"harm {figures.evidence(gate.harm_evidence)}" if gate.state != "blind" else "no data"
+    change = f" {figures.delta(gate.delta, gate.delta_kind)}" if gate.state != "blind" else ""
+    text = f"worst: {clean(gate.metric)}{change} {told} {gate.state.upper()}{scene.stale}"
+    return crop(line(Span(text, role)), scene.width)
+
+
+def render_last(scene: Scene, status: Status, rows: int) -> list[Line]:
+    """The newest entries of the record, newest first, as many as fit."""
+    entries = list(reversed(status.last))[: max(0, rows)]
+    if not entries:
+        return []
+    lines = []
+    for at, entry in enumerate(entries):
+        lead = Span(" LAST  " if at == 0 else "       ", Role.STRONG)
+        when = figures.clock(entry.at, scene.look.zone, seconds=True)
+        told = f"{when}  {fit(clean(entry.who), 10)} {clean(entry.what)}{_because(entry)}"
+        lines.append(crop(line(lead, told), scene.width))
+    return lines
+
+
+def _because(entry: TimelineEntry) -> str:
+    return f" ({clean(entry.why)})" if entry.why and entry.why != "-" else ""
+
+
+def render_timeline(scene: Scene, rows: int) -> list[Line]:
+    """The record, newest first: when, who and how, what, why."""
+    timeline = scene.facts.timeline
+    if timeline is None:
+        return [line(" Reading the record ...")]
+    cells = max(20, scene.width // 2 - 20)
+    heading = f" {fit('TIME', 9)}{right('REV', 5)}  {fit('WHO', 16)}{fit('WHAT', cells)}WHY"
+    lines = [line(Span(fit(heading, scene.width), Role.NOTICE))]
+    for entry in list(reversed(timeline.entries))[: max(0, rows - 1)]:
+        who = clean(entry.who) + (f" ({clean(entry.via)})" if entry.via else "")
+        when = fit(figures.clock(entry.at, scene.look.zone, seconds=True), 9)
+        what = fit(fit(clean(entry.what), cells - 1), cells)
+        text = f" {when}{right(str(entry.version), 5)}  {fit(fit(who, 15), 16)}{what}"
+        lines.append(crop(line(text, clean(entry.why) or "-"), scene.width))
+    if len(timeline.entries) > rows - 1:
+        more = f" + {len(timeline.entries) - rows + 2} earlier ones: rollout timeline {timeline.name}"
+        lines[-1] = line(Span(more, Role.NOTICE))
+    return lines

@@ -1,0 +1,119 @@
+"""Every word and sentence of the screen; it must not decide anything. One word, one meaning, and never a synonym."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rollout_tui.lines import Role, clean
+from rolloutd.wire import API_VERSION
+
+FORBIDDEN = ("kill", "terminate", "degraded", "unhealthy", "progressing", "invalid", "failed", "oops", "sorry")
+"""Words that no string of the screen contains. They blame, alarm without a subject, or already have another word."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateWord:
+    """One state of a rollout: symbol, ASCII symbol, word, meaning, and the role of its colour.
+
+    Symbol and word alone tell every state apart; the colour repeats them.
+    """
+
+    key: str
+    symbol: str
+    ascii: str
+    word: str
+    means: str
+    role: Role
+
+
+STATES: tuple[StateWord, ...] = (
+    StateWord("not_obeyed", "⛌", "!!", "NOT OBEYED", "the router does not show what was asked of it", Role.CRITICAL),
+    StateWord("going_back", "«", "<<", "GOING BACK", "gives the traffic back; router not yet at 0%", Role.CRITICAL),
+    StateWord("harm", "▲", "!", "HARM", "evidence of harm is more than half-way to the rollback line", Role.CRITICAL),
+    StateWord("blind", "?", "?", "BLIND", "a trigger or gate has no fresh data", Role.WARNING),
+    StateWord("drift", "≠", "/=", "DRIFT", "somebody changed the share outside of this system", Role.WARNING),
+    StateWord("asks_you", "◆", "@", "ASKS YOU", "waits for a person", Role.WARNING),
+    StateWord("paused", "‖", "=", "PAUSED", "frozen by a person or by policy; triggers stay armed", Role.NOTICE),
+    StateWord("going_up", "^", "^", "GOING UP", "a higher share is asked, the router has not confirmed it", Role.PLAIN),
+    StateWord("checking", "·", ".", "CHECKING", "checks before the first traffic", Role.PLAIN),
+    StateWord("collecting", "…", "..", "COLLECTING", "runs; gates have not decided", Role.PLAIN),
+    StateWord("clear", "✓", "ok", "CLEAR", "runs; all gates pass, waits only for time", Role.GOOD),
+    StateWord("watching", "w", "w", "WATCHING", "all traffic on the challenger, the champion still warm", Role.GOOD),
+    StateWord("shadow", "◌", "o", "SHADOW", "the challenger gets copies, no user sees it", Role.PLAIN),
+    StateWord("done", "●", "*", "DONE", "ended; the challenger is the new champion", Role.GOOD),
+    StateWord("aborted", "×", "x", "ABORTED", "ended by a person; the champion has all traffic", Role.NOTICE),
+    StateWord("rolled_back", "×", "x", "ROLLED BACK", "ended by the daemon; the champion has all traffic", Role.NOTICE),
+    StateWord("refused", "-", "-", "REFUSED", "never had traffic; a check before the start did not hold", Role.NOTICE),
+)  # fmt: skip
+_ALIASES = {
+    "asking": "asks_you", "receding": "going_back", "held": "paused", "preflight": "checking", "running": "collecting",
+    "finishing": "watching",
+}  # fmt: skip
+_BY_KEY = {one.key: (rank, one) for rank, one in enumerate(STATES)}
+
+
+def _key(state: str) -> str:
+    """A state's key from any spelling of it."""
+    key = state.strip().lower().replace(" ", "_").replace("-", "_")
+    return _ALIASES.get(key, key)
+
+
+def state_word(state: str) -> StateWord:
+    """The word for a state on the wire; an unknown one from a newer daemon is shown as it is."""
+    found = _BY_KEY.get(_key(state))
+    if found:
+        return found[1]
+    unknown = clean(state).upper()[:11]
+    return StateWord(_key(state), "-", "-", unknown, "a state this screen does not know", Role.WARNING)
+
+
+def attention(state: str) -> int:
+    """A state's place in the order of attention, 0 is the most urgent; unknown states come before what is at rest."""
+    found = _BY_KEY.get(_key(state))
+    return found[0] if found else _BY_KEY["paused"][0]
+
+
+GATE_ROLES = {
+    "pass": Role.GOOD, "collecting": Role.PLAIN, "fail": Role.CRITICAL, "blind": Role.WARNING,
+    "overridden": Role.WARNING, "not-checked": Role.NOTICE,
+}  # fmt: skip
+
+NO_ROLLOUTS = (
+    "No rollouts yet.",
+    "rollout start FILE   starts one.",
+    "rollout demo         shows how it looks.",
+)
+NOT_CONNECTED = "NO CONTACT YET WITH THE DAEMON"
+CTRL_C = "q quits the screen; the daemon and every rollout go on. ctrl+c does nothing here."
+CHANGED_UNDER_YOU = "The list had just changed under the key, so nothing was done. Look again, then press it."
+PASTED = "Pasted text was dropped; it can act on nothing."
+READ_ONLY = "This session is read-only: the daemon takes no action from it."
+SAME_MAJOR = "This screen speaks API {ours}, the daemon {theirs}. Reading works; actions need the same major version."
+TAB_NOT_BUILT = {
+    "charts": "Charts are not built yet. Stages (1) shows each gate's numbers; Timeline (4) shows what happened.",
+    "segments": "Segments are not built yet: every number on Stages (1) is over all users together.",
+    "plan": "The Plan tab is not built yet. Stages (1) lists the stages, their shares and times; "
+    "rollout status NAME --json has all of it.",
+}
+NOT_BUILT = "{verb} is not built yet; nothing was sent. Traffic stays as it is."
+START_BY_COMMAND = "Starting from the screen is not built yet. On the command line: rollout start FILE"
+NO_ROLLOUT_HERE = "There is no rollout under the cursor, so nothing was sent."
+ENDED = "{name} has ended, so {verb} was not sent. Traffic stays as it is."
+LOST_KEY = "Not sent: no contact with the daemon, and the key is not remembered. a asks whether to keep trying ABORT."
+NEVER_KEY = "Not sent: this screen has no picture of a rollout yet."
+ON_ITS_WAY = "{verb} for {name} is on its way already."
+NEEDS_ROLE = "{verb} needs the role {needed}; you are {role}. Somebody with it can run:  {command}"
+CONFLICT = "Not done: {message} Look again, then press {key}."
+NO_ANSWER = (
+    "{verb} for {name} got no answer: {why}. It is not known whether the daemon has it. "
+    "Pressing {key} again is safe. By hand:  {command}"
+)
+RESTARTED = (
+    "Daemon restarted. It was away for {gap}; no checks ran in that time. State recovered at record {seq}. Esc: seen."
+)
+KEEP_TRYING = "{name}: keep trying to send ABORT for {seconds} s? There is no contact with the daemon now."
+TRYING = "ABORT {name}: trying to send, {left} s left, try {tries}. Esc stops trying."
+GAVE_UP = "ABORT {name} was not sent: no contact for {seconds} s. Traffic is as the router has it. By hand:  {command}"
+STOPPED = "Stopped trying. ABORT {name} was not sent. Traffic is as the router has it."
+BACK_BUT_LOST = "Closed: the contact with the daemon was lost, and nothing that raises exposure is sent without it."
+API = API_VERSION
