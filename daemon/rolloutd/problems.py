@@ -11,7 +11,7 @@ from rolloutd.core.commands import EXIT_OF, RefusalCode, Refused
 from rolloutd.verbs import VerbRow
 from rolloutd.wire import Problem
 
-UNCHANGED = "Traffic is unchanged."
+UNCHANGED = "Unchanged."
 HTTP_OF: dict[RefusalCode, int] = {
     RefusalCode.GATE: 409,
     RefusalCode.NOT_PERMITTED: 403,
@@ -130,5 +130,5 @@ def unexpected() -> Problem:
         "The daemon made a mistake while answering; its log has the details.",
         "journalctl -u rolloutd -n 50; then: rollout doctor",
         exit_code=EXIT_UNEXPECTED,
-        traffic="Traffic is as the last confirmed status says: rollout list",
+        traffic="As the last confirmed status says: rollout list",
     )

@@ -47,15 +47,15 @@ class Events:
         self._context = context
 
     async def open(self, request: Request) -> Response:
-        """Open one stream. ``rollout=NAME`` adds whole pictures of that one, ``rows=0`` leaves the fleet's rows out."""
+        """Open one stream. ``name=NAME`` adds whole pictures of that one, ``rows=0`` leaves the fleet's rows out."""
         context = self._context
         actor = await permitted(context, request, BY_NAME["watch"])
         asked = query(request, *EVENTS_QUERY)
         rollout = None
-        if "rollout" in asked:
-            status = context.service.status(asked["rollout"])
+        if "name" in asked:
+            status = context.service.status(asked["name"])
             if status is None:
-                raise Trouble(missing(context, asked["rollout"][:80]))
+                raise Trouble(missing(context, asked["name"][:80]))
             rollout = status.name
         after = self._resumable(request.headers.get("last-event-id", ""))
         wants = Wants(asked.get("rows", "1") != "0", rollout, after)

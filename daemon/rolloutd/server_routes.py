@@ -39,7 +39,7 @@ READ_ROUTES: tuple[ReadRoute, ...] = (
 )
 
 EVENTS_PATH = "/v1/events"
-EVENTS_QUERY = ("rollout", "rows")
+EVENTS_QUERY = ("name", "rows")
 START_PATH = "/v1/rollouts"
 ACT_PATH = "/v1/rollouts/{name}/{verb}"
 

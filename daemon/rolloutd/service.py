@@ -46,7 +46,7 @@ class Service(Protocol):
         ...
 
     def traffic(self, name: str) -> str:
-        """One sentence on what this rollout's traffic does now; for an unknown name that nothing changed."""
+        """One sentence on what this rollout's traffic does now; for an unknown name ``Unchanged.``"""
         ...
 
     def fleet(self, filter_text: str, limit: int) -> Fleet:

@@ -17,7 +17,7 @@ BOOT_ID = "boot1"
 SHARES = (0.01, 0.10, 0.50, 1.00)
 
 
-def picture(name: str, model: str = "", **changes: Any) -> wire.Status:
+def picture(name: str, model: str = "", **changes: object) -> wire.Status:
     """A rollout at 10 %, running, with one gate that collects."""
     rows = [
         wire.StageRow(index=i, name=f"{share:.0%}", share=share, min_s=900, max_s=14_400, result="")
@@ -82,7 +82,7 @@ class FakeService:
         for name in self.rollouts:
             self.feed.publish(name)
 
-    def change(self, name: str, what: str = "changed", **changes: Any) -> None:
+    def change(self, name: str, what: str = "changed", **changes: object) -> None:
         """Make a rollout look different, with one more line in its record."""
         old = self.rollouts[name]
         self.rollouts[name] = old.model_copy(update={"revision": old.revision + 1, **changes})
@@ -113,7 +113,7 @@ class FakeService:
             return Refused(RefusalCode.BAD_INPUT, message, "Add model = NAME.")
         if self.gates_fail:
             return Refused(RefusalCode.NOT_NOW, "The champion is not healthy.", "rollout doctor")
-        name = text.split('model = "')[1].split('"')[0]
+        name = text.partition('model = "')[2].partition('"')[0]
         if not dry_run:
             self.rollouts[name] = picture(name, revision=1)
             self.record[name] = []
@@ -174,7 +174,7 @@ class FakeService:
     def traffic(self, name: str) -> str:
         """What is asked for."""
         status = self.find(name)
-        return f"{status.on_new.asked:.0%} stays on {status.challenger}." if status else "Traffic is unchanged."
+        return f"{status.on_new.asked:.0%} stays on {status.challenger}." if status else "Unchanged."
 
     def fleet(self, filter_text: str, limit: int) -> wire.Fleet:
         """All whose name holds the text."""

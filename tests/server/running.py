@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rolloutd.access import Access, Roles
+from rolloutd.core.values import Role
 from rolloutd.peer import Account, Accounts
 from rolloutd.server import LocalServer
 from rolloutd.server_connection import Limits
@@ -22,7 +23,6 @@ from tests.server.fake_service import FakeService
 
 DEADLINE_S = 10.0
 VIEWER_GID, OPERATOR_GID, ADMIN_GID = 61_001, 61_002, 61_003
-GIDS = {"viewer": VIEWER_GID, "operator": OPERATOR_GID, "admin": ADMIN_GID}
 
 
 @dataclass(frozen=True)
@@ -96,17 +96,7 @@ class GroupAccess(Access):
     def __init__(self, roles: Roles, uids: dict[int, Account] | None = None, daemon_uid: int | None = None) -> None:
         known = uids or {}
         super().__init__(roles, Accounts(known.get), daemon_uid)
-        self._role_of_gid = {
-            VIEWER_GID: self._least("viewer"),
-            OPERATOR_GID: self._least("operator"),
-            ADMIN_GID: self._least("admin"),
-        }
-
-    @staticmethod
-    def _least(role: str) -> Any:
-        from rolloutd.core.values import Role
-
-        return Role(role)
+        self._role_of_gid = {VIEWER_GID: Role.VIEWER, OPERATOR_GID: Role.OPERATOR, ADMIN_GID: Role.ADMIN}
 
 
 @asynccontextmanager

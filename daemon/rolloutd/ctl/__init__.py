@@ -1,0 +1,12 @@
+"""The ``rollout`` command: one verb in, one truthful exit code out. It knows only the sockets."""
+
+from __future__ import annotations
+
+
+def main() -> None:
+    """Run the command line and leave with its exit code."""
+    import sys
+
+    from rolloutd.ctl.cli import run
+
+    sys.exit(run(sys.argv[1:]))

@@ -1,0 +1,95 @@
+"""The verbs that act on one rollout. Lowering is sent at once; raising is looked at and confirmed first."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from rolloutd.ctl import exits, render
+from rolloutd.ctl.session import Session, common, confirmed, is_interactive
+from rolloutd.verbs import BY_NAME, Risk, VerbRow
+
+WAIT_S = 60.0
+_NAME = click.argument("name")
+_OPTIONS = (
+    click.option("--reason", default="", help="Why; it stays in the record."),
+    click.option("--wait", "wait", is_flag=True, help="Until the router confirms; --timeout limits it."),
+)
+_RAISING = (
+    click.option("--if-revision", type=click.IntRange(0), metavar="N", help="Only if it is still at this revision."),
+    click.option("--yes", is_flag=True, help="Do not ask."),
+)
+_OVERRIDING = (
+    click.option("--override", is_flag=True, help="Past gates that say no or have no data (admin)."),
+    click.option("--confirm", default="", metavar="NAME", help="The rollout's name, to confirm an override."),
+)
+
+
+def _decided(session: Session, row: VerbRow, name: str, if_revision: int | None, yes: bool) -> int | None:
+    """The revision that this is decided on: as given, or the one that is looked at and confirmed now."""
+    if not row.revision:
+        return None
+    if if_revision is not None:
+        return if_revision
+    if not yes and not is_interactive():
+        message = f"{row.verb} raises exposure and nobody is here to confirm it."
+        raise exits.usage(message, f"rollout {row.verb} {name} --yes, or --if-revision N after looking.")
+    found = session.client().get("rollouts", name)
+    if not yes and not confirmed(f"{render.status(found)}\n{_question(row, found)}"):
+        raise exits.Failure(exits.USAGE, "not-confirmed", f"{row.verb} was not confirmed.", "Nothing was sent.")
+    return int(found["revision"])
+
+
+def _question(row: VerbRow, found: dict[str, Any]) -> str:
+    following = [stage for stage in found["stages"] if stage["index"] == found["stage"]["index"] + 1]
+    to = f", on new {render.percent(found['on_new']['asked'])} -> {render.percent(following[0]['share'])}"
+    return f"{row.verb} {found['name']}{to if following and row.verb == 'promote' else ''}?"
+
+
+def act(session: Session, row: VerbRow, name: str, options: Mapping[str, Any]) -> int:
+    """Send one verb and say what came of it."""
+    revision = _decided(session, row, name, options.get("if_revision"), bool(options.get("yes")))
+    limit_s = session.timeout_s if session.timeout_s is not None else WAIT_S
+    wait_s = min(limit_s, 600.0) if options["wait"] else 0.0
+    body = {
+        "reason": options["reason"],
+        "override": bool(options.get("override")),
+        "confirm": options.get("confirm", ""),
+        "wait_s": wait_s,
+    }
+    done = session.client().post("rollouts", name, row.verb, body=body, revision=revision, wait_s=wait_s)
+    session.data(done, render.action)
+    if options["wait"] and not done["router_confirmed"]:
+        session.note(
+            f"Accepted and on record, but the router has not confirmed within {render.span(wait_s)}.\n"
+            f"  Traffic: as the router last said: rollout status {done['name']}\n"
+            f"  Next:    the daemon asks again by itself; rollout watch {done['name']} --until confirmed"
+        )
+        return exits.NOT_CONFIRMED
+    return exits.DONE
+
+
+def _command(row: VerbRow) -> click.Command:
+    """One verb of the table as a command."""
+
+    @common
+    def run(session: Session, name: str, **options: object) -> int:
+        return act(session, row, name, options)
+
+    decorators = [_NAME, *_OPTIONS, *(_RAISING if row.risk is Risk.RAISES else ())]
+    if row.verb == "promote":
+        decorators += _OVERRIDING
+    for decorator in reversed(decorators):
+        run = decorator(run)
+    if row.risk is not Risk.RAISES:
+        # Accepted for scripts that pass it everywhere; what lowers or freezes is never refused for it.
+        run = click.option("--if-revision", type=int, hidden=True)(
+            click.option("--yes", is_flag=True, hidden=True)(run)
+        )
+    return click.command(name=row.verb, help=f"{row.help[0].upper()}{row.help[1:]}.")(run)
+
+
+_VERBS = ("pause", "resume", "promote", "abort", "approve", "decline", "extend", "claim")
+COMMANDS = {verb: _command(BY_NAME[verb]) for verb in _VERBS}

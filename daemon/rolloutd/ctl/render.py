@@ -1,0 +1,132 @@
+"""Turns the daemon's dicts into lines for people; it asks nothing and tolerates words it does not know."""
+
+from __future__ import annotations
+
+from typing import Any
+
+Found = dict[str, Any]
+
+
+def percent(fraction: float | None, digits: int = 1) -> str:
+    """A fraction as a percentage, ``?`` when unknown."""
+    return "?" if fraction is None else f"{fraction * 100:.{digits}f}%"
+
+
+def span(seconds: float | None) -> str:
+    """A duration in its two largest units, ``never`` when there is none."""
+    if seconds is None:
+        return "never"
+    left = int(seconds)
+    found: list[str] = []
+    for size, unit in ((86_400, "d"), (3_600, "h"), (60, "m"), (1, "s")):
+        number, left = divmod(left, size)
+        if number or (unit == "s" and not found):
+            found.append(f"{number}{unit}")
+    return "".join(found[:2])
+
+
+def on_new(found: Found) -> str:
+    """The two facts about the share: what was asked, what the router says."""
+    observed = found["on_new"]["observed"]
+    says = "router not read yet" if observed is None else f"router says {percent(observed)}"
+    return f"asked {percent(found['on_new']['asked'])}, {says} ({span(found['age_s'].get('router'))} ago)"
+
+
+def gate(found: Found) -> str:
+    """One gate in one line."""
+    values = f"{percent(found['champion'], 2)} > {percent(found['challenger'], 2)}"
+    evidence = f"harm {percent(found['harm_evidence'], 0)}, safe {percent(found['safe_evidence'], 0)} of the way"
+    blind = f", {found['blind_reason']}" if found.get("blind_reason") else ""
+    return f"{found['metric']}  {found['state'].upper()}{blind}  {values}  {evidence}"
+
+
+def status(found: Found) -> str:
+    """One rollout on a page."""
+    stage = found["stage"]
+    time = f"{span(stage['elapsed_s'])} of at least {span(stage['min_s'])}"
+    revision = f"revision {found['revision']}"
+    lines = [
+        f"{found['name']}  {word(found['state'])}  {found['champion']} -> {found['challenger']}  {revision}",
+        f"  stage    {stage['index'] + 1} of {stage['count']} ({stage['name']}), {time}",
+        f"  on new   {on_new(found)}",
+    ]
+    lines += [f"  gate     {gate(row)}" for row in found["gates"]]
+    lines.append(f"  next     {found['next']['sentence']}")
+    optional = (
+        ("needs", ", ".join(found["blocked_by"])),
+        ("held", found.get("held_because")),
+        ("claimed", found.get("claimed_by")),
+        ("override", "; ".join(f"{row['by']}: {row['reason']}" for row in found.get("overrides", []))),
+    )
+    return "\n".join(lines + [f"  {label:<9}{text}" for label, text in optional if text])
+
+
+def word(state: str) -> str:
+    """A state as the screen writes it."""
+    return state.replace("_", " ").replace("-", " ").upper()
+
+
+def fleet(found: Found) -> str:
+    """All rollouts, one line each."""
+    if not found["rollouts"]:
+        return "No rollouts. Start one: rollout start FILE. See how it looks: rollout demo"
+    rows = [("NAME", "STATE", "STAGE", "ASKED", "ROUTER", "NEXT")]
+    for row in found["rollouts"]:
+        stage = f"{row['stage'] + 1}/{row['stages']}"
+        cells = (row["name"], word(row["state"]), stage, percent(row["asked"]), percent(row["observed"]), row["next"])
+        rows.append(cells)
+    widths = [max(len(row[column]) for row in rows) for column in range(5)]
+    lines = [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[5]]) for row in rows
+    ]
+    hidden = found["total"] - len(found["rollouts"])
+    return "\n".join(lines + ([f"... and {hidden} more: --limit {found['total']}"] if hidden > 0 else []))
+
+
+def entry(found: Found, name: str = "") -> str:
+    """One line of a record."""
+    who = f"{found['who']} ({found['via']})" if found.get("via") else found["who"]
+    why = f": {found['why']}" if found.get("why") else ""
+    return f"{found['at']} {name + ': ' if name else ''}{found['what']}{why}  [{who}]"
+
+
+def timeline(found: Found) -> str:
+    """A record, oldest first."""
+    return "\n".join(entry(row) for row in found["entries"]) or f"Nothing is on record for {found['name']} since then."
+
+
+def why(found: Found) -> str:
+    """The decision in words."""
+    head = f"{found['name']} is {word(found['state'])}."
+    return "\n".join([head, *(f"  {line}" for line in found["lines"]), f"  Next: {found['next']['sentence']}"])
+
+
+def doctor(found: Found) -> str:
+    """One line a check."""
+    marks = {True: "ok", False: "NO", None: "??"}
+    lines = []
+    for check in found["checks"]:
+        lines.append(f"{marks.get(check['ok'], '??')}  {check['name']}: {check['detail']}")
+        if check.get("next") and not check["ok"]:
+            lines.append(f"      next: {check['next']}")
+    return "\n".join(lines)
+
+
+def action(found: Found) -> str:
+    """What came of a command."""
+    seen = (
+        f"the router confirms, {found['took_s']:.1f} s"
+        if found["router_confirmed"]
+        else "the router has yet to confirm"
+    )
+    said = f" {found['message']}" if found.get("message") else ""
+    return f"{found['name']}: {found['action']} accepted, revision {found['revision']}; {seen}.{said}"
+
+
+def change(found: Found) -> str:
+    """A changed status in one line, for watching."""
+    stage = found["stage"]
+    return (
+        f"{found['as_of']} {found['name']}: {word(found['state'])}, stage {stage['index'] + 1} of {stage['count']},"
+        f" {on_new(found)}. Next: {found['next']['sentence']}"
+    )

@@ -1,0 +1,118 @@
+"""What every verb shares: the common options, the client made from them, how to print and to ask."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import re
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+import click
+
+from rolloutd.ctl.client import Client
+from rolloutd.ctl.exits import usage
+
+DEFAULT_DIRECTORY = "/run/rolloutd"
+TIMEOUT_S = 10.0
+_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+@dataclass
+class Session:
+    """The common options of one call. ``timeout_s`` is None where the caller gave none."""
+
+    directory: str = ""
+    as_json: bool = False
+    plain: bool = False
+    quiet: bool = False
+    no_color: bool = False
+    read_only: bool = False
+    timeout_s: float | None = None
+    host: str = ""
+
+    def client(self) -> Client:
+        """A client of the daemon that these options mean."""
+        directory = self.directory or os.environ.get("ROLLOUT_SOCKET_DIR") or DEFAULT_DIRECTORY
+        patience_s = TIMEOUT_S if self.timeout_s is None else min(self.timeout_s, TIMEOUT_S)
+        return Client(directory, patience_s, self.read_only)
+
+    def data(self, found: dict[str, Any], text: Callable[[dict[str, Any]], str]) -> None:
+        """Print a result on stdout, as JSON or as text for people."""
+        print(json.dumps(found, ensure_ascii=False) if self.as_json else clean(text(found)), flush=True)
+
+    def note(self, sentence: str) -> None:
+        """Say something on the side, on stderr."""
+        if not self.quiet:
+            print(clean(sentence), file=sys.stderr, flush=True)
+
+
+def clean(text: str) -> str:
+    """Text without the control characters that could drive a terminal; line breaks stay."""
+    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
+
+
+def duration_s(text: str) -> float:
+    """Seconds from ``90``, ``250ms``, ``15m`` or ``1h30m``."""
+    if re.fullmatch(r"\d+", text):
+        return float(text)
+    parts = re.findall(r"(\d+)(ms|s|m|h|d)", text)
+    if not parts or "".join(number + unit for number, unit in parts) != text:
+        raise usage(f"{text!r} is not a duration.", "Write it like 90s, 15m or 1h30m.")
+    return sum(int(number) * _UNITS[unit] for number, unit in parts)
+
+
+_COMMON: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("--socket-dir", {"metavar": "DIR", "help": "Folder of the two sockets (or ROLLOUT_SOCKET_DIR)."}),
+    ("--json", {"is_flag": True, "help": "One JSON object a result."}),
+    ("--plain", {"is_flag": True, "help": "Lines without symbols."}),
+    ("--quiet", {"is_flag": True, "help": "No remarks on stderr."}),
+    ("--no-color", {"is_flag": True, "help": "No colour."}),
+    ("--read-only", {"is_flag": True, "help": "Be no more than a viewer."}),
+    ("--timeout", {"metavar": "D", "help": "Give up after this long, such as 90s or 2h."}),
+    ("--host", {"metavar": "H", "help": "Another host, over ssh."}),
+)
+
+
+def common(command: Command) -> Command:
+    """Give a command the common options; they count before the verb as well as after it."""
+
+    @functools.wraps(command)
+    def wrapped(*args: object, **options: object) -> object:
+        context = click.get_current_context()
+        session: Session = context.ensure_object(Session)
+        take(session, options)
+        return command(session, *args, **options)
+
+    for name, settings in reversed(_COMMON):
+        wrapped = click.option(name, **settings)(wrapped)
+    return wrapped  # type: ignore[return-value] # functools.wraps keeps the name, click takes any callable
+
+
+def take(session: Session, options: dict[str, Any]) -> None:
+    """Move the common options out of ``options`` into the session; what is not given leaves it as it is."""
+    session.directory = options.pop("socket_dir") or session.directory
+    session.host = options.pop("host") or session.host
+    timeout = options.pop("timeout")
+    if timeout is not None:
+        session.timeout_s = duration_s(timeout)
+    session.as_json = options.pop("json") or session.as_json
+    for flag in ("plain", "quiet", "no_color", "read_only"):
+        setattr(session, flag, options.pop(flag) or getattr(session, flag))
+    if session.host:
+        raise usage("--host is not built yet in this version.", f"ssh -t {session.host} rollout ...")
+
+
+def is_interactive() -> bool:
+    """Whether somebody is there to be asked."""
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def confirmed(question: str) -> bool:
+    """Ask on the terminal; ``y`` says yes and nothing else does."""
+    print(clean(question), end=" [y = yes, anything else = no] ", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip() == "y"
