@@ -1,0 +1,195 @@
+"""The tables and keys of the configuration file, each with its sentence and its default; cross-checks live in load.py.
+
+The sentence under a key is its documentation: ``docs/config.md`` and the error for a missing key are made from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, Field
+
+from rolloutd.core.values import Share
+from rolloutd.settings import values as v
+from rolloutd.settings.plan_tables import MarginsTable, StrategyTable, Table
+
+
+class AdapterTable(Table):
+    """A table whose other keys belong to the adapter that ``kind`` names."""
+
+    model_config = ConfigDict(extra="allow")
+    kind: v.Name
+    """Which adapter this is."""
+
+
+class DaemonTable(Table):
+    """The daemon itself."""
+
+    state_dir: v.Folder = "/var/lib/rolloutd"
+    """Where the journal and the evidence are kept."""
+    tick_ms: v.TickMs = Field(10_000, alias="tick")
+    """The check interval of every rollout that does not ask for a shorter one."""
+    seal_every: v.Ticks = 30
+    """Every this many ticks the digest of the evidence enters the journal's hash chain."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """The least important line that is logged: debug, info, warning or error."""
+
+
+class SocketsTable(Table):
+    """The two sockets that people and scripts talk to."""
+
+    dir: v.SocketFolder = "/run/rolloutd"
+    """The folder of control.sock and view.sock."""
+    group: v.Text = "rolloutd"
+    """The unix group that may connect; what each member may do is said in [roles]."""
+
+
+class RolesTable(Table):
+    """Who may do what, by unix group. Root and the daemon's own user are always admins."""
+
+    viewers: v.Groups = ()
+    """Groups that may look."""
+    operators: v.Groups = ()
+    """Groups that may also start, pause, resume, promote on evidence and abort."""
+    admins: v.Groups = ()
+    """Groups that may also override."""
+    stop_allowed_for: Literal["viewer", "operator"] = "operator"
+    """The least role that may stop a rollout: operator or viewer."""
+
+
+class SlotTable(Table):
+    """One of the two places behind a route."""
+
+    arm: v.Text
+    """What the metrics call this slot: the Envoy cluster, the HAProxy backend, or the value of a target's label."""
+    probe_url: v.Url
+    """An address of the slot's own model server that answers 200 when it is ready."""
+
+
+class SlotsTable(Table):
+    """The two slots. Champion and challenger are roles that a rollout gives them."""
+
+    a: SlotTable
+    """The one slot."""
+    b: SlotTable
+    """The other slot."""
+
+
+class RouteTable(Table):
+    """What a router splits: one model's live traffic."""
+
+    later: ClassVar[Mapping[str, str]] = {
+        "key": "Sticky assignment by a key is not built yet; the router splits each request by itself.",
+        "segment_header": "Segments are not built yet.",
+        "mirror_is_safe": "Mirroring is not built yet.",
+    }
+    router: v.Name
+    """A router of [routers]."""
+    slots: SlotsTable
+    """The two slots behind it."""
+
+
+class RouterTable(AdapterTable):
+    """A router. Keys not named here are the adapter's own."""
+
+
+class SourceTable(AdapterTable):
+    """A place that counters are read from. Keys not named here are the adapter's own."""
+
+    every_ms: v.CadenceMs = Field(10_000, alias="every")
+    """How often it is read."""
+    scrape_interval_ms: v.CadenceMs | None = Field(None, alias="scrape_interval")
+    """How often it takes its own samples; one older than two of these is no data. Left out, it is the same as every."""
+
+
+class SelectorTable(Table):
+    """A set of series."""
+
+    series: v.Series
+    """The sample's whole name, such as http_requests_total or latency_seconds_bucket."""
+    match: dict[v.Label, v.Match] = Field({}, max_length=20)
+    """Labels that must fit: "text", { not = "text" } or { regex = "5.." }."""
+
+
+class MetricTable(Table):
+    """A fraction of requests: a shipped template, or total with bad or good written out."""
+
+    template: v.Name | None = None
+    """A shipped template, such as envoy.errors; left out, total and bad or good are written here."""
+    source: v.Name | None = None
+    """A source of [sources]; it may be left out when there is only one."""
+    slo_ms: v.SloMs | None = Field(None, alias="slo")
+    """For latency: slower than this is bad. It must be a bucket's bound of the histogram."""
+    arm_label: v.Label | None = None
+    """The label whose value is the slot's arm; left out, it is the template's own."""
+    total: SelectorTable | None = None
+    """All requests."""
+    bad: SelectorTable | None = None
+    """The failed ones; or else good."""
+    good: SelectorTable | None = None
+    """Those that were good, such as a histogram's bucket; or else bad."""
+
+
+class PolicyTable(Table):
+    """What every rollout must keep to."""
+
+    later: ClassVar[Mapping[str, str]] = {
+        "freeze": "Freeze windows are not built yet; use rollout hold.",
+        "max_concurrent": "A limit on concurrent rollouts is not built yet; there is one live rollout per route.",
+    }
+    default_strategy: v.Name = "standard"
+    """The strategy of a rollout that names none; any other one needs a reason."""
+    min_time_ms: v.DurationMs = Field(15 * 60_000, alias="min_time")
+    """No stage may be shorter."""
+    min_ticks: v.Ticks = 30
+    """No stage may rest on fewer ticks with data."""
+    alpha: float = Field(0.01, gt=0, le=0.2, allow_inf_nan=False)
+    """The chance of going back for nothing, once for the whole rollout."""
+    beta: float = Field(0.05, gt=0, le=0.2, allow_inf_nan=False)
+    """The chance, at each stage, of going on with a challenger that is worse than accept."""
+    warm_up_ms: v.DurationMs = Field(5 * 60_000, alias="warm_up")
+    """After each change of the share, for this long only gross harm counts and nothing speaks for going on."""
+    window_ticks: v.Ticks = 30
+    """Ticks of fresh data after every doubt (restart, lapse, drift) before anything goes up."""
+    blind_hold_ticks: v.Ticks = Field(1, alias="blind_hold")
+    """Ticks without usable data after which nothing advances."""
+    blind_recede_ticks: v.Ticks = Field(20, alias="blind_recede")
+    """Ticks without usable data after which the share goes to zero."""
+    holdback: v.Holdback = Share(100)
+    """What stays on the champion in the last stage, to compare with."""
+    gates: v.Names = ()
+    """Metrics that every rollout is judged on. A rollout may set their limits, but not leave them out."""
+    allow_short_times: bool = False
+    """For demonstrations and tests: rollouts may choose times and ticks below the policy's; the record says so."""
+    errors: MarginsTable = MarginsTable()
+    """The margins of error gates that name none."""
+    latency: MarginsTable = MarginsTable()
+    """The margins of latency gates that name none."""
+
+
+class ConfigTables(Table):
+    """The whole configuration file."""
+
+    later: ClassVar[Mapping[str, str]] = {
+        "registries": "Model registries are not built yet.",
+        "notify": "Notifiers are not built yet; watch the journal or the event stream.",
+    }
+    daemon: DaemonTable = DaemonTable()
+    """The daemon itself."""
+    sockets: SocketsTable = SocketsTable()
+    """The two sockets that people and scripts talk to."""
+    roles: RolesTable = RolesTable()
+    """Who may do what."""
+    policy: PolicyTable = PolicyTable()
+    """What every rollout must keep to."""
+    routers: dict[v.Name, RouterTable] = Field({}, max_length=1000)
+    """The routers by name."""
+    routes: dict[v.Name, RouteTable] = Field({}, max_length=1000)
+    """The routes by name."""
+    sources: dict[v.Name, SourceTable] = Field({}, max_length=1000)
+    """The metric sources by name."""
+    metrics: dict[v.Name, MetricTable] = Field({}, max_length=1000)
+    """The metrics by name."""
+    strategies: dict[v.Name, StrategyTable] = Field({}, max_length=1000)
+    """The strategies by name; standard is there without being written."""

@@ -1,0 +1,169 @@
+"""Reads the configuration file into one frozen tree and checks it as a whole; nothing of a file with a fault is used.
+
+It knows no adapter: which templates and adapters there are is told by its caller. It reads no secret.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path as FilePath
+from types import MappingProxyType
+from typing import TypeVar
+
+from rolloutd.access import Roles
+from rolloutd.core.values import Role, Slot
+from rolloutd.ports import RouteConfig, RouteSlot
+from rolloutd.settings.config_tables import AdapterTable, ConfigTables, RouterTable, RouteTable, SourceTable
+from rolloutd.settings.document import TEXT_MAX_BYTES, Document, read_toml
+from rolloutd.settings.files import loose_modes, read_small
+from rolloutd.settings.locator import Path
+from rolloutd.settings.metrics import read_metrics
+from rolloutd.settings.plans import read_strategy, standard_strategy
+from rolloutd.settings.problems import SettingsError, did_you_mean, nearest
+from rolloutd.settings.secrets import HOW, with_references
+from rolloutd.settings.shape import Fitting, keys_of
+from rolloutd.settings.tree import AdapterSettings, KeysByKind, Settings, SourceSettings, Strategy, Vocabulary
+
+TRAFFIC = "No traffic was changed; a running daemon keeps the configuration it runs with."
+STANDARD = "standard"
+_K = TypeVar("_K")
+_V = TypeVar("_V")
+
+
+def load_settings(path: str | FilePath, vocabulary: Vocabulary) -> Settings:
+    """Read the file. Raises SettingsError with every fault: its content, and modes that let others change it."""
+    file = FilePath(path)
+    nothing = Document(str(file), {}, None, TRAFFIC)
+    try:
+        raw, status = read_small(file, TEXT_MAX_BYTES)
+        loose = [nothing.problem((), message) for message in loose_modes(file, status)]
+    except OSError as error:
+        raise nothing.refused((), f"The file cannot be read: {error.strerror}.") from None
+    try:
+        settings = read_settings(raw.decode(), str(file), vocabulary)
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise nothing.refused((), f"The file is not UTF-8 text: line {line} has a byte that is not.") from None
+    except SettingsError as error:
+        raise nothing.refusal([*loose, *error.problems]) from None
+    if loose:
+        raise nothing.refusal(loose)
+    return settings
+
+
+def read_settings(text: str, file: str, vocabulary: Vocabulary) -> Settings:
+    """The same from text that is at hand; ``file`` is only for errors. An empty text is the defaults."""
+    fitting = Fitting(read_toml(text, file, TRAFFIC))
+    _check_adapter_keys(fitting, "routers", RouterTable, vocabulary.router_keys)
+    _check_adapter_keys(fitting, "sources", SourceTable, vocabulary.source_keys)
+    tables = fitting.fit(ConfigTables)
+    metrics = read_metrics(tables, vocabulary, fitting)
+    settings = Settings(
+        file=file,
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        daemon=tables.daemon,
+        sockets=tables.sockets,
+        roles=_roles(tables),
+        policy=tables.policy,
+        routers=_frozen({name: _router(name, table, fitting) for name, table in tables.routers.items()}),
+        routes=_frozen({name: _route(name, table, tables, fitting) for name, table in tables.routes.items()}),
+        sources=_frozen({name: _source(name, table, fitting) for name, table in tables.sources.items()}),
+        metrics=_frozen(metrics),
+        strategies={},
+        vocabulary=vocabulary,
+        document=fitting.document,
+    )
+    _check_arms(settings, fitting)
+    settings = replace(settings, strategies=_frozen(_strategies(tables, settings, fitting)))
+    fitting.finish()
+    return settings
+
+
+def _check_adapter_keys(
+    fitting: Fitting, section: str, table_type: type[AdapterTable], kinds: KeysByKind | None
+) -> None:
+    """Slips in the tables whose keys are partly an adapter's, where pydantic sees none."""
+    own = keys_of(table_type)
+    tables = fitting.document.data.get(section)
+    for name, table in tables.items() if isinstance(tables, dict) else ():
+        if not isinstance(table, dict):
+            continue
+        kind = table.get("kind")
+        options = kinds.get(kind) if kinds is not None and isinstance(kind, str) else None
+        if kinds is not None and isinstance(kind, str) and options is None:
+            fitting.add((section, name, "kind"), f"There is no kind {kind!a}. {did_you_mean(kind, list(kinds))}")
+        for key in [key for key in table if key not in own]:
+            known = own if options is None else (*own, *options)
+            near = nearest(key, known)
+            if key not in known and (options is not None or (near is not None and near not in table)):
+                fitting.unknown_key((section, name, key), known)
+
+
+def _roles(tables: ConfigTables) -> Roles:
+    roles = tables.roles
+    return Roles(roles.viewers, roles.operators, roles.admins, Role(roles.stop_allowed_for))
+
+
+def _options(table: AdapterTable, path: Path, fitting: Fitting) -> Mapping[str, object]:
+    """The adapter's own keys; a secret that stands openly is a fault."""
+    open_secrets: list[Path] = []
+    options = with_references(table.model_extra or {}, path, open_secrets)
+    for secret in open_secrets:
+        fitting.add(secret, f"A secret does not stand in this file; say where it is kept: {HOW}.")
+    return _frozen(options)
+
+
+def _router(name: str, table: RouterTable, fitting: Fitting) -> AdapterSettings:
+    return AdapterSettings(name, table.kind, _options(table, ("routers", name), fitting))
+
+
+def _source(name: str, table: SourceTable, fitting: Fitting) -> SourceSettings:
+    # A source that is read less often than it samples has nothing fresher than its last reading.
+    sample_ms = max(table.every_ms, table.scrape_interval_ms or 0)
+    return SourceSettings(name, table.kind, _options(table, ("sources", name), fitting), table.every_ms, 2 * sample_ms)
+
+
+def _route(name: str, table: RouteTable, tables: ConfigTables, fitting: Fitting) -> RouteConfig:
+    path = ("routes", name)
+    if table.router not in tables.routers and ("routers", table.router) not in fitting.broken:
+        message = f"There is no router {table.router}. {did_you_mean(table.router, tables.routers)}"
+        fitting.add((*path, "router"), message)
+    a, b = table.slots.a, table.slots.b
+    if a.probe_url == b.probe_url:
+        message = "Both slots have the same address, so a dead slot would look as alive as the other."
+        fitting.add((*path, "slots", "b", "probe_url"), message)
+    slots = {Slot.A: RouteSlot(a.arm, a.probe_url), Slot.B: RouteSlot(b.arm, b.probe_url)}
+    return RouteConfig(name, table.router, _frozen(slots))
+
+
+def _check_arms(settings: Settings, fitting: Fitting) -> None:
+    """Two slots of one router that the metrics cannot tell apart would be judged by each other's errors."""
+    seen: dict[tuple[str, str], str] = {}
+    for route in settings.routes.values():
+        for slot, config in route.slots.items():
+            place = f"{route.name}.slots.{slot}"
+            first = seen.setdefault((route.router, config.arm_value), place)
+            if first != place:
+                message = f"{first} has the same arm, so their metrics could not be told apart."
+                fitting.add(("routes", route.name, "slots", slot.value, "arm"), message)
+
+
+def _strategies(tables: ConfigTables, settings: Settings, fitting: Fitting) -> dict[str, Strategy]:
+    found = {}
+    if STANDARD not in tables.strategies:
+        table = standard_strategy(settings.policy)
+        found[STANDARD] = read_strategy(STANDARD, table, ("policy",), settings, fitting)
+    for name, table in tables.strategies.items():
+        found[name] = read_strategy(name, table, ("strategies", name), settings, fitting)
+    default = settings.policy.default_strategy
+    if default not in found and ("strategies", default) not in fitting.broken:
+        message = f"There is no strategy {default}. {did_you_mean(default, found)}"
+        fitting.add(("policy", "default_strategy"), message)
+    return found
+
+
+def _frozen(mapping: Mapping[_K, _V]) -> Mapping[_K, _V]:
+    """A mapping that nobody changes by accident."""
+    return MappingProxyType(dict(mapping))

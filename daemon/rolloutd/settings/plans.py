@@ -1,0 +1,251 @@
+"""Makes plans out of stages, gates and clocks as written, and holds them to the policy; it starts nothing.
+
+What is below the policy is refused with the policy's figure, unless ``allow_short_times`` is set for demonstrations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+
+from rolloutd.core.metrics import GateKind
+from rolloutd.core.plan import Gate, OnFail, Plan, Stage, Timing
+from rolloutd.core.values import FULL, BadValue, format_duration
+from rolloutd.settings.config_tables import PolicyTable
+from rolloutd.settings.locator import Path
+from rolloutd.settings.plan_tables import GateTable, StageTable, StrategyTable, TimingKeys
+from rolloutd.settings.shape import Fitting
+from rolloutd.settings.tree import Settings, Strategy
+
+MAIN_WEIGHT = 0.5
+_MINUTE_MS = 60_000
+_STANDARD = (("canary", "1%", 180), ("tenth", "10%", 120), ("half", "50%", 90), ("watch", "100%", 90))
+_STANDARD_MIN_MINUTES = 30
+
+
+def standard_strategy(policy: PolicyTable) -> StrategyTable:
+    """The built-in canary: four stages of 30 minutes at least, 2 to 8 hours in all; longer where the policy says so."""
+    least = max(_STANDARD_MIN_MINUTES, math.ceil(policy.min_time_ms / _MINUTE_MS))
+    stages = [
+        {"name": name, "share": share, "min_time": f"{least}m", "max_time": f"{max(least, most)}m"}
+        for name, share, most in _STANDARD
+    ]
+    return StrategyTable.model_validate({"stage": stages})
+
+
+class StageReader:
+    """Turns written stages into a plan's stages, in one place of one file."""
+
+    def __init__(self, policy: PolicyTable, fitting: Fitting, path: Path) -> None:
+        self.policy = policy
+        self.fitting = fitting
+        self.path = path
+
+    def read(self, tables: Sequence[StageTable]) -> tuple[Stage, ...]:
+        """The stages that can be made; every fault goes to ``fitting``. The last one's share loses its holdback."""
+        if not tables:
+            self.fitting.add(self.path, "A plan needs at least one stage.")
+        found = [self._stage(index, table, index == len(tables) - 1) for index, table in enumerate(tables)]
+        self._check_order(tables)
+        return tuple(stage for stage in found if stage is not None)
+
+    def _stage(self, index: int, table: StageTable, is_last: bool) -> Stage | None:
+        share = table.share
+        if is_last and share == FULL:
+            share = share.less(self.policy.holdback if table.holdback is None else table.holdback)
+        elif is_last:
+            message = "The last stage is the watch: its share is 100%, and holdback says what stays back."
+            self._fault(index, "share", message)
+        elif table.holdback is not None:
+            self._fault(index, "holdback", "Only the last stage has a holdback.")
+        try:
+            return Stage(
+                name=table.name,
+                share=share,
+                min_time_ms=self._floor(index, "min_time", table.min_time_ms, self.policy.min_time_ms, format_duration),
+                max_time_ms=table.max_time_ms,
+                min_ticks=self._floor(index, "min_ticks", table.min_ticks, self.policy.min_ticks, str),
+                on_undecided=table.on_undecided,
+                approval=table.approval,
+            )
+        except BadValue as error:
+            self._fault(index, "share" if share.basis_points == 0 else "min_time", str(error))
+            return None
+
+    def _floor(self, index: int, key: str, written: int | None, policy: int, form: Callable[[int], str]) -> int:
+        if written is None:
+            return policy
+        if written < policy and not self.policy.allow_short_times:
+            self._fault(index, key, f"{form(written)} is under the policy's {key} of {form(policy)}.")
+        return written
+
+    def _check_order(self, tables: Sequence[StageTable]) -> None:
+        names = [table.name for table in tables]
+        for index, table in enumerate(tables):
+            if table.name in names[:index]:
+                self._fault(index, "name", f"Two stages are called {table.name}.")
+            if index and table.share <= tables[index - 1].share:
+                self._fault(
+                    index, "share", f"The share must grow from stage to stage; before it was {tables[index - 1].share}."
+                )
+
+    def _fault(self, index: int, key: str, message: str) -> None:
+        self.fitting.add((*self.path, index, key), message)
+
+
+def refuse_twins(gates: Sequence[GateTable], path: Path, fitting: Fitting) -> None:
+    """Note every gate on a metric that has one already."""
+    for index, gate in enumerate(gates):
+        if gate.metric in [other.metric for other in gates[:index]]:
+            fitting.add((*path, index, "metric"), f"Two gates are on {gate.metric}.")
+
+
+def read_gates(
+    written: Sequence[tuple[GateTable, Path]], policy_path: Path, settings: Settings, fitting: Fitting
+) -> tuple[Gate, ...]:
+    """The gates as written, each with its path, and those of the policy that were not named.
+
+    Without any weight the first gate that can stop a rollout has one half and the others share the rest.
+    ``policy_path`` is where to look when a gate that the policy added is at fault.
+    """
+    for table, path in written:
+        if table.metric in settings.policy.gates and table.on_fail is OnFail.OBSERVE:
+            message = f"The policy judges every rollout on {table.metric}; it cannot only be observed."
+            fitting.add(_key(path, "on_fail"), message)
+    named = {table.metric for table, _ in written}
+    added = [(GateTable(metric=name), policy_path) for name in settings.policy.gates if name not in named]
+    everything = [*written, *added]
+    weights = _weights([table for table, _ in everything])
+    if weights is None:
+        judging = [(table, path) for table, path in everything if table.on_fail is not OnFail.OBSERVE]
+        table, path = next((table, path) for table, path in judging if table.weight is None)
+        fitting.add(path, f"{table.metric} has no weight while others have. Give all gates one, or none.")
+        weights = [1.0] * len(everything)
+    found = [
+        _gate(table, path, weight, settings, fitting) for (table, path), weight in zip(everything, weights, strict=True)
+    ]
+    return tuple(gate for gate in found if gate is not None)
+
+
+def _key(path: Path, key: str) -> Path:
+    """A gate's key. A gate that stands only by its name (in the policy, through a strategy) has none."""
+    return (*path, key) if isinstance(path[-1], int) else path
+
+
+def _weights(tables: Sequence[GateTable]) -> list[float] | None:
+    """One weight a gate, or None when only some were given. Gates that only observe have no part in the sum."""
+    judging = [table for table in tables if table.on_fail is not OnFail.OBSERVE]
+    given = [table for table in judging if table.weight is not None]
+    if given and len(given) < len(judging):
+        return None
+    rest = (1 - MAIN_WEIGHT) / max(1, len(judging) - 1)
+    main = MAIN_WEIGHT if len(judging) > 1 else 1.0
+    return [table.weight or (main if judging and table is judging[0] else rest) for table in tables]
+
+
+def _gate(table: GateTable, path: Path, weight: float, settings: Settings, fitting: Fitting) -> Gate | None:
+    if ("metrics", table.metric) in fitting.broken:
+        return None
+    try:
+        metric = settings.metric(table.metric)
+        source = settings.sources[metric.source]
+        latency = metric.template.kind is GateKind.LATENCY
+        margins = settings.policy.latency if latency else settings.policy.errors
+        return Gate(
+            metric=table.metric,
+            source=metric.source,
+            template=metric.template,
+            max_age_ms=source.max_age_ms,
+            every_ms=source.every_ms,
+            harm=(table.harm or margins.harm).margin(),
+            accept=(table.accept or margins.accept).margin(),
+            limit=table.limit,
+            on_fail=table.on_fail,
+            weight=weight,
+        )
+    except BadValue as error:
+        fitting.add(_key(path, "metric"), str(error))
+        return None
+
+
+def read_timing(written: Sequence[tuple[TimingKeys, Path]], settings: Settings, fitting: Fitting) -> Timing | None:
+    """The clocks: of several tables that have a key the first one counts, then the policy.
+
+    A key may only be more careful than the policy. A shorter tick needs more of them for the same observation window.
+    """
+    policy = settings.policy
+    base = {
+        "tick_ms": settings.daemon.tick_ms,
+        "warm_up_ms": policy.warm_up_ms,
+        "window_ticks": policy.window_ticks,
+        "blind_hold_ticks": policy.blind_hold_ticks,
+        "blind_recede_ticks": policy.blind_recede_ticks,
+    }
+    values, paths = dict(base), dict.fromkeys(base, written[0][1] if written else ("policy",))
+    for table, path in reversed(written):
+        for name in base:
+            if getattr(table, name) is not None:
+                values[name] = getattr(table, name)
+                paths[name] = (*path, TimingKeys.model_fields[name].alias or name)
+    window_ms = base["window_ticks"] * base["tick_ms"]
+    if not policy.allow_short_times:
+        if values["window_ticks"] == base["window_ticks"]:
+            values["window_ticks"] = math.ceil(window_ms / values["tick_ms"])
+        careless = _carelessness(values, base, window_ms)
+        for name, message in careless:
+            fitting.add(paths[name], message)
+        if careless:
+            return None
+    try:
+        return Timing(**values)
+    except BadValue as error:
+        fitting.add(paths["blind_hold_ticks"], str(error))
+        return None
+
+
+def _carelessness(values: dict[str, int], base: dict[str, int], window_ms: int) -> list[tuple[str, str]]:
+    """Every clock that is less careful than the policy's, with the policy's figure."""
+    faults = []
+    if values["tick_ms"] > base["tick_ms"]:
+        faults.append(
+            ("tick_ms", f"A tick may be shorter than the daemon's {format_duration(base['tick_ms'])}, not longer.")
+        )
+    if values["warm_up_ms"] < base["warm_up_ms"]:
+        faults.append(("warm_up_ms", f"The warm-up is under the policy's {format_duration(base['warm_up_ms'])}."))
+    if values["window_ticks"] * values["tick_ms"] < window_ms:
+        faults.append(("window_ticks", f"The observation window is under the policy's {format_duration(window_ms)}."))
+    for name, key in (("blind_hold_ticks", "blind_hold"), ("blind_recede_ticks", "blind_recede")):
+        if values[name] > base[name]:
+            faults.append((name, f"This waits longer in the dark than the policy's {key} of {base[name]} ticks."))
+    return faults
+
+
+def check_warm_up(stages: Sequence[Stage], timing: Timing | None, fitting: Fitting, path: Path) -> None:
+    """A stage that ends before its warm-up could never be judged."""
+    for stage in stages:
+        if timing is not None and timing.warm_up_ms >= stage.max_time_ms:
+            warm_up, most = format_duration(timing.warm_up_ms), format_duration(stage.max_time_ms)
+            fitting.add(path, f"Stage {stage.name} is over after {most}, within its warm-up of {warm_up}.")
+
+
+def read_strategy(name: str, table: StrategyTable, path: Path, settings: Settings, fitting: Fitting) -> Strategy:
+    """A strategy of the configuration, checked as far as it goes without a rollout. ``path`` is where it is written."""
+    stages = StageReader(settings.policy, fitting, (*path, "stage")).read(table.stage)
+    timing = read_timing([(table, path)], settings, fitting)
+    check_warm_up(stages, timing, fitting, (*path, "warm_up"))
+    refuse_twins(table.gate, (*path, "gate"), fitting)
+    read_gates(
+        [(gate, (*path, "gate", index)) for index, gate in enumerate(table.gate)],
+        ("policy", "gates"),
+        settings,
+        fitting,
+    )
+    keys = TimingKeys.model_construct(**{key: getattr(table, key) for key in TimingKeys.model_fields})
+    return Strategy(name, stages, table.gate, keys)
+
+
+def make_plan(strategy: Strategy, gates: tuple[Gate, ...], timing: Timing, policy: PolicyTable) -> Plan:
+    """The whole plan. Raises BadValue for what can only be seen of the whole."""
+    if gates and all(gate.on_fail is OnFail.OBSERVE for gate in gates):
+        raise BadValue("Every gate only observes: nothing would ever stop this rollout.")
+    return Plan(strategy.name, strategy.stages, gates, timing, policy.alpha, policy.beta)

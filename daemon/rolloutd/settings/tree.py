@@ -1,0 +1,126 @@
+"""The configuration as the daemon uses it: one frozen tree of checked values; reading it is load.py's work."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from rolloutd.access import Roles
+from rolloutd.core.metrics import GateKind, MetricTemplate
+from rolloutd.core.plan import Stage
+from rolloutd.core.values import BadValue
+from rolloutd.ports import RolloutdError, RouteConfig
+from rolloutd.settings.config_tables import DaemonTable, PolicyTable, SocketsTable
+from rolloutd.settings.document import Document
+from rolloutd.settings.locator import Path
+from rolloutd.settings.plan_tables import GateTable, TimingKeys
+from rolloutd.settings.problems import SettingsError, did_you_mean
+
+KeysByKind = Mapping[str, Collection[str]]
+"""For each kind of adapter the keys it understands beside those that every kind has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Vocabulary:
+    """What the adapters understand, as main tells it: settings imports no adapter.
+
+    ``template_of(name, arm_label, slo_ms)`` makes a shipped template or raises ValueError with a sentence.
+    ``router_keys`` and ``source_keys`` let a wrong kind or option be found here; without them it is the adapter's work.
+    """
+
+    template_of: Callable[[str, str | None, float | None], MetricTemplate]
+    templates: Sequence[str]
+    router_keys: KeysByKind | None = None
+    source_keys: KeysByKind | None = None
+
+    def template(self, name: str, arm_label: str | None = None, slo_ms: float | None = None) -> MetricTemplate:
+        """A shipped template. Raises BadValue when there is none, or none that fits."""
+        if name not in self.templates:
+            raise BadValue(f"There is no template {name}. {did_you_mean(name, self.templates)}")
+        try:
+            template = self.template_of(name, arm_label, slo_ms)
+        except (ValueError, RolloutdError) as error:
+            raise BadValue(str(error)) from None
+        if slo_ms is not None and template.kind is not GateKind.LATENCY:
+            raise BadValue(f"{name} has no histogram of latency, so it cannot be judged by an slo.")
+        return template
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterSettings:
+    """One router. ``options`` are the adapter's own keys; secrets in them are SecretRef."""
+
+    name: str
+    kind: str
+    options: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SourceSettings:
+    """One metric source, read ``every_ms``. A sample older than ``max_age_ms`` is no data."""
+
+    name: str
+    kind: str
+    options: Mapping[str, object]
+    every_ms: int
+    max_age_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """A metric that gates can name: how it is read, and where."""
+
+    name: str
+    template: MetricTemplate
+    source: str
+
+
+_NO_KEYS = TimingKeys()
+
+
+@dataclass(frozen=True, slots=True)
+class Strategy:
+    """A plan that rollouts can name. Its gates and clocks are still as written: a rollout may add to them."""
+
+    name: str
+    stages: tuple[Stage, ...]
+    gates: tuple[GateTable, ...] = ()
+    timing: TimingKeys = _NO_KEYS
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The whole configuration, checked. ``sha256`` names its text, for the journal."""
+
+    file: str
+    sha256: str
+    daemon: DaemonTable
+    sockets: SocketsTable
+    roles: Roles
+    policy: PolicyTable
+    routers: Mapping[str, AdapterSettings]
+    routes: Mapping[str, RouteConfig]
+    sources: Mapping[str, SourceSettings]
+    metrics: Mapping[str, Metric]
+    strategies: Mapping[str, Strategy]
+    vocabulary: Vocabulary = field(repr=False, compare=False)
+    document: Document = field(repr=False, compare=False)
+
+    def metric(self, name: str) -> Metric:
+        """A configured metric, or a shipped template on the only source. Raises BadValue with what to do instead."""
+        if name in self.metrics:
+            return self.metrics[name]
+        if name not in self.vocabulary.templates:
+            raise BadValue(
+                f"There is no metric {name}. {did_you_mean(name, [*self.metrics, *self.vocabulary.templates])}"
+            )
+        if len(self.sources) != 1:
+            raise BadValue(
+                f"{name} is a shipped template, and there is not exactly one source to read it from. "
+                "Write a [metrics.NAME] with this template and its source, and name that."
+            )
+        return Metric(name, self.vocabulary.template(name), next(iter(self.sources)))
+
+    def refused(self, path: Path, message: str) -> SettingsError:
+        """The error for what only an adapter can judge, such as ``("routers", "edge", "socket")``, with its line."""
+        return self.document.refused(path, message)
