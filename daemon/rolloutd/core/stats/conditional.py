@@ -8,10 +8,10 @@ long as the errors are independent and rare (for r0 = 1: at any rate, the hyperg
 from collections.abc import Sequence
 from math import log
 
-from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.increment import Tick
 
 
-def log_increments(tick: Increment, ratio_margin: float, ratios: Sequence[float]) -> tuple[float, ...]:
+def log_increments(tick: Tick, ratio_margin: float, ratios: Sequence[float]) -> tuple[float, ...]:
     """What one tick adds to each effect's log evidence of harm beyond `ratio_margin`.
 
     Ticks of equal n1/n0 may be merged first: the sum is the same. 0 for a tick without traffic in one arm.
@@ -19,5 +19,5 @@ def log_increments(tick: Increment, ratio_margin: float, ratios: Sequence[float]
     if not tick.comparable:
         return (0.0,) * len(ratios)
     n1, n0 = tick.challenger_n * ratio_margin, tick.champion_n
-    border, m, x1 = log(n1 + n0), tick.bad, tick.challenger_bad
+    border, m, x1 = log(n1 + n0), tick.champion_bad + tick.challenger_bad, tick.challenger_bad
     return tuple(x1 * log(r) - m * (log(r * n1 + n0) - border) for r in ratios)

@@ -1,7 +1,25 @@
 """One tick's counts of both arms, checked; it must not know where the counts came from."""
 
 from dataclasses import dataclass
-from typing import Self
+from math import isfinite
+from typing import ClassVar, Protocol, Self
+
+
+class Tick(Protocol):
+    """What the tests need of a tick: sizes, errors or events, and whether an error is one of the requests counted."""
+
+    bounded: ClassVar[bool]
+
+    @property
+    def champion_n(self) -> float: ...  # noqa: D102
+    @property
+    def champion_bad(self) -> int: ...  # noqa: D102
+    @property
+    def challenger_n(self) -> float: ...  # noqa: D102
+    @property
+    def challenger_bad(self) -> int: ...  # noqa: D102
+    @property
+    def comparable(self) -> bool: ...  # noqa: D102
 
 
 @dataclass(frozen=True, slots=True)
@@ -10,6 +28,8 @@ class Increment:
 
     Raises ValueError unless 0 <= bad <= n in both arms.
     """
+
+    bounded: ClassVar[bool] = True
 
     champion_n: int
     champion_bad: int
@@ -29,11 +49,6 @@ class Increment:
         """Whether both arms saw traffic, so that the tick can say anything about their difference."""
         return self.champion_n > 0 and self.challenger_n > 0
 
-    @property
-    def bad(self) -> int:
-        """Errors of both arms together."""
-        return self.champion_bad + self.challenger_bad
-
     def __add__(self, other: Self) -> "Increment":
         """The counts of two ticks as one."""
         return Increment(
@@ -42,6 +57,35 @@ class Increment:
             self.challenger_n + other.challenger_n,
             self.challenger_bad + other.challenger_bad,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class EventIncrement:
+    """Events ("bad") of each arm and what they are counted per ("n"): seconds, requests, instance-seconds.
+
+    A request may have many events or none. Raises ValueError for negative or infinite numbers.
+    """
+
+    bounded: ClassVar[bool] = False
+
+    champion_n: float
+    champion_bad: int
+    challenger_n: float
+    challenger_bad: int
+
+    def __post_init__(self) -> None:
+        numbers = (self.champion_n, self.champion_bad, self.challenger_n, self.challenger_bad)
+        if not all(isfinite(number) and number >= 0 for number in numbers):
+            raise ValueError(
+                f"The events of one tick contradict themselves: champion {self.champion_bad} in {self.champion_n}, "
+                f"challenger {self.challenger_bad} in {self.challenger_n}. No evidence was taken from them and "
+                "traffic is as before. Check that both counters come from the same scrape and the same series."
+            )
+
+    @property
+    def comparable(self) -> bool:
+        """Whether both arms were exposed, so that the tick can say anything about their difference."""
+        return self.champion_n > 0 and self.challenger_n > 0
 
 
 def refuse_buckets(challenger: int, champion: int, expected: int) -> ValueError:

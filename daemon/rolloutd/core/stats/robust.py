@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import log, log1p
 
-from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.increment import Tick
 from rolloutd.core.stats.margins import Margin
 
 PRIOR_ERRORS = 20.0
@@ -45,7 +45,7 @@ class Dispersion:
         """Variance over that of independent errors, at least 1; begins as 1, worth 20 errors."""
         return max(1.0, (PRIOR_ERRORS + self.squares) / (PRIOR_ERRORS + self.expected))
 
-    def observe(self, tick: Increment, margin: Margin) -> "Dispersion":
+    def observe(self, tick: Tick, margin: Margin) -> "Dispersion":
         """With one more tick, in which both arms had traffic."""
         scale = margin.factor * tick.challenger_n / tick.champion_n
         shift = tick.challenger_n * margin.shift
@@ -56,18 +56,18 @@ class Dispersion:
         )
 
 
-def log_factors(tick: Increment, margin: Margin, ratios: Sequence[float], phi: float) -> list[float]:
+def log_factors(tick: Tick, margin: Margin, ratios: Sequence[float], phi: float) -> list[float]:
     """log of each effect's factor for harm beyond the margin, lam_k = (r_k - 1) / phi; phi > 0 from past ticks only.
 
     0 for a tick without traffic in one arm.
     """
     if not tick.comparable:
         return [0.0] * len(ratios)
-    x1, m, factor = tick.challenger_bad, tick.bad, margin.factor
+    x1, m, factor = tick.challenger_bad, tick.champion_bad + tick.challenger_bad, margin.factor
     weighted = factor * tick.challenger_n
     theta = weighted / (weighted + tick.champion_n)
     expected = theta * m + (1.0 - theta) * tick.challenger_n * margin.shift
-    if factor <= 1.0 or x1 in (0, m):
+    if factor <= 1.0 or not tick.bounded or x1 in (0, m):
         return [log1p(lam * x1) - log1p(lam * expected) for lam in [(r - 1.0) / phi for r in ratios]]
     pairs = theta * (1.0 - theta) * (factor - 1.0) * x1 * tick.champion_bad / tick.champion_n
     factors = []

@@ -1,0 +1,207 @@
+"""What the daemon says about itself: health, heartbeat, hello, and the doctor's checks. It changes nothing."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+from rolloutd import wire
+from rolloutd.core.lane import Lane
+from rolloutd.core.values import Actor, Slot
+from rolloutd.journal import Head, Journal, JournalError
+from rolloutd.loop import Loop
+from rolloutd.polling import Poller
+from rolloutd.ports import Clock, Prober, RouteConfig, Router, RouterError
+from rolloutd.view import rfc3339
+
+ROUTER_CHECK_S = 2.0
+
+
+def program_version() -> str:
+    """The version of the installed distribution."""
+    try:
+        return version("rolloutd")
+    except PackageNotFoundError:
+        return "0"
+
+
+@dataclass(slots=True)
+class Parts:
+    """What the daemon is made of, as far as it can be asked how it is."""
+
+    loop: Loop
+    poller: Poller
+    journal: Journal
+    clock: Clock
+    routers: Mapping[str, Router]
+    routes: Mapping[str, RouteConfig]
+    prober: Prober
+
+
+class AboutDaemon:
+    """Answers about the daemon itself."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._boot_id = uuid.uuid4().hex
+        self._host = socket.gethostname()
+        self._version = program_version()
+        self.head = Head(0, "")
+
+    def hello(self, actor: Actor, read_only: bool) -> wire.Hello:
+        """The first message of an event stream."""
+        return wire.Hello(
+            boot_id=self._boot_id,
+            version=self._version,
+            host=self._host,
+            who=actor.name,
+            role=actor.role.value,
+            read_only=read_only,
+            as_of=rfc3339(self._parts.clock.now().wall_ms),
+        )
+
+    def heartbeat(self, seq: int, needs_you: int) -> wire.Heartbeat:
+        """The daemon's time and the ages of its sources and routers."""
+        now = self._parts.clock.now()
+        return wire.Heartbeat(
+            as_of=rfc3339(now.wall_ms),
+            boot_id=self._boot_id,
+            seq=seq,
+            sources=self._source_ages(now.clock_ms),
+            routers=self._router_ages(now.clock_ms),
+            needs_you=needs_you,
+            message=self._parts.loop.broken,
+        )
+
+    def _source_ages(self, now_ms: int) -> list[wire.SourceAge]:
+        ages = []
+        for name, health in self._parts.poller.health.items():
+            age_s = None if health.answered_at_ms is None else (now_ms - health.answered_at_ms) / 1000
+            state = "down" if health.trouble else "ok"
+            ages.append(wire.SourceAge(name=name, age_s=age_s, every_s=health.every_ms / 1000, state=state))
+        return ages
+
+    def _router_ages(self, now_ms: int) -> list[wire.SourceAge]:
+        """Each router's oldest reading among the live rollouts it splits; a router without one is left out."""
+        oldest: dict[str, Lane] = {}
+        for lane in self._parts.loop.lanes.values():
+            router = self._parts.routes[lane.rollout.spec.route].router
+            shown = lane.seen.shown_at_ms or 0
+            if router not in oldest or shown < (oldest[router].seen.shown_at_ms or 0):
+                oldest[router] = lane
+        return [
+            wire.SourceAge(
+                name=name,
+                age_s=None if lane.seen.shown_at_ms is None else (now_ms - lane.seen.shown_at_ms) / 1000,
+                every_s=lane.rollout.spec.plan.timing.tick_ms / 1000,
+                state="down" if lane.seen.route_error else "ok",
+            )
+            for name, lane in oldest.items()
+        ]
+
+    def health(self) -> wire.Health:
+        """Whether the daemon turns."""
+        loop = self._parts.loop
+        return wire.Health(
+            ok=not loop.broken,
+            version=self._version,
+            boot_id=self._boot_id,
+            epoch=loop.epoch,
+            head_seq=self.head.seq,
+            head_hash=self.head.hash,
+            live=len(loop.lanes),
+            total=len(loop.lanes) + len(loop.ended),
+            degraded=loop.broken or loop.why_not_raise,
+        )
+
+    async def refresh_head(self) -> None:
+        """Read the journal's head again; it is published with the health."""
+        self.head = await self._parts.journal.head()
+
+    def router_of(self, route: str, slot: Slot | None) -> tuple[str, str]:
+        """The engine that splits a route, and the command that takes the challenger to zero by hand."""
+        config = self._parts.routes.get(route)
+        if config is None:
+            return "", ""
+        engine = self._parts.routers[config.router].abilities.engine
+        if engine == "haproxy" and slot is not None:
+            return engine, f'echo "clear table lease key {route}/{slot.value}" | socat - UNIX:RUNTIME_SOCKET'
+        return engine, "rolloutd emergency-abort --config CONFIG"
+
+    # ---- doctor
+
+    async def doctor(self) -> wire.Doctor:
+        """Check journal, routers, slots and sources, all at once; what cannot be checked says so."""
+        routers = [self._check_route(name, config) for name, config in self._parts.routes.items()]
+        slots = [
+            self._check_slot(name, slot, config) for name, config in self._parts.routes.items() for slot in config.slots
+        ]
+        found = await asyncio.gather(self._check_journal(), *routers, *slots)
+        checks = [*found, *self._check_sources()]
+        return wire.Doctor(ok=all(check.ok is not False for check in checks), checks=checks)
+
+    async def _check_journal(self) -> wire.Check:
+        why = self._parts.loop.broken or self._parts.loop.why_not_raise
+        try:
+            head = await self._parts.journal.head()
+        except JournalError as error:
+            return wire.Check(name="journal", ok=False, detail=str(error), next=error.next_step)
+        if why:
+            return wire.Check(name="journal", ok=False, detail=f"nothing is raised: {why}", next="see the daemon's log")
+        return wire.Check(name="journal", ok=True, detail=f"{head.seq} events, chain head {head.hash[:16]}")
+
+    async def _check_route(self, name: str, config: RouteConfig) -> wire.Check:
+        router, label = self._parts.routers[config.router], f"route {name}"
+        try:
+            async with asyncio.timeout(ROUTER_CHECK_S):
+                reading = await router.read(name)
+        except (RouterError, TimeoutError, OSError) as error:
+            return wire.Check(
+                name=label,
+                ok=False,
+                detail=f"{config.router} cannot be read: {str(error) or 'no answer in time'}",
+                next="Check the router's address and our rights on it; shares stay as they are.",
+            )
+        engine = router.abilities
+        when_gone = (
+            "the share falls to 0% by itself"
+            if engine.leases
+            else "the share STAYS; the emergency-abort timer covers a dead daemon, nothing covers a dead host"
+        )
+        shown = f"base {reading.base.value}, override {reading.override if reading.override_slot else 'none'}"
+        return wire.Check(name=label, ok=True, detail=f"{engine.engine}: {shown}; without the daemon {when_gone}")
+
+    async def _check_slot(self, name: str, slot: Slot, config: RouteConfig) -> wire.Check:
+        try:
+            async with asyncio.timeout(ROUTER_CHECK_S):
+                health = await self._parts.prober.probe(name, slot)
+        except TimeoutError:
+            return wire.Check(name=f"slot {name}/{slot.value}", ok=False, detail="no answer in time", next="")
+        served = f"serves {health.version}" if health.version else "does not say its version"
+        detail = f"up, {served}" if health.up else health.detail
+        url = config.slots[slot].probe_url
+        return wire.Check(
+            name=f"slot {name}/{slot.value}",
+            ok=health.up,
+            detail=detail,
+            next="" if health.up else f"Start the model server, or mend probe_url ({url}).",
+        )
+
+    def _check_sources(self) -> list[wire.Check]:
+        """A source that no live rollout asks is not checked, and says so."""
+        checks = []
+        for name, health in self._parts.poller.health.items():
+            if health.trouble:
+                text, ok = health.trouble, False
+            elif health.answered_at_ms is None:
+                text, ok = "not asked yet: no live rollout uses it", None
+            else:
+                age_s = (self._parts.clock.now().clock_ms - health.answered_at_ms) / 1000
+                text, ok = f"answered {age_s:.1f} s ago", True
+            next_step = "Gates that need it are BLIND; nothing goes up." if ok is False else ""
+            checks.append(wire.Check(name=f"source {name}", ok=ok, detail=text, next=next_step))
+        return checks

@@ -1,0 +1,164 @@
+"""One rollout with everything that belongs to it in one value: the record, its evidence, and what was seen. Pure.
+
+``observe`` takes the world in, ``follow`` takes a recorded event in, ``next_events`` and ``next_effects`` say what comes
+of it. The daemon's loop and the simulator drive exactly these functions and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from rolloutd.core import events as ev
+from rolloutd.core.advance import advance
+from rolloutd.core.blockers import Picture, picture
+from rolloutd.core.effects import (
+    Effect,
+    MetricsAnswered,
+    Observation,
+    RouteNotSeen,
+    RouteSeen,
+    SlotProbed,
+    TickPassed,
+)
+from rolloutd.core.evidence import GateEvidence, Setting, absorb
+from rolloutd.core.fold import evolve
+from rolloutd.core.observed import Seen, SlotSeen
+from rolloutd.core.phases import Phase
+from rolloutd.core.preflight import preflight
+from rolloutd.core.reconcile import check_invariants, observed_share, pending, reads
+from rolloutd.core.state import Rollout
+from rolloutd.core.values import FULL, ZERO, Slot
+
+PREFLIGHT_PATIENCE_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """A rollout, what its gates know, what was seen of its route, and what its slots are called in the metrics."""
+
+    rollout: Rollout
+    evidence: Mapping[str, GateEvidence]
+    seen: Seen
+    arms: Mapping[Slot, str]
+
+    def picture(self, now_ms: int) -> Picture:
+        """Everything a decision looks at, at this moment."""
+        return picture(self.rollout, self.evidence, self.seen, now_ms)
+
+
+def open_lane(rollout: Rollout, evidence: Mapping[str, GateEvidence], seen: Seen, arms: Mapping[Slot, str]) -> Lane:
+    """A lane with evidence for every gate of its plan; gates without stored evidence begin anew."""
+    plan = rollout.spec.plan
+    complete = {gate.metric: evidence.get(gate.metric) or GateEvidence.start(plan, gate) for gate in plan.gates}
+    return Lane(rollout, complete, seen, arms)
+
+
+def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
+    """The lane after seeing something (rollout clock)."""
+    seen = lane.seen
+    match observation:
+        case RouteSeen(reading=reading, renewed=renewed):
+            # Whatever shows our share at read time was leased at least this recently only if *we* renewed it.
+            seen = replace(
+                seen,
+                route=reading,
+                route_at_ms=now_ms,
+                shown=reading,
+                shown_at_ms=now_ms,
+                route_error="",
+                renewed_at_ms=now_ms if renewed else seen.renewed_at_ms,
+            )
+        case RouteNotSeen(error=error):
+            seen = replace(seen, route=None, route_error=error)
+        case SlotProbed(slot=slot, health=health):
+            others = tuple(pair for pair in seen.slots if pair[0] is not slot)
+            seen = replace(seen, slots=(*others, (slot, SlotSeen(health, now_ms))))
+        case MetricsAnswered():
+            return _take_answer(lane, observation, now_ms)
+        case TickPassed():
+            pass
+    return _mark_difference(replace(lane, seen=seen), now_ms)
+
+
+def _mark_difference(lane: Lane, now_ms: int) -> Lane:
+    """Remember since when the router has not shown the wanted share."""
+    shown = observed_share(lane.rollout, lane.seen)
+    if lane.rollout.champion_slot is None or shown == lane.rollout.traffic.wanted:
+        return replace(lane, seen=replace(lane.seen, differs_since_ms=None))
+    if lane.seen.differs_since_ms is None:
+        return replace(lane, seen=replace(lane.seen, differs_since_ms=now_ms))
+    return lane
+
+
+def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
+    """Absorb one source's answer into the gate it is for. Before the slots are known the route's base stands in."""
+    rollout = lane.rollout
+    champion = rollout.champion_slot or (lane.seen.route.base if lane.seen.route else None)
+    before = lane.evidence.get(observation.metric)
+    if champion is None or before is None:
+        return lane
+    traffic, timing = rollout.traffic, rollout.spec.plan.timing
+    changed_at = rollout.share_changed_at_ms
+    setting = Setting(
+        now_ms=now_ms,
+        tick_ms=timing.tick_ms,
+        champion_arm=lane.arms[champion],
+        challenger_arm=lane.arms[champion.other],
+        live=traffic.confirmed > ZERO,
+        champion_has_none=traffic.confirmed == FULL,
+        warm_up=changed_at is not None and now_ms - changed_at < timing.warm_up_ms,
+    )
+    gate = rollout.spec.plan.gate(observation.metric)
+    after = absorb(before, gate, observation.answer, setting)
+    return replace(lane, evidence={**lane.evidence, observation.metric: after})
+
+
+def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
+    """The lane after a recorded event: the record evolves, the evidence turns its page where the event says so."""
+    before = lane.rollout
+    after = evolve(before, recorded)
+    evidence = lane.evidence
+    match recorded.event:
+        case ev.TrafficConfirmed() if _stage_begins(before, after):
+            later = after.stage_index > 0
+            gates = after.spec.plan.gates
+            evidence = {g.metric: evidence[g.metric].on_stage(g, later=later) for g in gates}
+        case ev.TrafficConfirmed() | ev.TrafficWanted() | ev.LeaseLapsed() | ev.DriftSeen() | ev.RouterRestarted():
+            evidence = {name: known.on_share_change() for name, known in evidence.items()}
+        case ev.WindowRestarted():
+            evidence = {name: known.on_doubt() for name, known in evidence.items()}
+        case _:
+            pass
+    return _mark_difference(replace(lane, rollout=after, evidence=evidence), recorded.at.clock_ms)
+
+
+def _stage_begins(before: Rollout, after: Rollout) -> bool:
+    """Whether this confirmation is the first on the stage: from here the stage's clock and evidence run."""
+    old, new = before.visit, after.visit
+    return new is not None and new.confirmed_at is not None and old is not None and old.confirmed_at is None
+
+
+def next_events(lane: Lane, now_ms: int) -> tuple[ev.Event, ...]:
+    """What follows from the lane as it is, or nothing. Call again after following."""
+    rollout = lane.rollout
+    if rollout.phase is Phase.PREFLIGHT:
+        waited_ms = now_ms - max(rollout.requested_at.clock_ms, lane.seen.watching_from_ms)
+        return preflight(rollout, lane.seen, lane.evidence, patience_over=waited_ms >= PREFLIGHT_PATIENCE_MS)
+    return advance(rollout, lane.picture(now_ms), now_ms)
+
+
+def next_effects(lane: Lane, *, tick: bool) -> tuple[Effect, ...]:
+    """What the world must be asked for now; on a tick also everything that is looked at each tick.
+
+    With a broken invariant nothing that raises is asked for (see check_invariants).
+    """
+    wanted = pending(lane.rollout, lane.seen)
+    if check_invariants(lane.rollout):
+        wanted = pending(lane.rollout, replace(lane.seen, may_raise=False))
+    return (*reads(lane.rollout), *wanted) if tick else wanted
+
+
+def before_write(lane: Lane) -> Lane:
+    """A write to the router begins: every reading from before it proves nothing any more."""
+    return replace(lane, seen=replace(lane.seen, route=None))

@@ -1,0 +1,246 @@
+"""One running daemon put together from its parts: start in the safe order, run, stop in the safe order. It decides nothing.
+
+The order of the start: the lock before anything else, the journal before the router, every live rollout looked at
+afresh, and increases only once the journal's whole chain has been verified.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from rolloutd.about import AboutDaemon, Parts
+from rolloutd.access import Access
+from rolloutd.clock import BoottimeClock, ClockReading
+from rolloutd.core.plan import Spec
+from rolloutd.core.values import Slot
+from rolloutd.crashpoints import CrashPoint, reach
+from rolloutd.desk import Desk, SpecReader
+from rolloutd.evidence_sqlite import SqliteEvidence
+from rolloutd.feed import Feed
+from rolloutd.hands import Hands
+from rolloutd.journal_sqlite import SqliteJournal
+from rolloutd.keeper import EvidenceKeeper
+from rolloutd.loop import Loop
+from rolloutd.notify_systemd import SystemdNotify
+from rolloutd.polling import Poller
+from rolloutd.ports import MetricSource, Prober, RolloutdError, RouteConfig, Router
+from rolloutd.schedule import Schedule
+from rolloutd.server import LocalServer
+from rolloutd.sockets import Listener
+
+EPOCH, CLOCK = "epoch", "clock"
+PULSE_FILE = "pulse"
+KEEP_CLOCK_BEATS = 10
+log = logging.getLogger("rolloutd.daemon")
+
+
+class AlreadyRunning(RolloutdError):
+    """Another daemon acts on this state directory. This one touched nothing."""
+
+    next_step = "systemctl status rolloutd"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """Everything of the outside world that the daemon was configured with. ``lease_ms`` is by route."""
+
+    routes: Mapping[str, RouteConfig]
+    routers: Mapping[str, Router]
+    lease_ms: Mapping[str, int | None]
+    prober: Prober
+    sources: Mapping[str, MetricSource]
+    every_ms: Mapping[str, int]
+
+    def arms(self, route: str) -> Mapping[Slot, str]:
+        """The arm-label value of each slot of a route; empty words for a route that is no longer configured."""
+        config = self.routes.get(route)
+        return {slot: config.slots[slot].arm_value if config else "" for slot in Slot}
+
+    def lease(self, route: str) -> int | None:
+        """The length of the route's lease, None where its engine has none."""
+        return self.lease_ms.get(route)
+
+
+@dataclass(slots=True)
+class Daemon:
+    """A daemon between its start and its stop."""
+
+    state_dir: Path
+    outside: Outside
+    lock_file: int
+    journal: SqliteJournal
+    keeper: EvidenceKeeper
+    evidence: SqliteEvidence
+    clock: BoottimeClock
+    loop: Loop
+    poller: Poller
+    desk: Desk
+    about: AboutDaemon
+    hands: Hands
+    notify: SystemdNotify
+    failure: BaseException | None = None
+    beats: int = 0
+
+    @classmethod
+    async def open(cls, state_dir: Path, outside: Outside, read_spec: SpecReader) -> Daemon:
+        """Lock, open, fold and look afresh. Nothing is raised before ``run`` has verified the chain."""
+        lock_file = take_lock(state_dir)
+        journal = SqliteJournal.open(state_dir / "journal.db")
+        evidence = SqliteEvidence.open(state_dir / "evidence.db")
+        kept = await journal.read_meta(CLOCK)
+        clock = BoottimeClock(_kept_clock(kept))
+        epoch = int(await journal.read_meta(EPOCH) or 0) + 1
+        await journal.write_meta(EPOCH, str(epoch))
+        keeper, feed = EvidenceKeeper(evidence), Feed()
+        waiting: list[Desk] = []
+        loop = Loop(
+            journal=journal,
+            keeper=keeper,
+            clock=clock,
+            world=outside,
+            epoch=epoch,
+            rebooted=clock.rebooted,
+            changed=lambda name: waiting[0].changed(name),
+            recorded=lambda rows: waiting[0].recorded(rows),
+        )
+        poller = Poller(loop, outside.sources, outside.every_ms, clock)
+        by_route = {name: outside.routers[config.router] for name, config in outside.routes.items()}
+        about = AboutDaemon(Parts(loop, poller, journal, clock, outside.routers, outside.routes, outside.prober))
+        desk = Desk(
+            loop=loop,
+            journal=journal,
+            keeper=keeper,
+            clock=clock,
+            read_spec=read_spec,
+            about=about,
+            feed=feed,
+        )
+        waiting.append(desk)
+        hands = Hands(by_route, outside.prober, loop.observe)
+        loop.hands = hands
+        await loop.restore()
+        return cls(
+            state_dir, outside, lock_file, journal, keeper, evidence, clock, loop, poller, desk, about, hands,
+            SystemdNotify(),
+        )  # fmt: skip
+
+    async def run(
+        self, stop: asyncio.Event, access: Access, listeners: Mapping[str, Listener], seal_every_ticks: int
+    ) -> None:
+        """Serve until ``stop`` is set or something breaks; raises what broke."""
+
+        def broke(error: BaseException) -> None:
+            self.failure = self.failure or error
+            stop.set()
+
+        asyncio.get_running_loop().set_exception_handler(
+            lambda _, context: broke(context.get("exception") or RuntimeError(str(context.get("message"))))
+        )
+        schedule = Schedule(
+            self.loop, self.poller, self.outside.every_ms, self.clock, self._beat, seal_every_ticks, broke
+        )
+        self.desk.when_started(lambda spec: _follow_up(schedule, spec))
+        server = LocalServer(self.desk, access, listeners)
+        serving = asyncio.create_task(server.run(stop), name="server")
+        serving.add_done_callback(lambda task: _tell_failure(task, broke))
+        verifying = asyncio.create_task(self._verify(), name="verify the chain")
+        schedule.start()
+        await server.ready.wait()
+        self.notify.ready(f"{len(self.loop.lanes)} live rollouts")
+        await stop.wait()
+        self.notify.stopping(self._last_words())
+        reach(CrashPoint.IN_SHUTDOWN)
+        schedule.stop()
+        verifying.cancel()
+        await asyncio.gather(serving, verifying, return_exceptions=True)
+        await self.close()
+        if self.failure is not None:
+            raise self.failure
+
+    async def close(self) -> None:
+        """Finish what is under way, then let go of everything; the lock last."""
+        await self.hands.drain()
+        await self._keep_clock()
+        for source in self.outside.sources.values():
+            await source.close()
+        for router in self.outside.routers.values():
+            await router.close()
+        await self.outside.prober.close()
+        await self.evidence.close()
+        await self.journal.close()
+        os.close(self.lock_file)
+
+    async def _verify(self) -> None:
+        """Check the whole chain in the background; increases wait for it."""
+        report = await self.journal.verify()
+        if report.intact:
+            self.loop.set_raising("")
+        else:
+            self.loop.stop_raising(f"the journal is damaged at event {report.broken_at}: {report.detail}")
+
+    async def _beat(self) -> None:
+        """One turn of the loop: signs of life for systemd, for emergency-abort and for the next start."""
+        self.notify.watchdog()
+        (self.state_dir / PULSE_FILE).touch()
+        await self.keeper.pulse(self.clock.now())
+        await self.about.refresh_head()
+        self.beats += 1
+        if self.beats % KEEP_CLOCK_BEATS == 0:
+            await self._keep_clock()
+
+    async def _keep_clock(self) -> None:
+        kept = self.clock.reading()
+        await self.journal.write_meta(CLOCK, f"{kept.clock_ms} {kept.boot_id} {kept.boottime_ms}")
+
+    def _last_words(self) -> str:
+        """What becomes of live shares when this process is gone."""
+        lines = []
+        for lane in self.loop.lanes.values():
+            share = lane.rollout.traffic.confirmed
+            if share.basis_points == 0:
+                continue
+            lease_ms = self.outside.lease(lane.rollout.spec.route)
+            fate = f"lapses to 0% within {lease_ms / 1000:g} s" if lease_ms else "STAYS until somebody acts"
+            lines.append(f"{lane.rollout.name}: {share} {fate}")
+        text = "; ".join(lines) or "no live share"
+        log.warning("stopping", extra={"shares": text})
+        return text
+
+
+def _tell_failure(task: asyncio.Task[None], broke: Callable[[BaseException], None]) -> None:
+    """A server that ended by itself is a failure of the daemon."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        broke(error)
+
+
+def take_lock(state_dir: Path) -> int:
+    """The exclusive lock of a state directory, as an open descriptor. Raises AlreadyRunning."""
+    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise AlreadyRunning(
+            f"Another rolloutd acts on {state_dir}. This one touched neither the router nor the journal."
+        ) from None
+    return descriptor
+
+
+def _kept_clock(text: str | None) -> ClockReading | None:
+    if text is None:
+        return None
+    clock_ms, boot_id, boottime_ms = text.split()
+    return ClockReading(int(clock_ms), boot_id, int(boottime_ms))
+
+
+def _follow_up(schedule: Schedule, spec: Spec) -> None:
+    """A new rollout gets its tick, and its checks do not wait for the sources' cadence."""
+    schedule.follow()
+    schedule.poll_soon({gate.source for gate in spec.plan.gates})

@@ -1,0 +1,319 @@
+"""The front desk: what the sockets ask, answered from the loop's lanes. It draws pictures and waits; it decides nothing.
+
+A name is a rollout's exact name or its model's name, which means that model's newest rollout.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+from rolloutd import outcomes, story, view, wire
+from rolloutd.about import AboutDaemon
+from rolloutd.core import events as ev
+from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
+from rolloutd.core.decide import Accepted
+from rolloutd.core.phases import Phase
+from rolloutd.core.plan import Spec
+from rolloutd.core.state import Rollout
+from rolloutd.core.values import Actor
+from rolloutd.core.verdict import rates
+from rolloutd.feed import Feed
+from rolloutd.fleet import matches, most_urgent_first
+from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
+from rolloutd.keeper import EvidenceKeeper
+from rolloutd.loop import Loop
+from rolloutd.pictures import Series, SeriesPoint
+from rolloutd.ports import Clock, RolloutdError
+
+LAST_LINES = 8
+START_PATIENCE_S = 15.0
+SpecReader = Callable[[Mapping[str, object]], Spec]
+
+
+class Desk:
+    """Implements service.Service over the loop."""
+
+    def __init__(
+        self,
+        *,
+        loop: Loop,
+        journal: Journal,
+        keeper: EvidenceKeeper,
+        clock: Clock,
+        read_spec: SpecReader,
+        about: AboutDaemon,
+        feed: Feed,
+    ) -> None:
+        self._loop = loop
+        self._journal = journal
+        self._keeper = keeper
+        self._clock = clock
+        self._read_spec = read_spec
+        self._about = about
+        self._feed = feed
+        self._started: Callable[[Spec], None] = lambda spec: None
+        self._waiters: dict[str, asyncio.Event] = {}
+        self._pictures: dict[str, tuple[int, int, wire.Status]] = {}
+        self._rows: dict[str, wire.FleetRow] = {}
+        self._last: dict[str, deque[wire.TimelineEntry]] = {}
+
+    @property
+    def feed(self) -> Feed:
+        """Which rollouts changed."""
+        return self._feed
+
+    def changed(self, name: str) -> None:
+        """The loop says that a rollout looks different."""
+        self._rows.pop(name, None)
+        self._feed.publish(name)
+        waiter = self._waiters.pop(name, None)
+        if waiter is not None:
+            waiter.set()
+
+    def recorded(self, rows: Iterable[ev.Recorded]) -> None:
+        """The loop says what was recorded, for the last lines of each picture."""
+        for row in rows:
+            if not isinstance(row.event, ev.EvidenceSealed):
+                self._last.setdefault(row.stream, deque(maxlen=LAST_LINES)).append(story.entry(row))
+
+    def when_started(self, tell: Callable[[Spec], None]) -> None:
+        """Whom to tell of a rollout that was just requested."""
+        self._started = tell
+
+    # ---- commands
+
+    async def start(
+        self, body: Mapping[str, object], actor: Actor, command_id: str, dry_run: bool
+    ) -> wire.ActionDone | Refused:
+        """Start a rollout and wait for the checks before traffic."""
+        begun = self._clock.now().clock_ms
+        key = outcomes.key_of(command_id, actor, "start", sorted(body.items()))
+        stored = await self._journal.command_outcome(command_id)
+        if stored is not None:
+            if stored.key.digest != key.digest:
+                return outcomes.other_content()
+            return self._done(stored.stream, "start", actor, outcomes.from_text(stored.outcome), begun)
+        try:
+            spec = self._read_spec(body)
+        except RolloutdError as error:
+            return Refused(RefusalCode.BAD_INPUT, str(error), error.next_step)
+        if dry_run:
+            return self._dry_run(spec, actor, begun)
+        decision = await self._loop.start(Start(spec, actor), key)
+        if isinstance(decision, Refused):
+            return decision
+        self._started(spec)
+        await self._wait(spec.name, lambda rollout: rollout.phase is not Phase.PREFLIGHT, START_PATIENCE_S)
+        rollout = self._find(spec.name)
+        if rollout is not None and rollout.phase is Phase.REFUSED:
+            return Refused(
+                RefusalCode.GATE,
+                f"The checks before traffic failed: {'; '.join(rollout.refusals)}.",
+                f"rollout doctor; then start again under another name than {spec.name}",
+            )
+        return self._done(spec.name, "start", actor, decision, begun)
+
+    def _dry_run(self, spec: Spec, actor: Actor, begun_ms: int) -> wire.ActionDone:
+        took_s = (self._clock.now().clock_ms - begun_ms) / 1000
+        stages = " > ".join(str(stage.share) for stage in spec.plan.stages)
+        message = f"{spec.name} is in order and would go {stages}; nothing was started"
+        return wire.ActionDone(
+            name=spec.name, action="start", accepted=True, revision=0, by=actor.name, router_confirmed=False,
+            took_s=took_s, message=message,
+        )  # fmt: skip
+
+    async def act(self, name: str, act: Act, command_id: str, wait_s: float) -> wire.ActionDone | Refused:
+        """Carry out one verb. The work goes on when the caller goes away."""
+        begun = self._clock.now().clock_ms
+        rollout = self._find(name)
+        if rollout is None:
+            return Refused(RefusalCode.NOT_FOUND, f"There is no rollout {name!r}.", "rollout list")
+        key = outcomes.key_of_act(command_id, rollout.name, act)
+        decision = await asyncio.shield(asyncio.ensure_future(self._carry_out(rollout.name, act, command_id, key)))
+        if isinstance(decision, Refused):
+            return decision
+        if wait_s > 0:
+            await self._wait(rollout.name, lambda now: _confirmed(now, act.verb), wait_s)
+        return self._done(rollout.name, act.verb.value, act.actor, decision, begun, act.verb)
+
+    async def _carry_out(self, name: str, act: Act, command_id: str, key: CommandKey) -> Accepted | Refused:
+        """Through the loop, once: a repeated id gets the first outcome."""
+        stored = None if act.verb is Verb.ABORT else await self._journal.command_outcome(command_id)
+        if stored is None:
+            try:
+                decision, _ = await self._loop.command(name, act, key)
+                return decision
+            except CommandRepeated as repeated:
+                stored = repeated.stored
+            except JournalError as error:
+                return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {error}", error.next_step)
+        if stored.key.digest != key.digest:
+            return outcomes.other_content()
+        return outcomes.from_text(stored.outcome)
+
+    async def refuse(self, name: str, verb: str, actor: Actor, code: RefusalCode, why: str) -> None:
+        """Record a refusal that the server made."""
+        rollout = self._find(name)
+        await self._loop.audit_refusal(rollout.name if rollout else name, verb, code.value, why, actor)
+
+    def _done(
+        self,
+        name: str,
+        action: str,
+        actor: Actor,
+        decision: Accepted | Refused,
+        begun_ms: int,
+        verb: Verb | None = None,
+    ) -> wire.ActionDone | Refused:
+        if isinstance(decision, Refused):
+            return decision
+        rollout = self._find(name)
+        return wire.ActionDone(
+            name=name,
+            action=action,
+            accepted=True,
+            revision=rollout.version if rollout else 0,
+            by=actor.name,
+            router_confirmed=rollout is not None and _confirmed(rollout, verb),
+            took_s=(self._clock.now().clock_ms - begun_ms) / 1000,
+            message=decision.message,
+        )
+
+    async def _wait(self, name: str, until: Callable[[Rollout], bool], patience_s: float) -> None:
+        """Wait until the rollout is as wanted, or patience ends."""
+        try:
+            async with asyncio.timeout(patience_s):
+                while (rollout := self._find(name)) is not None and not until(rollout):
+                    waiter = self._waiters.setdefault(name, asyncio.Event())
+                    await waiter.wait()
+        except TimeoutError:
+            return
+
+    # ---- pictures
+
+    def _find(self, name: str) -> Rollout | None:
+        """The rollout of that name, or the model's newest one."""
+        lane = self._loop.lanes.get(name)
+        if lane is not None:
+            return lane.rollout
+        if name in self._loop.ended:
+            return self._loop.ended[name]
+        of_model = [r for r in self._all() if r.spec.model == name]
+        return max(of_model, key=lambda r: (r.live, r.requested_at.clock_ms), default=None)
+
+    def _all(self) -> list[Rollout]:
+        return [lane.rollout for lane in self._loop.lanes.values()] + list(self._loop.ended.values())
+
+    def traffic(self, name: str) -> str:
+        """One sentence on where this rollout's traffic is."""
+        rollout = self._find(name)
+        if rollout is None:
+            return "Traffic is unchanged."
+        if rollout.phase is Phase.DONE:
+            return f"{rollout.spec.challenger} serves all traffic."
+        return f"{rollout.traffic.confirmed} is on {rollout.spec.challenger}, the rest on {rollout.spec.champion}."
+
+    def status(self, name: str) -> wire.Status | None:
+        """One rollout now. A picture is drawn at most once a revision and 250 ms."""
+        rollout = self._find(name)
+        if rollout is None:
+            return None
+        now = self._clock.now()
+        kept = self._pictures.get(rollout.name)
+        if kept is not None and kept[0] == rollout.version and now.clock_ms - kept[1] < 250:
+            return kept[2]
+        drawn = self._draw(rollout)
+        self._pictures[rollout.name] = (rollout.version, now.clock_ms, drawn)
+        return drawn
+
+    def _draw(self, rollout: Rollout) -> wire.Status:
+        now, last = self._clock.now(), list(self._last.get(rollout.name, ()))
+        lane = self._loop.lanes.get(rollout.name)
+        if lane is None:
+            return view.ended_status(rollout, now, last)
+        engine, by_hand = self._about.router_of(rollout.spec.route, rollout.challenger_slot)
+        return view.status(lane, now, last, by_hand, engine)
+
+    def row(self, name: str) -> wire.FleetRow | None:
+        """One line of the fleet, drawn anew only when the rollout changed."""
+        rollout = self._find(name)
+        if rollout is None:
+            return None
+        kept = self._rows.get(rollout.name)
+        if kept is None:
+            kept = self._rows[rollout.name] = view.row(self._draw(rollout))
+        return kept
+
+    def fleet(self, filter_text: str, limit: int) -> wire.Fleet:
+        """The rollouts that match, most urgent first."""
+        rows = [row for rollout in self._all() if (row := self.row(rollout.name)) is not None]
+        chosen = most_urgent_first([row for row in rows if matches(row, filter_text)])
+        return wire.Fleet(
+            as_of=view.rfc3339(self._clock.now().wall_ms),
+            rollouts=chosen[:limit],
+            total=len(rows),
+            needs_you=sum(row.needs_you for row in rows),
+        )
+
+    def why(self, name: str) -> wire.Why | None:
+        """The decision in words."""
+        rollout, picture = self._find(name), self.status(name)
+        if rollout is None or picture is None:
+            return None
+        lane = self._loop.lanes.get(rollout.name)
+        ended = [f"It has ended: {rollout.end.reason if rollout.end else ''}."]
+        lines = ended if lane is None else view.why_lines(lane, self._clock.now())
+        return wire.Why(
+            name=rollout.name, revision=rollout.version, state=picture.state, lines=lines, next=picture.next
+        )
+
+    async def timeline(self, name: str, since_seq: int) -> wire.Timeline | None:
+        """The record of one rollout."""
+        rollout = self._find(name)
+        if rollout is None:
+            return None
+        rows = await self._journal.load(rollout.name)
+        entries = [story.entry(row) for row in rows if row.seq > since_seq]
+        return wire.Timeline(name=rollout.name, revision=rollout.version, entries=entries)
+
+    async def series(self, name: str, metric: str) -> Series | None:
+        """The course of one metric from the stored ticks."""
+        rollout = self._find(name)
+        if rollout is None or all(gate.metric != metric for gate in rollout.spec.plan.gates):
+            return None
+        points = [
+            SeriesPoint(
+                at=view.rfc3339(tick.at.wall_ms),
+                champion=rates(int(tick.champion_n), int(tick.champion_bad)),
+                challenger=rates(int(tick.challenger_n), int(tick.challenger_bad)),
+            )
+            for tick in await self._keeper.history(rollout.name, metric)
+        ]
+        return Series(name=rollout.name, metric=metric, points=points)
+
+    # ---- the daemon itself
+
+    async def doctor(self) -> wire.Doctor:
+        """Check the daemon, its routers, sources and rights."""
+        return await self._about.doctor()
+
+    def health(self) -> wire.Health:
+        """Whether the daemon turns."""
+        return self._about.health()
+
+    def heartbeat(self) -> wire.Heartbeat:
+        """The daemon's time and the ages of its sources and routers."""
+        return self._about.heartbeat(self._feed.seq, self.fleet("", 0).needs_you)
+
+    def hello(self, actor: Actor, read_only: bool) -> wire.Hello:
+        """The first message of an event stream for this caller."""
+        return self._about.hello(actor, read_only)
+
+
+def _confirmed(rollout: Rollout, verb: Verb | None) -> bool:
+    """Whether the router has shown what the verb asked for."""
+    if verb in (Verb.ABORT, Verb.DECLINE):
+        return not rollout.live or (rollout.phase is Phase.HELD and rollout.traffic.confirmed.basis_points == 0)
+    return rollout.traffic.settled and rollout.phase is not Phase.FINISHING

@@ -1,0 +1,74 @@
+"""`rolloutd emergency-abort`: takes every share of every configured route to zero, with nothing but the configuration.
+
+No daemon, no lock, no journal, no metrics, no scheduler: it only lowers. A daemon that hangs and wakes up later finds a
+lower share and keeps it. It prints what it did and what it could not do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from pathlib import Path
+
+from rolloutd.core.observed import RouteReading
+from rolloutd.core.values import ZERO, BadValue, parse_duration_ms
+from rolloutd.daemon import PULSE_FILE, Outside
+from rolloutd.ports import RouterError
+from rolloutd.settings.tree import Settings
+
+DEADLINE_S = 5.0
+EXIT_NOT_CONFIRMED, EXIT_USAGE = 11, 2
+
+
+async def emergency_abort(settings: Settings, outside: Outside, if_stale: str | None) -> int:
+    """Lower everything, or with ``if_stale`` only when the daemon gave no sign of life for that long."""
+    if if_stale is not None:
+        try:
+            patience_ms = parse_duration_ms(if_stale)
+        except BadValue as error:
+            print(f"--if-stale: {error} Nothing was changed.", file=sys.stderr)
+            return EXIT_USAGE
+        age_ms = pulse_age_ms(Path(settings.daemon.state_dir))
+        if age_ms is not None and age_ms < patience_ms:
+            print(f"The daemon gave a sign of life {age_ms / 1000:.1f} s ago; nothing was changed.")
+            return 0
+    results = await asyncio.gather(*(_lower(outside, route) for route in outside.routes))
+    for router in outside.routers.values():
+        await router.close()
+    await outside.prober.close()
+    return 0 if all(results) else EXIT_NOT_CONFIRMED
+
+
+def pulse_age_ms(state_dir: Path) -> int | None:
+    """How long ago the daemon last touched its pulse file, by the wall clock; None when it never did."""
+    try:
+        touched_s = (state_dir / PULSE_FILE).stat().st_mtime
+    except FileNotFoundError:
+        return None
+    return max(0, round((time.time() - touched_s) * 1000))
+
+
+async def _lower(outside: Outside, route: str) -> bool:
+    """Take one route's share to zero and read it back; True when the router shows zero."""
+    router = outside.routers[outside.routes[route].router]
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            before = await router.read(route)
+            if before.override_slot is None or before.override_slot is before.base:
+                print(f"{route}: nothing to take back, slot {before.base.value} serves.")
+                return True
+            await router.set_share(route, before.override_slot, ZERO)
+            after = await router.read(route)
+    except (RouterError, TimeoutError, OSError) as error:
+        print(f"{route}: NOT lowered: {str(error) or 'no answer in time'}. The share stays as it is.", file=sys.stderr)
+        return False
+    return _tell(route, before, after)
+
+
+def _tell(route: str, before: RouteReading, after: RouteReading) -> bool:
+    if after.override_slot is not None:
+        print(f"{route}: the router still shows {after.override}. Stop it by hand.", file=sys.stderr)
+        return False
+    print(f"{route}: {before.override} taken back; slot {after.base.value} serves everything.")
+    return True

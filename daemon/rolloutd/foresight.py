@@ -1,0 +1,105 @@
+"""The NEXT line: what happens if nobody acts, by whom, when, and what blocks going up. A forecast, never a decision.
+
+It says how long something takes only where the present rate of evidence lets it be said.
+"""
+
+from __future__ import annotations
+
+from math import log
+
+from rolloutd.core.blockers import Blocker, BlockerKind, Picture
+from rolloutd.core.lane import Lane
+from rolloutd.core.phases import Phase
+from rolloutd.core.values import Instant, format_duration
+from rolloutd.core.verdict import Verdict
+from rolloutd.wire import Next
+
+HARM_NAMED_FROM = 0.5
+
+
+def foresee(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) -> Next:
+    """What comes next for this rollout if nobody does anything."""
+    rollout = lane.rollout
+    match rollout.phase:
+        case Phase.PREFLIGHT:
+            return Next(action="start", by="daemon", sentence="checks before traffic are running")
+        case Phase.RECEDING:
+            back = (
+                f"the share goes to 0% as soon as the router obeys ({rollout.recede.reason if rollout.recede else ''})"
+            )
+            return Next(action="rollback", by="daemon", sentence=back)
+        case Phase.FINISHING:
+            return Next(action="finish", by="daemon", sentence="the new version becomes the base of the route")
+        case Phase.HELD:
+            reason = rollout.hold.reason if rollout.hold else ""
+            stays = f"stays at {rollout.traffic.wanted} until somebody resumes it ({reason})"
+            return Next(action="hold", by="person", sentence=stays)
+        case Phase.ASKING:
+            question = rollout.question.value if rollout.question else "a question"
+            asked = f"stays at {rollout.traffic.wanted}; a person is asked ({question}): promote, extend or abort"
+            return Next(action="ask", by="person", sentence=asked)
+        case _:
+            return _running(lane, pic, against, now)
+
+
+def _running(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) -> Next:
+    harmful = max(pic.judgement.gates, key=lambda g: g.harm_progress, default=None)
+    if harmful is not None and harmful.harm_progress > HARM_NAMED_FROM:
+        eta_s = _harm_eta_s(lane, harmful.gate.metric, harmful.log_e_harm, now)
+        soon = "" if eta_s is None else f", about {format_duration(int(eta_s * 1000))} at this rate"
+        text = (
+            f"automatic rollback when {harmful.gate.metric} harm reaches 100% ({harmful.harm_progress:.0%} now{soon})"
+        )
+        return Next(action="rollback", by=f"gate:{harmful.gate.metric}", sentence=text, eta_s=eta_s)
+    blind = pic.judgement.blind
+    if blind:
+        timing = lane.rollout.spec.plan.timing
+        left_ms = max(0, timing.blind_recede_ticks * timing.tick_ms - max(g.blind_for_ms for g in blind))
+        text = f"held until {blind[0].gate.metric} has data; the share goes to 0% in {format_duration(left_ms)} without"
+        return Next(action="recede", by=f"gate:{blind[0].gate.metric}", sentence=text, eta_s=left_ms / 1000)
+    return _up(lane, pic, against, now)
+
+
+def _up(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) -> Next:
+    rollout = lane.rollout
+    stages = rollout.spec.plan.stages
+    goal = (
+        "done" if rollout.on_last_stage else f"{stages[rollout.stage_index + 1].share}" if rollout.visits else "start"
+    )
+    if not against:
+        return Next(action="promote", by="daemon", sentence=f"{goal} at the next tick", eta_s=0.0)
+    known = [b.left_ms for b in against if b.left_ms is not None]
+    safe = [
+        _safe_eta_s(lane, g.gate.metric, g.log_e_safe, now)
+        for g in pic.judgement.gates
+        if g.verdict is Verdict.COLLECTING
+    ]
+    others = [b for b in against if b.left_ms is None and b.kind is not BlockerKind.GATE_COLLECTING]
+    waits = f"waits for {against[0].sentence}"
+    if others or any(eta is None for eta in safe):
+        return Next(action="promote", by="daemon", sentence=f"{goal}: {waits}")
+    eta_s = max([left / 1000 for left in known] + [eta for eta in safe if eta is not None], default=0.0)
+    return Next(
+        action="promote",
+        by="daemon",
+        sentence=f"{goal} in about {format_duration(int(eta_s * 1000))}: {waits}",
+        eta_s=eta_s,
+    )
+
+
+def _safe_eta_s(lane: Lane, metric: str, log_e_safe: float, now: Instant) -> float | None:
+    """Time until safe at the present pace of evidence; None while the pace says nothing yet."""
+    return _eta_s(lane, log_e_safe, log(1 / lane.rollout.spec.plan.beta), now)
+
+
+def _harm_eta_s(lane: Lane, metric: str, log_e_harm: float, now: Instant) -> float | None:
+    return _eta_s(lane, log_e_harm, log(1 / lane.rollout.spec.plan.alpha), now)
+
+
+def _eta_s(lane: Lane, log_e: float, line: float, now: Instant) -> float | None:
+    """Straight-line forecast on the log scale since the stage's share was confirmed."""
+    visit = lane.rollout.visit
+    if visit is None or visit.confirmed_at is None or log_e <= 0.2:
+        return None
+    elapsed_s = (now.clock_ms - visit.confirmed_at.clock_ms) / 1000
+    return max(0.0, elapsed_s * (line - log_e) / log_e)

@@ -1,0 +1,209 @@
+"""Carries out effects through the ports: one branch a kind, a total deadline each, and what came of it is reported.
+
+It never decides and never retries by itself: the core asks again as long as something is missing. A write that lowers
+does not wait for one that raises: it goes at once on its own connection, ends the other one, and is asserted again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import assert_never
+
+from rolloutd.core.effects import (
+    DropOverride,
+    Effect,
+    Observation,
+    ProbeSlot,
+    ReadRoute,
+    RenewLease,
+    RouteNotSeen,
+    RouteSeen,
+    SetBase,
+    SetTraffic,
+    SlotProbed,
+)
+from rolloutd.core.observed import RouteReading
+from rolloutd.core.values import ZERO, Share, Slot
+from rolloutd.crashpoints import CrashPoint, reach
+from rolloutd.ports import Prober, Router, RouterError
+
+ROUTER_DEADLINE_S = 2.0
+PROBE_DEADLINE_S = 2.0
+
+Write = SetTraffic | SetBase | DropOverride
+Report = Callable[[str, Observation], Awaitable[None]]
+log = logging.getLogger("rolloutd.hands")
+
+
+@dataclass(slots=True)
+class _Writing:
+    """The write under way on one route."""
+
+    effect: Write
+    task: asyncio.Task[None]
+
+
+class Hands:
+    """The only caller of routers and probers. ``routers`` is by route name; ``report`` takes what was seen."""
+
+    def __init__(self, routers: Mapping[str, Router], prober: Prober, report: Report) -> None:
+        self._routers = routers
+        self._prober = prober
+        self._report = report
+        self._writing: dict[str, _Writing] = {}
+        self._generation: dict[str, int] = {}
+        self._single: dict[tuple[str, str], asyncio.Task[None]] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def router(self, route: str) -> Router:
+        """The router that splits this route. Raises KeyError for a route that the configuration does not know."""
+        return self._routers[route]
+
+    def knows(self, route: str) -> bool:
+        """Whether the configuration knows this route."""
+        return route in self._routers
+
+    def perform(self, lane: str, effect: Effect) -> bool:
+        """Begin an effect for a rollout; returns whether a *write* was begun. Reading is single-flight and silent."""
+        match effect:
+            case SetTraffic() | SetBase() | DropOverride():
+                return self._begin_write(lane, effect)
+            case RenewLease():
+                self._alone(("renew", effect.route), self._renew(lane, effect))
+            case ReadRoute():
+                self._alone(("read", effect.route), self._read(lane, effect.route))
+            case ProbeSlot():
+                self._alone(("probe", f"{effect.route}/{effect.slot}"), self._probe(lane, effect))
+            case _:
+                assert_never(effect)
+        return False
+
+    def _begin_write(self, lane: str, effect: Write) -> bool:
+        """Start a write unless the same one is under way. Only what lowers may overtake another write."""
+        under_way = self._writing.get(effect.route)
+        if under_way is not None and not under_way.task.done():
+            lowers = isinstance(effect, SetTraffic) and effect.urgent
+            if under_way.effect == effect or not lowers:
+                return False
+        overtaken = under_way.task if under_way is not None and not under_way.task.done() else None
+        self._generation[effect.route] = self._generation.get(effect.route, 0) + 1
+        task = asyncio.create_task(self._write(lane, effect, overtaken), name=f"write {effect.route}")
+        self._writing[effect.route] = _Writing(effect, task)
+        self._keep(task)
+        return True
+
+    async def _write(self, lane: str, effect: Write, overtaken: asyncio.Task[None] | None) -> None:
+        loop = asyncio.get_running_loop()
+        started, generation = loop.time(), self._generation[effect.route]
+        try:
+            async with asyncio.timeout(ROUTER_DEADLINE_S):
+                reading = await self._write_and_read(effect, overtaken)
+            seen: Observation = RouteSeen(reading, round((loop.time() - started) * 1000), renewed=True)
+        except (RouterError, TimeoutError, OSError) as error:
+            seen = RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s")
+        if generation == self._generation[effect.route]:
+            self._writing.pop(effect.route, None)
+            await self._report(lane, seen)
+
+    async def _write_and_read(self, effect: Write, overtaken: asyncio.Task[None] | None) -> RouteReading:
+        """Write, make sure that nothing overtaken can land afterwards, and read back on a connection of its own."""
+        router = self._routers[effect.route]
+        reach(CrashPoint.INTENT_DURABLE)
+        await self._call(router, effect)
+        if overtaken is not None:
+            overtaken.cancel()
+            await asyncio.wait({overtaken})
+            await self._call(router, effect)
+        reach(CrashPoint.ROUTER_ANSWERED)
+        reading = await router.read(effect.route)
+        reach(CrashPoint.READ_BACK)
+        return reading
+
+    async def _call(self, router: Router, effect: Write) -> None:
+        match effect:
+            case SetTraffic():
+                call = router.set_share(effect.route, effect.slot, effect.share)
+            case SetBase():
+                call = router.set_base(effect.route, effect.slot)
+            case DropOverride():
+                call = router.set_share(effect.route, effect.slot, ZERO)
+            case _:
+                assert_never(effect)
+        calling = asyncio.ensure_future(call)
+        try:
+            await asyncio.sleep(0)
+            reach(CrashPoint.ROUTER_CALLED)
+            await calling
+        finally:
+            calling.cancel()
+
+    async def _renew(self, lane: str, effect: RenewLease) -> None:
+        generation = self._generation.get(effect.route, 0)
+        router = self._routers[effect.route]
+        try:
+            async with asyncio.timeout(ROUTER_DEADLINE_S):
+                renewed = await router.renew(effect.route, effect.slot, effect.share)
+                reading = await router.read(effect.route)
+        except (RouterError, TimeoutError, OSError) as error:
+            await self._report(lane, RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s"))
+            return
+        if generation == self._generation.get(effect.route, 0):
+            await self._report(lane, RouteSeen(reading, renewed=renewed))
+
+    async def _read(self, lane: str, route: str) -> None:
+        """Read the route; a reading that a write of ours overlapped proves nothing and is dropped."""
+        generation = self._generation.get(route, 0)
+        seen: Observation
+        try:
+            async with asyncio.timeout(ROUTER_DEADLINE_S):
+                seen = RouteSeen(await self._routers[route].read(route))
+        except (RouterError, TimeoutError, OSError) as error:
+            seen = RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s")
+        if generation == self._generation.get(route, 0) and route not in self._writing:
+            await self._report(lane, seen)
+
+    async def _probe(self, lane: str, effect: ProbeSlot) -> None:
+        try:
+            async with asyncio.timeout(PROBE_DEADLINE_S):
+                health = await self._prober.probe(effect.route, effect.slot)
+        except TimeoutError:
+            from rolloutd.core.observed import SlotHealth
+
+            health = SlotHealth(up=False, version=None, detail=f"no answer within {PROBE_DEADLINE_S:g} s")
+        await self._report(lane, SlotProbed(effect.slot, health))
+
+    async def zero_now(self, route: str, slot: Slot) -> RouteReading:
+        """Assert zero without any record, for when the journal cannot be written in time. Raises RouterError."""
+        async with asyncio.timeout(ROUTER_DEADLINE_S):
+            await self._routers[route].set_share(route, slot, Share(0))
+            return await self._routers[route].read(route)
+
+    def _alone(self, key: tuple[str, str], work: Awaitable[None]) -> None:
+        """Start this unless the same is still under way."""
+        running = self._single.get(key)
+        if running is not None and not running.done():
+            if asyncio.iscoroutine(work):
+                work.close()
+            return
+        task = asyncio.ensure_future(work)
+        assert isinstance(task, asyncio.Task)
+        self._single[key] = task
+        self._keep(task)
+
+    def _keep(self, task: asyncio.Task[None]) -> None:
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """An exception nobody foresaw must not vanish: it is logged, and the loop's own handler stops the daemon."""
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            asyncio.get_running_loop().call_exception_handler({"message": "an effect broke", "exception": error})
+
+    async def drain(self) -> None:
+        """Wait for what is under way; nothing new may begin."""
+        while self._tasks:
+            await asyncio.wait(set(self._tasks))

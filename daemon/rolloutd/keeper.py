@@ -1,0 +1,77 @@
+"""Keeps gates' evidence: turns the core's values into stored rows and back, and batches signs of life. It judges nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from rolloutd import codec
+from rolloutd.core.evidence import GateEvidence
+from rolloutd.core.values import Instant
+from rolloutd.evidence_store import EvidenceRow, EvidenceStore, Pulse, RawTick, seal
+
+AT_START = Instant(0, 0)
+
+
+class EvidenceKeeper:
+    """The loop's way to the evidence store."""
+
+    def __init__(self, store: EvidenceStore) -> None:
+        self._store = store
+        self._renewed: dict[str, int] = {}
+        self._pulse: Pulse | None = None
+
+    async def load(self, rollout: str) -> dict[str, GateEvidence]:
+        """The stored evidence of a rollout, by metric."""
+        rows = await self._store.load(rollout)
+        return {metric: codec.decode(GateEvidence, row.body) for metric, row in rows.items()}
+
+    async def save(
+        self, rollout: str, evidence: Mapping[str, GateEvidence], metrics: Iterable[str], at: Instant
+    ) -> None:
+        """Keep these gates' evidence as it is after this tick, with what the tick counted."""
+        await self._store.save([_row(rollout, evidence[metric], at) for metric in metrics if metric in evidence])
+
+    def digest(self, rollout: str, evidence: Mapping[str, GateEvidence]) -> str:
+        """The digest that the journal chains: of every gate's tick and state."""
+        return seal(_row(rollout, known, AT_START) for known in evidence.values())
+
+    async def history(self, rollout: str, metric: str) -> list[RawTick]:
+        """The last raw ticks of a gate."""
+        return await self._store.history(rollout, metric)
+
+    def note_renewed(self, rollout: str, clock_ms: int) -> None:
+        """A lease was renewed; written with the next pulse."""
+        self._renewed[rollout] = clock_ms
+
+    async def renewed_at_ms(self, rollout: str) -> int | None:
+        """When the process before this one last renewed the rollout's lease, on the rollout clock."""
+        if self._pulse is None:
+            self._pulse = await self._store.read_pulse()
+        return self._pulse.renewed_clock_ms.get(rollout)
+
+    async def pulse(self, at: Instant) -> None:
+        """Note that the daemon lives, with the leases renewed since the last time."""
+        renewed, self._renewed = self._renewed, {}
+        await self._store.pulse(at, renewed)
+
+    async def last_pulse(self) -> Pulse:
+        """The last sign of life before this process."""
+        if self._pulse is None:
+            self._pulse = await self._store.read_pulse()
+        return self._pulse
+
+
+def _row(rollout: str, known: GateEvidence, at: Instant) -> EvidenceRow:
+    counts = known.last
+    return EvidenceRow(
+        rollout=rollout,
+        gate=known.metric,
+        tick=known.tick,
+        body=codec.encode(known),
+        at=at,
+        champion_n=counts.champion_n,
+        champion_bad=counts.champion_bad,
+        challenger_n=counts.challenger_n,
+        challenger_bad=counts.challenger_bad,
+        note=known.blind.detail if known.blind is not None else "",
+    )

@@ -1,0 +1,342 @@
+"""The loop: what was seen goes in, events are made durable, then effects go out. The only owner of rollouts' state.
+
+The order is the promise: decide, append, evolve, and only then the world. One lock a rollout makes its turns follow one
+another; nothing else in the process changes a lane. Decisions are not made here: they are the core's.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from typing import Protocol
+
+from rolloutd import outcomes
+from rolloutd.core import events as ev
+from rolloutd.core.commands import Act, Refused, Start
+from rolloutd.core.decide import Accepted, decide, decide_start
+from rolloutd.core.effects import MetricsAnswered, Observation, TickPassed
+from rolloutd.core.fold import fold
+from rolloutd.core.lane import Lane, before_write, follow, next_effects, next_events, observe, open_lane
+from rolloutd.core.metrics import Answer
+from rolloutd.core.observed import Seen
+from rolloutd.core.state import Rollout
+from rolloutd.core.values import THE_DAEMON, Actor, Slot
+from rolloutd.crashpoints import CrashPoint, reach
+from rolloutd.hands import Hands
+from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
+from rolloutd.keeper import EvidenceKeeper
+from rolloutd.ports import Clock
+
+MOST_STEPS_A_TURN = 20
+log = logging.getLogger("rolloutd.loop")
+
+
+class World(Protocol):
+    """What the loop must know of the configuration: what a route's slots are called, and its leases."""
+
+    def arms(self, route: str) -> Mapping[Slot, str]:
+        """The arm-label value of each slot."""
+        ...
+
+    def lease(self, route: str) -> int | None:
+        """The length of the route's lease, None where its engine has none."""
+        ...
+
+
+class Loop:
+    """Every live rollout's lane, and the ended ones' records. ``changed`` is told the name of whatever changed."""
+
+    def __init__(
+        self,
+        *,
+        journal: Journal,
+        keeper: EvidenceKeeper,
+        clock: Clock,
+        world: World,
+        epoch: int,
+        rebooted: bool,
+        changed: Callable[[str], None],
+        recorded: Callable[[Iterable[ev.Recorded]], None],
+    ) -> None:
+        self._journal = journal
+        self._keeper = keeper
+        self._clock = clock
+        self._world = world
+        self._changed = changed
+        self._recorded = recorded
+        self._rebooted = rebooted
+        self._locks: dict[str, asyncio.Lock] = {}
+        self._start_lock = asyncio.Lock()
+        self._watching_from_ms = clock.now().clock_ms
+        self.epoch = epoch
+        self.lanes: dict[str, Lane] = {}
+        self.ended: dict[str, Rollout] = {}
+        self.why_not_raise = "the journal's chain has not been verified yet"
+        self.broken = ""
+        self.hands: Hands | None = None
+
+    # ---- start
+
+    async def restore(self) -> None:
+        """Fold every stream of the journal, take stored evidence up again, and look afresh at every live rollout."""
+        for stream in await self._journal.streams():
+            history = await self._journal.load(stream)
+            rollout = fold(history)
+            if rollout is None:
+                continue
+            self._recorded(history)
+            if not rollout.live:
+                self.ended[stream] = rollout
+                continue
+            evidence = await self._keeper.load(stream)
+            renewed_at_ms = await self._keeper.renewed_at_ms(stream)
+            seen = replace(self._fresh_seen(rollout.spec.route), renewed_at_ms=renewed_at_ms, rebooted=self._rebooted)
+            self.lanes[stream] = open_lane(rollout, evidence, seen, self._world.arms(rollout.spec.route))
+        for name in list(self.lanes):
+            async with self._lock(name):
+                await self._record(name, (ev.WindowRestarted("the daemon started"),), THE_DAEMON)
+        reach(CrashPoint.IN_RECONCILE)
+
+    def _fresh_seen(self, route: str) -> Seen:
+        lease_ms = self._world.lease(route)
+        return Seen(
+            watching_from_ms=self._clock.now().clock_ms,
+            leases=lease_ms is not None,
+            lease_ms=lease_ms,
+            may_raise=not self.why_not_raise,
+            why_not_raise=self.why_not_raise,
+        )
+
+    def set_raising(self, why_not: str) -> None:
+        """Allow increases with an empty reason, or stop them for every rollout with a sentence."""
+        self.why_not_raise = why_not
+        for name, lane in self.lanes.items():
+            seen = replace(lane.seen, may_raise=not why_not, why_not_raise=why_not)
+            self.lanes[name] = replace(lane, seen=seen)
+            self._changed(name)
+
+    # ---- what comes in
+
+    async def observe(self, name: str, observation: Observation) -> None:
+        """Take something seen into a rollout and do what follows from it."""
+        if name not in self.lanes:
+            return
+        async with self._lock(name):
+            if name not in self.lanes:
+                return
+            await self._see(name, observation)
+            await self._settle(name)
+
+    async def tick(self, name: str) -> None:
+        """A check interval passed: look at everything of this rollout again."""
+        if name not in self.lanes:
+            return
+        async with self._lock(name):
+            if name in self.lanes:
+                await self._see(name, TickPassed())
+                await self._settle(name, tick=True)
+
+    async def answers(self, name: str, answers: Mapping[str, Answer]) -> None:
+        """Take a source's answers, by metric, into one rollout."""
+        async with self._lock(name):
+            if name not in self.lanes:
+                return
+            for metric, answer in answers.items():
+                await self._see(name, MetricsAnswered(metric, answer))
+            await self._keeper.save(name, self.lanes[name].evidence, tuple(answers), self._clock.now())
+            await self._settle(name)
+
+    async def command(self, name: str, act: Act, key: CommandKey | None) -> tuple[Accepted | Refused, Rollout]:
+        """Carry out a verb: decide, make durable, begin the effects. Raises KeyError for an unknown rollout."""
+        if name not in self.lanes:
+            rollout = self.ended[name]
+            return await self._command_after_end(rollout, act, key)
+        async with self._lock(name):
+            if name not in self.lanes:
+                return await self._command_after_end(self.ended[name], act, key)
+            lane = self.lanes[name]
+            now_ms = self._clock.now().clock_ms
+            decision = decide(lane.rollout, act, lane.picture(now_ms), now_ms)
+            outcome = outcomes.to_text(decision)
+            if isinstance(decision, Refused):
+                refused = ev.CommandRefused(act.verb.value, decision.code.value, decision.message)
+                await self._record(name, (refused,), act.actor, key, outcome)
+            elif decision.events:
+                await self._record(name, decision.events, act.actor, key, outcome)
+                await self._settle(name)
+            rollout = self.lanes[name].rollout if name in self.lanes else self.ended[name]
+            return decision, rollout
+
+    async def _command_after_end(
+        self, rollout: Rollout, act: Act, key: CommandKey | None
+    ) -> tuple[Accepted | Refused, Rollout]:
+        """A verb on a rollout that ended: claims and refusals are still recorded."""
+        lane = open_lane(rollout, {}, self._fresh_seen(rollout.spec.route), {Slot.A: "", Slot.B: ""})
+        now_ms = self._clock.now().clock_ms
+        decision = decide(rollout, act, lane.picture(now_ms), now_ms)
+        return decision, rollout
+
+    async def start(self, command: Start, key: CommandKey | None) -> Accepted | Refused:
+        """Start a rollout: one at a time, so that two starts cannot both find the route free."""
+        async with self._start_lock:
+            names = frozenset(self.lanes) | frozenset(self.ended)
+            decision = decide_start(command, [lane.rollout for lane in self.lanes.values()], names)
+            if isinstance(decision, Refused):
+                return decision
+            name, now = command.spec.name, self._clock.now()
+            recorded = await self._journal.append(
+                name,
+                0,
+                decision.events,
+                at=now,
+                actor=command.actor,
+                epoch=self.epoch,
+                command=key,
+                outcome=None if key is None else outcomes.to_text(decision),
+            )
+            rollout = fold(recorded)
+            assert rollout is not None
+            self._recorded(recorded)
+            route = command.spec.route
+            self.lanes[name] = open_lane(rollout, {}, self._fresh_seen(route), self._world.arms(route))
+            self._changed(name)
+        await self.tick(name)
+        return decision
+
+    async def audit_refusal(self, name: str, verb: str, code: str, why: str, actor: Actor) -> None:
+        """Put a refusal that was made outside of the core into a live rollout's record."""
+        if name not in self.lanes:
+            log.warning("refused", extra={"rollout": name, "verb": verb, "code": code, "who": actor.name})
+            return
+        async with self._lock(name):
+            if name in self.lanes:
+                await self._record(name, (ev.CommandRefused(verb, code, why),), actor)
+
+    # ---- what follows
+
+    async def _see(self, name: str, observation: Observation) -> None:
+        self.lanes[name] = observe(self.lanes[name], observation, self._clock.now().clock_ms)
+        seen = self.lanes[name].seen
+        if seen.leases and seen.renewed_at_ms is not None and getattr(observation, "renewed", False):
+            self._keeper.note_renewed(name, seen.renewed_at_ms)
+
+    async def _settle(self, name: str, *, tick: bool = False) -> None:
+        """Record everything that follows, to the end, then ask the world for what is missing."""
+        events: tuple[ev.Event, ...] = ()
+        for _ in range(MOST_STEPS_A_TURN):
+            if name not in self.lanes:
+                return
+            events = next_events(self.lanes[name], self._clock.now().clock_ms)
+            if not events:
+                break
+            await self._record(name, self._sealed(name, events), THE_DAEMON)
+        else:
+            self.stop_raising(f"rollout {name} does not come to rest: {events!r}")
+        if name in self.lanes:
+            self._act(name, tick=tick)
+            self._changed(name)
+
+    def _sealed(self, name: str, events: tuple[ev.Event, ...]) -> tuple[ev.Event, ...]:
+        """Every verdict and every step up is preceded by the digest of the evidence it rests on."""
+        if not any(
+            isinstance(e, ev.VerdictReached | ev.StageEntered | ev.RecedeStarted | ev.FinishStarted) for e in events
+        ):
+            return events
+        evidence = self.lanes[name].evidence
+        seal = ev.EvidenceSealed(
+            max((known.tick for known in evidence.values()), default=0), self._keeper.digest(name, evidence)
+        )
+        return (seal, *events)
+
+    async def seal(self, name: str) -> None:
+        """Chain the digest of a rollout's evidence."""
+        async with self._lock(name):
+            if name in self.lanes:
+                evidence = self.lanes[name].evidence
+                tick = max((known.tick for known in evidence.values()), default=0)
+                if tick > self.lanes[name].rollout.sealed_tick:
+                    await self._record(
+                        name, (ev.EvidenceSealed(tick, self._keeper.digest(name, evidence)),), THE_DAEMON
+                    )
+
+    def _act(self, name: str, *, tick: bool) -> None:
+        """Begin effects. A write makes every earlier reading worthless, so it is forgotten before the write begins."""
+        assert self.hands is not None
+        for effect in next_effects(self.lanes[name], tick=tick):
+            if not self.hands.knows(effect.route):
+                continue
+            if self.hands.perform(name, effect):
+                self.lanes[name] = before_write(self.lanes[name])
+
+    async def _record(
+        self,
+        name: str,
+        events: tuple[ev.Event, ...],
+        actor: Actor,
+        key: CommandKey | None = None,
+        outcome: str | None = None,
+    ) -> None:
+        """Try the events on the lane, make them durable, then let them be true. A broken law stops all increases."""
+        lane = self.lanes[name]
+        now, version = self._clock.now(), lane.rollout.version
+        after = lane
+        rows: tuple[ev.Recorded, ...] = tuple(
+            ev.Recorded(0, name, version + number, now, actor, self.epoch, event)
+            for number, event in enumerate(events, start=1)
+        )
+        for row in rows:
+            after = follow(after, row)
+        reach(CrashPoint.BEFORE_INTENT)
+        try:
+            rows = await self._journal.append(
+                name,
+                version,
+                events,
+                at=now,
+                actor=actor,
+                epoch=self.epoch,
+                command=key,
+                outcome=None if key is None else outcome,
+            )
+        except CommandRepeated:
+            raise
+        except JournalError as error:
+            self.stop_raising(f"the journal cannot be written: {error}")
+            if not _only_lowers(lane, after):
+                raise
+            log.error("acting without the journal", extra={"rollout": name, "error": str(error)})
+        if any(isinstance(event, ev.TrafficConfirmed) for event in events):
+            reach(CrashPoint.OUTCOME_DURABLE)
+        self._recorded(rows)
+        self._log(name, events, actor, after.rollout.version)
+        if after.rollout.live:
+            self.lanes[name] = after
+        else:
+            del self.lanes[name]
+            self.ended[name] = after.rollout
+        self._changed(name)
+
+    def stop_raising(self, why: str) -> None:
+        """Something that must not be is: from here nothing is raised, lowering still works."""
+        if self.broken:
+            return
+        self.broken = why
+        log.critical("nothing is raised any more", extra={"why": why})
+        self.set_raising(why)
+
+    def _log(self, name: str, events: tuple[ev.Event, ...], actor: Actor, version: int) -> None:
+        for event in events:
+            log.info(type(event).__name__, extra={"rollout": name, "revision": version, "who": actor.name})
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
+
+
+def _only_lowers(before: Lane, after: Lane) -> bool:
+    """Whether the change takes traffic off the challenger or leaves it, so that it may be done unrecorded."""
+    return after.rollout.traffic.wanted <= before.rollout.traffic.wanted
+
+
+__all__ = ["Loop", "World"]

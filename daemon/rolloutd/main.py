@@ -1,0 +1,146 @@
+"""Wires everything: the only module that names adapters (by their registry). `rolloutd` starts here.
+
+Exit codes: 0 stopped on purpose, 2 usage or configuration, 3 another daemon acts here, 4 the journal is unusable,
+1 anything unforeseen.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from rolloutd.about import program_version
+from rolloutd.access import Access
+from rolloutd.core.plan import Spec
+from rolloutd.daemon import AlreadyRunning, Daemon, Outside
+from rolloutd.journal import JournalError
+from rolloutd.logs import set_up_logging
+from rolloutd.ports import RolloutdError, Router
+from rolloutd.settings.load import load_settings
+from rolloutd.settings.problems import Problem, SettingsError
+from rolloutd.settings.secrets import read_all
+from rolloutd.settings.spec_file import read_spec
+from rolloutd.settings.tree import Settings, Vocabulary
+from rolloutd.sockets import SocketTrouble, open_listeners
+
+DEFAULT_CONFIG = "/etc/rolloutd/config.toml"
+EXIT_USAGE, EXIT_RUNNING, EXIT_JOURNAL = 2, 3, 4
+
+
+def vocabulary() -> Vocabulary:
+    """The words that the adapters understand."""
+    from rollout_adapters.metrics import templates
+
+    return Vocabulary(templates.make_template, templates.NAMES)
+
+
+def make_outside(settings: Settings) -> Outside:
+    """Routers, sources and prober as configured. Raises SettingsError or an adapter's own sentence."""
+    from rollout_adapters import registry
+
+    routers: dict[str, Router] = {}
+    for name, router in settings.routers.items():
+        routes = {key: route for key, route in settings.routes.items() if route.router == name}
+        routers[name] = registry.make_router(router.kind, read_all(router.options), routes)
+    sources = {
+        name: registry.make_source(source.kind, name, {**read_all(source.options), "every": f"{source.every_ms}ms"})
+        for name, source in settings.sources.items()
+    }
+    return Outside(
+        routes=settings.routes,
+        routers=routers,
+        lease_ms={name: registry.lease_ms(routers[route.router]) for name, route in settings.routes.items()},
+        prober=registry.make_prober(settings.routes),
+        sources=sources,
+        every_ms={name: source.every_ms for name, source in settings.sources.items()},
+    )
+
+
+def spec_reader(settings: Settings) -> _SpecReader:
+    """How the desk turns a request's body into a spec."""
+    return _SpecReader(settings)
+
+
+class _SpecReader:
+    """Reads a spec by the settings the daemon runs with."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__(self, body: Mapping[str, object]) -> Spec:
+        """Raises SettingsError with every fault of the spec."""
+        reason, file = str(body.get("reason") or ""), str(body.get("file") or "rollout")
+        written = body.get("spec_toml")
+        spec = body.get("spec")
+        if isinstance(written, str):
+            return read_spec(written, file, self._settings, reason)
+        if isinstance(spec, Mapping):
+            return read_spec(spec, file, self._settings, reason)
+        fault = Problem(file, "", None, "The request has neither spec_toml (text) nor spec (an object).")
+        raise SettingsError([fault], "No rollout was started and traffic is as before.")
+
+
+async def serve(settings: Settings) -> None:
+    """Run the daemon until a signal or a failure."""
+    daemon = await Daemon.open(Path(settings.daemon.state_dir), make_outside(settings), spec_reader(settings))
+    stop = asyncio.Event()
+    running = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        running.add_signal_handler(number, stop.set)
+    group = settings.sockets.group or None
+    listeners = open_listeners(Path(settings.sockets.dir), group, os.environ)
+    await daemon.run(stop, Access(settings.roles), listeners, settings.daemon.seal_every)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="rolloutd", description="Moves new model versions into production on evidence."
+    )
+    parser.add_argument("--version", action="version", version=program_version())
+    parser.add_argument("--config", default=DEFAULT_CONFIG, help=f"configuration file (default {DEFAULT_CONFIG})")
+    verbs = parser.add_subparsers(dest="verb")
+    verbs.add_parser("check", help="read the configuration, say whether it is in order, start nothing")
+    abort = verbs.add_parser("emergency-abort", help="take every share of every route to zero, without the daemon")
+    abort.add_argument("--if-stale", metavar="TIME", help="only when the daemon gave no sign of life for this long")
+    abort.add_argument("--config", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The `rolloutd` command."""
+    arguments = _parser().parse_args(argv)
+    try:
+        settings = load_settings(arguments.config, vocabulary())
+        if arguments.verb == "check":
+            make_outside(settings)
+            print(f"{arguments.config} is in order.")
+            return 0
+        if arguments.verb == "emergency-abort":
+            from rolloutd.emergency import emergency_abort
+
+            return asyncio.run(emergency_abort(settings, make_outside(settings), arguments.if_stale))
+        set_up_logging(settings.daemon.log_level)
+        asyncio.run(serve(settings))
+    except AlreadyRunning as error:
+        return _say(error, EXIT_RUNNING)
+    except (SettingsError, SocketTrouble) as error:
+        return _say(error, EXIT_USAGE)
+    except JournalError as error:
+        return _say(error, EXIT_JOURNAL)
+    except RolloutdError as error:
+        return _say(error, 1)
+    return 0
+
+
+def _say(error: RolloutdError, code: int) -> int:
+    print(f"{error}\nNext: {error.next_step}", file=sys.stderr)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

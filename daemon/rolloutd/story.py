@@ -1,0 +1,96 @@
+"""Events in words: what happened and why, one line each, for the timeline. Pure; it must not interpret, only say.
+
+Every event has its line: a test walks them all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any  # each teller takes the one event type it stands beside in the table
+
+from rolloutd.core import events as ev
+from rolloutd.core.values import ActorKind
+from rolloutd.view import rfc3339
+from rolloutd.wire import TimelineEntry
+
+Line = tuple[str, str]
+
+
+def entry(recorded: ev.Recorded) -> TimelineEntry:
+    """One journal row as a timeline line."""
+    what, why = tell(recorded.event)
+    who = recorded.actor.name if recorded.actor.kind is ActorKind.PERSON else recorded.actor.kind.value
+    return TimelineEntry(
+        seq=recorded.seq,
+        version=recorded.version,
+        at=rfc3339(recorded.at.wall_ms),
+        who=who,
+        via=recorded.actor.via,
+        kind=type(recorded.event).__name__,
+        what=what,
+        why=why,
+    )
+
+
+def tell(event: ev.Event) -> Line:
+    """What and why of one event."""
+    return _LINES[type(event)](event)
+
+
+def _wanted(e: ev.TrafficWanted) -> Line:
+    way = "up" if e.share > e.previous else "down"
+    return f"asked the router for {e.share} (from {e.previous}, {way})", e.basis.why
+
+
+def _drift(e: ev.DriftSeen) -> Line:
+    if e.observed > e.recorded:
+        return f"somebody raised the share from {e.recorded} to {e.observed} outside of rolloutd", "it is put back"
+    return f"somebody lowered the share from {e.recorded} to {e.observed} outside of rolloutd", "it is kept"
+
+
+def _verdict(e: ev.VerdictReached) -> Line:
+    numbers = f"log evidence: harm {e.log_e_harm:.2f}, safe {e.log_e_safe:.2f}"
+    return f"{e.metric}: {e.verdict.upper()}", f"{e.detail} ({numbers})"
+
+
+def _base(e: ev.BaseConfirmed) -> Line:
+    serves = f", which serves {e.version}" if e.version else ""
+    return f"router shows slot {e.slot.value} as base{serves}", "read-back"
+
+
+_LINES: dict[type, Callable[[Any], Line]] = {
+    ev.RolloutRequested: lambda e: (
+        f"requested {e.spec.model} {e.spec.champion} > {e.spec.challenger} by plan {e.spec.plan.strategy}",
+        e.spec.reason,
+    ),
+    ev.PreflightPassed: lambda e: (f"all checks passed; slot {e.champion_slot.value} is the champion's", ""),
+    ev.PreflightFailed: lambda e: ("checks failed; no traffic moved", "; ".join(e.reasons)),
+    ev.StageEntered: lambda e: (f"entered stage {e.index}", ""),
+    ev.TrafficWanted: _wanted,
+    ev.TrafficConfirmed: lambda e: (f"router confirms {e.share}", f"read-back after {e.took_ms} ms"),
+    ev.TrafficNotObeyed: lambda e: (f"router does not obey: asked {e.wanted}", e.detail),
+    ev.VerdictReached: _verdict,
+    ev.BlindnessBegan: lambda e: (f"{e.metric}: BLIND, nothing goes up", e.detail),
+    ev.BlindnessEnded: lambda e: (f"{e.metric}: sees again", ""),
+    ev.RolloutHeld: lambda e: (f"held ({e.cause.value})", e.reason),
+    ev.RolloutResumed: lambda e: ("resumed", e.reason),
+    ev.PersonAsked: lambda e: (f"asks a person ({e.question.value})", e.detail),
+    ev.StageExtended: lambda e: ("stage got its maximum time once more", ""),
+    ev.StageApproved: lambda e: ("approved going up", e.reason),
+    ev.GateOverridden: lambda e: (f"OVERRIDE past {', '.join(e.gates)}", e.reason),
+    ev.OverrideProposed: lambda e: (f"proposes an override past {', '.join(e.gates)}", e.reason),
+    ev.RecedeStarted: lambda e: (f"goes back ({e.cause.value})", e.reason),
+    ev.DriftSeen: _drift,
+    ev.LeaseLapsed: lambda e: (
+        f"the lease lapsed: router went from {e.recorded} to {e.observed} by itself",
+        "nobody renewed it",
+    ),
+    ev.RouterRestarted: lambda e: (f"the router restarted and shows {e.observed}", f"instance {e.engine_instance}"),
+    ev.WindowRestarted: lambda e: ("a fresh look begins; nothing goes up before it is over", e.reason),
+    ev.FinishStarted: lambda e: ("finishing: the challenger becomes the base", e.basis.why),
+    ev.BaseConfirmed: _base,
+    ev.EvidenceSealed: lambda e: (f"evidence sealed at check {e.tick}", e.digest[:16]),
+    ev.RolloutClaimed: lambda e: ("no longer looks at this" if e.released else "looks at this", ""),
+    ev.CommandRefused: lambda e: (f"refused: {e.verb} ({e.code})", e.why),
+    ev.RolloutEnded: lambda e: (f"ended {e.outcome.value.replace('_', ' ')}", e.reason),
+}
