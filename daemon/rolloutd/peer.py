@@ -21,7 +21,7 @@ from typing import Protocol
 
 _UCRED = struct.Struct("iII")
 _SO_PEERGROUPS = 59  # asm-generic/socket.h; Python has no name for it
-_KERNEL_GROUPS_MAX = 65_536
+_OPTION_BYTES_MAX = 1_024  # Python reads no longer option
 
 
 class HasOptions(Protocol):
@@ -49,13 +49,11 @@ def read_peer(sock: HasOptions) -> Peer:
 
 
 def _kernel_groups(sock: HasOptions) -> tuple[int, ...]:
+    """The supplementary groups of the calling process; none where the kernel is old or it has more than 256."""
     try:
-        packed = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * 1_024)
+        packed = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, _OPTION_BYTES_MAX)
     except OSError:
-        try:
-            packed = sock.getsockopt(socket.SOL_SOCKET, _SO_PEERGROUPS, 4 * _KERNEL_GROUPS_MAX)
-        except OSError:  # an older kernel; the lookup by uid is then the only way
-            return ()
+        return ()
     return struct.unpack(f"{len(packed) // 4}I", packed)
 
 

@@ -1,0 +1,61 @@
+"""Sends requests as another user: a child process that gives its rights away for good, then connects."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import os
+import socket
+import sys
+from typing import Any
+
+from tests.server.running import DEADLINE_S, Answer
+
+IS_ROOT = os.geteuid() == 0
+
+
+def some_uid() -> int:
+    """A uid without rights: another one where this process may change it, else its own."""
+    return 61_900 if IS_ROOT else os.getuid()
+
+
+async def ask_as(uid: int, gids: list[int], requests: list[tuple[str, bytes]]) -> list[Answer]:
+    """The answers to raw requests, each ``(socket path, bytes)`` on a connection of its own, sent as ``uid``."""
+    job = {"uid": uid, "gids": gids, "requests": [(path, base64.b64encode(data).decode()) for path, data in requests]}
+    child = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.server.other_user", stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(6 * DEADLINE_S):
+        out, _ = await child.communicate(json.dumps(job).encode())
+    assert child.returncode == 0
+    return [_answer(base64.b64decode(text)) for text in json.loads(out)]
+
+
+def _answer(raw: bytes) -> Answer:
+    head, _, body = raw.partition(b"\r\n\r\n")
+    first, *rest = head.decode().split("\r\n")
+    return Answer(int(first.split()[1]), dict(line.lower().split(": ", 1) for line in rest), body)
+
+
+def _exchange(path: str, data: bytes) -> bytes:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as sock:
+        sock.settimeout(DEADLINE_S)
+        sock.connect(path)
+        sock.sendall(data)
+        return b"".join(iter(lambda: sock.recv(65_536), b""))
+
+
+def main() -> None:
+    """The child: become the other user, exchange, print the raw answers."""
+    job: dict[str, Any] = json.load(sys.stdin)
+    if IS_ROOT:
+        os.setgroups(job["gids"])
+        os.setresgid(job["uid"], job["uid"], job["uid"])
+        os.setresuid(job["uid"], job["uid"], job["uid"])
+    answers = [_exchange(path, base64.b64decode(data)) for path, data in job["requests"]]
+    json.dump([base64.b64encode(answer).decode() for answer in answers], sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
