@@ -16,9 +16,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from json import dumps
+from math import inf
 from typing import Protocol
 
-from rolloutd.core.values import Instant
+from rolloutd.core.values import BadValue, Instant
 
 HISTORY_TICKS = 5_000
 """How many ticks of raw history are kept for each gate."""
@@ -29,6 +30,7 @@ class EvidenceRow:
     """One gate after one tick: the state's canonical text (``codec.encode``) and what the tick itself counted.
 
     ``tick`` counts within the rollout and only grows. A blind tick has zeros and says why in ``note``.
+    Raises BadValue for a count that is not a finite number from zero up.
     """
 
     rollout: str
@@ -41,6 +43,12 @@ class EvidenceRow:
     challenger_n: float = 0.0
     challenger_bad: float = 0.0
     note: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("champion_n", "champion_bad", "challenger_n", "challenger_bad"):
+            count = getattr(self, name)
+            if not 0 <= count < inf:
+                raise BadValue(f"{name} of gate {self.gate} is a count, not {count}.")
 
 
 @dataclass(frozen=True, slots=True)

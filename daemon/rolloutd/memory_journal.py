@@ -10,7 +10,7 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Mapping, Sequence
 
-from rolloutd.chain import GENESIS, Linked, check_run, entry, number, recorded
+from rolloutd.chain import GENESIS, Linked, check, check_run, entry, number, recorded
 from rolloutd.core.events import Event, Recorded
 from rolloutd.core.values import Actor, Instant
 from rolloutd.evidence_store import HISTORY_TICKS, EvidenceRow, Pulse, RawTick
@@ -123,9 +123,14 @@ class MemoryJournal:
     async def load(self, stream: str, after_version: int = 0) -> list[Recorded]:
         """See ``Journal.load``."""
         self._check_open()
-        self._check_chain(0)
-        rows = (linked.row for linked in self.rows)
-        return [recorded(row) for row in rows if row.stream == stream and row.version > after_version]
+        found: list[Recorded] = []
+        previous = GENESIS
+        for linked in self.rows:
+            if linked.row.stream == stream and linked.row.version > after_version:
+                check(previous, linked)
+                found.append(recorded(linked.row))
+            previous = linked.hash
+        return found
 
     async def load_all(self, after_seq: int = 0) -> AsyncIterator[Recorded]:
         """See ``Journal.load_all``."""

@@ -1,0 +1,1 @@
+"""The journal, the evidence beside it, and the text both are made of."""
