@@ -51,6 +51,7 @@ class LocalServer:
         self.metrics = ServerMetrics(registry or CollectorRegistry())
         self._context = Context(service, access, self.metrics, limits or Limits())
         self._listeners = listeners
+        self._doors = {name: Door(self._context.limits, access.is_trusted) for name in (CONTROL, VIEW)}
         self._servers = {name: self._embedded(name) for name in (CONTROL, VIEW)}
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -83,8 +84,12 @@ class LocalServer:
         if not stop.is_set():
             raise RuntimeError("A socket stopped serving although nobody asked it to.")
 
+    def connections(self, name: str) -> int:
+        """How many connections are open on one socket."""
+        return self._doors[name].by_uid.total()
+
     def _embedded(self, name: str) -> EmbeddedServer:
-        door = Door(self._context.limits, self._context.access.is_trusted)
+        door = self._doors[name]
         self.metrics.watch(name, door)
         routes = control_routes(self._context) if name == CONTROL else view_routes(self._context)
         app = Starlette(routes=routes, exception_handlers=_HANDLERS)

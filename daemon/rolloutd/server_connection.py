@@ -6,6 +6,7 @@ It adds these limits to uvicorn's HTTP protocol and puts the peer into the reque
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 from collections import Counter
 from collections.abc import Callable
@@ -21,7 +22,7 @@ from rolloutd.peer import Peer, read_peer
 from rolloutd.problems import bad_input, problem
 from rolloutd.wire import Problem
 
-SCOPE_PEER, SCOPE_CUT = "rolloutd.peer", "rolloutd.cut"
+SCOPE_PEER, SCOPE_CUT, SCOPE_ARRIVED = "rolloutd.peer", "rolloutd.cut", "rolloutd.arrived"
 _log = logging.getLogger("rolloutd.server")
 
 
@@ -187,6 +188,7 @@ class LocalProtocol(HttpToolsProtocol):
         self._in_head = False
         self._head_bytes = 0
         super().on_headers_complete()
+        cast("dict[str, Any]", self.scope)[SCOPE_ARRIVED] = functools.partial(_arrived, self.cycle)
 
     def on_message_complete(self) -> None:
         """The request is over."""
@@ -233,6 +235,11 @@ class LocalProtocol(HttpToolsProtocol):
         self._disarm()
         self.transport.write(head.encode() + body)
         self.transport.close()
+
+
+def _arrived(cycle: RequestResponseCycle) -> bytes | None:
+    """What is still unread of a request that arrived as a whole before its sender left; None when it did not."""
+    return None if cycle.more_body else bytes(cycle.body)
 
 
 def _no_room(limits: Limits) -> Problem:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
 from pydantic import BaseModel
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from rolloutd.access import Access
@@ -17,7 +17,7 @@ from rolloutd.core.commands import RefusalCode
 from rolloutd.core.values import NAME_PATTERN, Actor
 from rolloutd.feed import Subscription
 from rolloutd.problems import UNCHANGED, Trouble, bad_input, not_built, not_found, not_permitted, problem, stopping
-from rolloutd.server_connection import SCOPE_PEER, Limits
+from rolloutd.server_connection import SCOPE_ARRIVED, SCOPE_PEER, Limits
 from rolloutd.server_metrics import ServerMetrics
 from rolloutd.service import Service
 from rolloutd.strict_json import BadJson, parse
@@ -124,7 +124,7 @@ async def json_object(context: Context, request: Request) -> dict[str, object]:
     body = bytearray()
     declared = request.headers.get("content-length", "0")
     if declared.isdigit() and len(declared) < 18 and int(declared) <= context.limits.body_bytes:
-        async for chunk in request.stream():
+        async for chunk in _chunks(request):
             body += chunk
             if len(body) > context.limits.body_bytes:
                 break
@@ -132,6 +132,18 @@ async def json_object(context: Context, request: Request) -> dict[str, object]:
             return _object(bytes(body))
     message = f"The body is larger than {context.limits.body_bytes} bytes."
     raise Trouble(problem(413, "too-large", message, "Send a smaller one."), close=True)
+
+
+async def _chunks(request: Request) -> AsyncIterator[bytes]:
+    """The body as it comes. A command that arrived as a whole is carried out also when its sender has left since."""
+    try:
+        async for chunk in request.stream():
+            yield chunk
+    except ClientDisconnect:
+        rest: bytes | None = request.scope[SCOPE_ARRIVED]()
+        if rest is None:
+            raise
+        yield rest
 
 
 def _object(body: bytes) -> dict[str, object]:

@@ -7,7 +7,7 @@ import json
 import os
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,6 +78,13 @@ class Running:
         sent.update(headers or {})
         head = f"{method} {target} HTTP/1.1\r\n" + "".join(f"{key}: {value}\r\n" for key, value in sent.items())
         return await self.raw(head.encode() + b"\r\n" + data, socket_name)
+
+
+async def until(check: Callable[[], bool]) -> None:
+    """Wait until something is so, with a deadline."""
+    async with asyncio.timeout(DEADLINE_S):
+        while not check():  # noqa: ASYNC110 # what is waited for sets no event
+            await asyncio.sleep(0.01)
 
 
 async def read_answer(reader: asyncio.StreamReader) -> Answer:
