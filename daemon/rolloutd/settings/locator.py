@@ -48,7 +48,7 @@ def locate(text: str) -> Lines:
     A text that it cannot follow (there should be none) has the lines found up to there.
     """
     scanner = _Scanner(text)
-    with suppress(_LostError):  # an ancestor's line is better than a wrong one
+    with suppress(_LostError, tomllib.TOMLDecodeError):  # an ancestor's line is better than a wrong one
         scanner.document()
     return Lines(scanner.found)
 

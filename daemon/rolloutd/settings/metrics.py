@@ -22,12 +22,12 @@ def read_metrics(tables: ConfigTables, vocabulary: Vocabulary, fitting: Fitting)
         if not faults:
             try:
                 template = _shipped(table, vocabulary) if table.template else _written(name, table)
-                metrics[name] = Metric(name, template, table.source or next(iter(tables.sources)))
+                metrics[name] = Metric(name, template, table.source or next(iter(tables.sources), ""))
             except BadValue as error:
                 faults = [("template" if table.template else "total", str(error))]
         for key, message in faults:
             fitting.add(("metrics", name, key), message)
-        if faults or ("sources", table.source) in fitting.broken:
+        if name not in metrics or metrics[name].source not in tables.sources:
             fitting.broken.add(("metrics", name))
             metrics.pop(name, None)
     return metrics
@@ -57,8 +57,8 @@ def _misfits(table: MetricTable) -> Iterable[tuple[str, str]]:
 
 
 def _source_faults(table: MetricTable, tables: ConfigTables, fitting: Fitting) -> Iterable[tuple[str, str]]:
-    if any(section == "sources" for section, _ in fitting.broken):
-        return  # it may be one that is out because of its own faults
+    if fitting.has_broken("sources"):
+        return  # it may be one of these
     if table.source is None and len(tables.sources) != 1:
         yield "source", f"Which source? There are {len(tables.sources)}, so it must be said."
     if table.source is not None and table.source not in tables.sources:

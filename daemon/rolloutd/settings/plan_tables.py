@@ -121,7 +121,7 @@ class StrategyTable(TimingKeys):
     """A plan that rollouts can name. The keys of timing stand beside its stages and gates."""
 
     stage: Stages = ()
-    """The stages in their order."""
+    """The stages in their order, at least one."""
     gate: Gates = ()
     """The gates that judge every stage; [policy] gates are added to them."""
 

@@ -144,7 +144,8 @@ def _weights(tables: Sequence[GateTable]) -> list[float] | None:
 
 
 def _gate(table: GateTable, path: Path, weight: float, settings: Settings, fitting: Fitting) -> Gate | None:
-    if ("metrics", table.metric) in fitting.broken:
+    is_shipped = table.metric in settings.vocabulary.templates and table.metric not in settings.metrics
+    if ("metrics", table.metric) in fitting.broken or (is_shipped and fitting.has_broken("sources")):
         return None
     try:
         metric = settings.metric(table.metric)
@@ -168,8 +169,10 @@ def _gate(table: GateTable, path: Path, weight: float, settings: Settings, fitti
         return None
 
 
-def read_timing(written: Sequence[tuple[TimingKeys, Path]], settings: Settings, fitting: Fitting) -> Timing | None:
-    """The clocks: of several tables that have a key the first one counts, then the policy.
+def read_timing(
+    written: Sequence[tuple[TimingKeys, Path]], policy_path: Path, settings: Settings, fitting: Fitting
+) -> Timing | None:
+    """The clocks: of several tables that have a key the first one counts, then the policy, blamed at ``policy_path``.
 
     A key may only be more careful than the policy. A shorter tick needs more of them for the same observation window.
     """
@@ -181,12 +184,13 @@ def read_timing(written: Sequence[tuple[TimingKeys, Path]], settings: Settings, 
         "blind_hold_ticks": policy.blind_hold_ticks,
         "blind_recede_ticks": policy.blind_recede_ticks,
     }
-    values, paths = dict(base), dict.fromkeys(base, written[0][1] if written else ("policy",))
+    keys = {name: TimingKeys.model_fields[name].alias or name for name in base}
+    values, paths = dict(base), {name: (*policy_path, key) for name, key in keys.items()}
     for table, path in reversed(written):
         for name in base:
             if getattr(table, name) is not None:
                 values[name] = getattr(table, name)
-                paths[name] = (*path, TimingKeys.model_fields[name].alias or name)
+                paths[name] = (*path, keys[name])
     window_ms = base["window_ticks"] * base["tick_ms"]
     if not policy.allow_short_times:
         if values["window_ticks"] == base["window_ticks"]:
@@ -231,7 +235,7 @@ def check_warm_up(stages: Sequence[Stage], timing: Timing | None, fitting: Fitti
 def read_strategy(name: str, table: StrategyTable, path: Path, settings: Settings, fitting: Fitting) -> Strategy:
     """A strategy of the configuration, checked as far as it goes without a rollout. ``path`` is where it is written."""
     stages = StageReader(settings.policy, fitting, (*path, "stage")).read(table.stage)
-    timing = read_timing([(table, path)], settings, fitting)
+    timing = read_timing([(table, path)], ("policy",), settings, fitting)
     check_warm_up(stages, timing, fitting, (*path, "warm_up"))
     refuse_twins(table.gate, (*path, "gate"), fitting)
     read_gates(

@@ -71,6 +71,10 @@ class Fitting:
         if problem not in self.problems:
             self.problems.append(problem)
 
+    def has_broken(self, section: str) -> bool:
+        """Whether any entry of a section is out because of its own faults."""
+        return any(section == broken for broken, _ in self.broken)
+
     def finish(self) -> None:
         """Raise SettingsError when there was any fault."""
         if self.problems:

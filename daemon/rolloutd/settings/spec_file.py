@@ -99,7 +99,8 @@ def _plan(tables: SpecTables, settings: Settings, fitting: Fitting) -> Plan | No
     own: dict[str, tuple[GateTable, Path]] = {gate.metric: (gate, ("gate", i)) for i, gate in enumerate(tables.gate)}
     inherited = [own.pop(gate.metric, (gate, ("rollout", "strategy"))) for gate in strategy.gates]
     gates = read_gates([*inherited, *own.values()], ("gate",), settings, fitting)
-    timing = read_timing([(tables.timing, ("timing",)), (strategy.timing, ("rollout", "strategy"))], settings, fitting)
+    clocks = [(tables.timing, ("timing",)), (strategy.timing, ("rollout", "strategy"))]
+    timing = read_timing(clocks, ("timing",), settings, fitting)
     check_warm_up(strategy.stages, timing, fitting, ("timing", "warm_up"))
     if fitting.problems or timing is None:
         return None

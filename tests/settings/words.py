@@ -1,0 +1,69 @@
+"""A vocabulary and small files for the tests of settings: what adapters would tell, without any adapter."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rolloutd.core.metrics import GateKind, LabelMatch, MatchKind, MetricTemplate, Selector
+from rolloutd.settings import Settings, Vocabulary, read_settings
+
+ROOT = Path(__file__).parents[2]
+EXAMPLE = (ROOT / "config.example.toml").read_text()
+
+CONFIG = """
+[policy]
+gates = ["errors"]
+
+[routers.edge]
+kind = "envoy"
+
+[routes.ranker]
+router = "edge"
+slots.a = { arm = "ranker-a", probe_url = "http://127.0.0.1:8001/" }
+slots.b = { arm = "ranker-b", probe_url = "http://127.0.0.1:8002/" }
+
+[sources.scrape]
+kind = "scrape"
+every = "5s"
+scrape_interval = "15s"
+
+[metrics.errors]
+template = "envoy.errors"
+
+[metrics.latency]
+template = "envoy.latency"
+slo = "250ms"
+"""
+
+SPEC = """
+[rollout]
+model = "ranker"
+champion = "v41"
+challenger = "v42"
+route = "ranker"
+"""
+
+
+def template_of(name: str, arm_label: str | None, slo_ms: float | None) -> MetricTemplate:
+    """A template as adapters make them: counters by cluster; latency needs a bucket's bound."""
+    label = arm_label or "cluster"
+    if name != "envoy.latency":
+        return MetricTemplate(name, GateKind.PROPORTION, label, Selector("rq_total"), bad=Selector("rq_5xx"))
+    if slo_ms is None:
+        raise ValueError("envoy.latency needs an slo, such as 250ms.")
+    within = Selector("rq_time_bucket", (LabelMatch("le", MatchKind.EQUAL, f"{slo_ms:g}"),))
+    return MetricTemplate(name, GateKind.LATENCY, label, Selector("rq_time_count"), good=within, slo_ms=slo_ms)
+
+
+VOCABULARY = Vocabulary(template_of, ("envoy.errors", "envoy.latency", "haproxy.errors"))
+FULL_VOCABULARY = Vocabulary(
+    template_of,
+    VOCABULARY.templates,
+    router_keys={"envoy": ("admin", "routes_dir"), "haproxy": ("socket",), "memory": ()},
+    source_keys={"prometheus": ("url", "bearer_token"), "scrape": ("targets",), "memory": ()},
+)
+
+
+def config(text: str = CONFIG) -> Settings:
+    """The settings of a text."""
+    return read_settings(text, "config.toml", VOCABULARY)
