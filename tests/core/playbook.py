@@ -92,6 +92,7 @@ class World:
     override_slot: Slot | None = None
     instance: str = "1"
     obeys: bool = True
+    moves_base: bool = True
     reachable: bool = True
     leases: bool = False
     n: dict[str, int] = field(default_factory=lambda: {"a": 100_000, "b": 0})
@@ -169,9 +170,9 @@ class Playbook:
             if events:
                 self.record(events)
                 continue
-            if not self._act(tick=tick):
+            looked, tick = tick, False
+            if not self._act(tick=looked) and not looked:
                 return
-            tick = False
         raise AssertionError("the core does not come to rest")
 
     def _act(self, *, tick: bool) -> bool:
@@ -186,8 +187,8 @@ class Playbook:
                 case DropOverride(slot=slot):
                     wrote = self._write(slot, ZERO)
                 case SetBase(slot=slot):
-                    self.world.base = slot
-                    wrote = self._report()
+                    self.world.base = slot if self.world.moves_base else self.world.base
+                    wrote = self._report() and self.world.moves_base
                 case RenewLease(share=share):
                     self.see(RouteSeen(self.world.reading(), renewed=self.world.override == share))
                 case _:
