@@ -1,0 +1,227 @@
+"""HAProxy as a router: the share is an entry of a stick table that expires by itself, the base a line of a map file.
+
+It holds nothing between calls and keeps no connection. An entry ``<route>/<slot>`` of the table holds basis points in
+gpt0; the table's own expiry is the lease. The base map has a line ``<route> a`` or ``<route> b`` in a file (for the
+next start) and in HAProxy (for now). Level operator of the runtime socket suffices for all of it.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from rollout_adapters.files import rewrite_in_thread
+from rollout_adapters.options import AdapterOptions, check_options
+from rollout_adapters.traffic.haproxy_socket import Answered, ask
+from rolloutd.core.values import ZERO, Share, Slot
+from rolloutd.ports import (
+    Abilities,
+    RouteConfig,
+    RouterBadAnswer,
+    RouteReading,
+    RouterError,
+    RouterRefused,
+)
+
+log = logging.getLogger("rolloutd.haproxy")
+_LEASE_PROBE = "rolloutd.lease-probe"  # no route's key: those hold a slash
+
+
+class HAProxyOptions(AdapterOptions):
+    """The keys of ``[routers.NAME]`` with ``kind = "haproxy"``."""
+
+    socket: Path
+    """The runtime socket, ``stats socket`` in haproxy.cfg, at level operator."""
+    base_map: Path
+    """The map file of the bases, written exactly as haproxy.cfg names it."""
+    table: str = "lease"
+    """The backend that holds the stick table of the shares."""
+
+
+class HAProxyRouter:
+    """Splits routes through HAProxy's runtime socket.
+
+    There is one override a route. Where both slots have an entry (somebody's hand), the one of the slot that is not
+    the base is what traffic follows and what is reported; every write of ours leaves at most one.
+    """
+
+    def __init__(self, options: HAProxyOptions, routes: Mapping[str, RouteConfig]) -> None:
+        self._socket = str(options.socket)
+        self._base_map = options.base_map
+        self._table = options.table
+        self._routes = frozenset(routes)
+        self._writes: dict[str, int] = dict.fromkeys(routes, 0)
+
+    @property
+    def abilities(self) -> Abilities:
+        """Leases, steps of 0.01 %; a restart forgets the share (which is safe) and keeps the base."""
+        return Abilities(engine="haproxy", leases=True, finest_step_bp=1)
+
+    async def read(self, route: str) -> RouteReading:
+        """Read the entries, the base and the process in one command line. Raises RouterError."""
+        self._check(route)
+        keys = [_key(route, slot) for slot in Slot]
+        commands = [f"show table {self._table} key {key}" for key in keys]
+        answered = await ask(self._socket, *commands, f"get map {self._base_map} {route}", "show info")
+        base = self._base_in(answered, route)
+        # What the config looks at comes first: the entry of the slot that is not the base.
+        slot = next((slot for slot in (base.other, base) if _key(route, slot) in answered.entries), None)
+        share, left_ms = (0, None) if slot is None else answered.entries[_key(route, slot)]
+        if share == 0:
+            slot, left_ms = None, None
+        return RouteReading(base, slot, _share(share, route), left_ms, _instance(answered))
+
+    async def set_share(self, route: str, slot: Slot, share: Share) -> None:
+        """Write the entry, drop the other slot's, and see both in the answer; one command line, one round trip."""
+        self._check(route)
+        self._writes[route] += 1
+        table, mine, other = self._table, _key(route, slot), _key(route, slot.other)
+        drop = f"clear table {table} key {mine}"
+        write = f"set table {table} key {mine} data.gpt0 {share.basis_points}"
+        answered = await ask(
+            self._socket,
+            f"clear table {table} key {other}",
+            drop if share == ZERO else write,
+            *(f"show table {table} key {key}" for key in (mine, other)),
+            f"get map {self._base_map} {route}",
+        )
+        held = {key: value for key, (value, _) in answered.entries.items()}
+        if held != ({} if share == ZERO else {mine: share.basis_points}):
+            raise RouterRefused(
+                f"HAProxy took {share} for {mine} without a word, but its table {table} then held {held or 'nothing'}.",
+                "See who else writes to this table, and that it has room for every route (its `size`).",
+            )
+        if share == ZERO:
+            await self._mend_base_file(route, answered)
+
+    async def renew(self, route: str, slot: Slot, share: Share) -> bool:
+        """Write the entry again when it still holds exactly ``share``; HAProxy starts its expiry anew.
+
+        HAProxy cannot compare and set, so between our look and our write somebody else's removal can be undone for
+        as long as the next tick takes. A removal of ours that began meanwhile is seen here and wins.
+        """
+        self._check(route)
+        key, writes = _key(route, slot), self._writes[route]
+        answered = await ask(self._socket, f"show table {self._table} key {key}")
+        held = answered.entries.get(key)
+        if share == ZERO or held is None or held[0] != share.basis_points or writes != self._writes[route]:
+            return False
+        await ask(self._socket, f"set table {self._table} key {key} data.gpt0 {share.basis_points}")
+        return True
+
+    async def set_base(self, route: str, slot: Slot) -> None:
+        """Write the map file, then HAProxy's own copy, and read that back. The file first: a reload reads it.
+
+        Refuses while both slots have an entry: the one of today's base, without effect until now, would take traffic
+        at the very moment of the change.
+        """
+        self._check(route)
+        get = f"get map {self._base_map} {route}"
+        show = [f"show table {self._table} key {_key(route, each)}" for each in Slot]
+        answered = await ask(self._socket, get, *show)
+        if len(answered.entries) == len(Slot):
+            raise RouterRefused(
+                f"The base of {route} stays as it is: both slots have an entry in the table {self._table}, and the one "
+                "without effect now would take traffic as soon as the base changes.",
+                f"Remove the one that is not wanted: clear table {self._table} key {_key(route, slot.other)}",
+            )
+        await self._write_base_file(route, slot)
+        verb = "set map" if route in answered.mapped else "add map"
+        answered = await ask(self._socket, f"{verb} {self._base_map} {route} {slot}", get)
+        if answered.mapped.get(route) != slot.value:
+            raise RouterRefused(f"HAProxy took base {slot} for {route}, but its map still says {answered.mapped}.")
+
+    async def lease_length_ms(self) -> int:
+        """How long an entry lives without renewal, a constant of haproxy.cfg; found by an entry that is no route's."""
+        key = _LEASE_PROBE
+        set_it = f"set table {self._table} key {key} data.gpt0 0"
+        show = f"show table {self._table} key {key}"
+        answered = await ask(self._socket, set_it, show, f"clear table {self._table} key {key}")
+        if key not in answered.entries:
+            raise RouterBadAnswer(f"HAProxy took an entry into its table {self._table}, but does not show it.")
+        return answered.entries[key][1]
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+    async def _write_base_file(self, route: str, slot: Slot) -> None:
+        try:
+            await rewrite_in_thread(self._base_map, lambda text: with_base(text, route, slot))
+        except OSError as error:
+            raise RouterRefused(
+                f"The base of {route} cannot be written to {self._base_map} ({error.strerror or error}); HAProxy's own "
+                "base and all traffic stay as they are.",
+                "Let the daemon write this file and its folder, and see that the disk has room.",
+            ) from error
+
+    async def _mend_base_file(self, route: str, answered: Answered) -> None:
+        """After going back to the base: make the file say the base that runs.
+
+        A base change cut off between file and HAProxy leaves a file that would move all traffic at the next reload.
+        The share is zero already, so a file that cannot be mended is logged, not raised.
+        """
+        try:
+            base = self._base_in(answered, route)
+            if base_of(self._base_map.read_text(encoding="utf-8"), route) is not base:
+                await self._write_base_file(route, base)
+        except (OSError, RouterError) as error:
+            log.warning("The share of %s is 0, but its base in %s may be wrong: %s", route, self._base_map, error)
+
+    def _base_in(self, answered: Answered, route: str) -> Slot:
+        found = answered.mapped.get(route)
+        if found not in tuple(Slot):
+            raise RouterBadAnswer(
+                f"The base map {self._base_map} has {'no line' if found is None else found} for {route} where a or b "
+                "belongs; HAProxy serves slot a.",
+                f"Write a line `{route} a` into that file and reload HAProxy.",
+            )
+        return Slot(found)
+
+    def _check(self, route: str) -> None:
+        if route not in self._routes:
+            raise RouterRefused(
+                f"There is no route {route} on this HAProxy; known are {', '.join(sorted(self._routes))}."
+            )
+
+
+def base_of(text: str, route: str) -> Slot | None:
+    """The base that the map file's text gives the route; None when it has no such line."""
+    rows = (row.split() for row in text.splitlines())
+    found = next((row[1] for row in rows if len(row) > 1 and row[0] == route), None)
+    return Slot(found) if found in tuple(Slot) else None
+
+
+def with_base(text: str, route: str, slot: Slot) -> str:
+    """The map file's text with exactly one line for ``route``; comments and other routes stay as they are."""
+    line = re.compile(rf"[ \t]*{re.escape(route)}(?:[ \t].*)?")
+    kept = [row for row in text.splitlines() if not line.fullmatch(row)]
+    return "\n".join([*kept, f"{route} {slot}"]) + "\n"
+
+
+def _key(route: str, slot: Slot) -> str:
+    return f"{route}/{slot}"
+
+
+def _share(basis_points: int, route: str) -> Share:
+    if basis_points > 10_000:
+        raise RouterBadAnswer(
+            f"HAProxy holds {basis_points} basis points for {route}, more than all its traffic; somebody wrote that."
+        )
+    return Share(basis_points)
+
+
+def _instance(answered: Answered) -> str:
+    """The worker process: another one after a restart or a reload, and it has forgotten every share."""
+    try:
+        return f"{answered.info['Pid']}:{answered.info['Start_time_sec']}"
+    except KeyError as missing:
+        raise RouterBadAnswer(
+            f"HAProxy's `show info` says nothing of {missing}; it needs to be 2.4 or newer."
+        ) from None
+
+
+def make(options: Mapping[str, object], routes: Mapping[str, RouteConfig]) -> HAProxyRouter:
+    """Build the router from its options. Raises BadOption."""
+    return HAProxyRouter(check_options(HAProxyOptions, options, "The router kind haproxy"), routes)

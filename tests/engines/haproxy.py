@@ -1,0 +1,87 @@
+"""A real HAProxy for the length of a ``with`` block, with the configuration that the adapter ships."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from rollout_adapters.traffic.haproxy import HAProxyOptions, HAProxyRouter
+from rollout_adapters.traffic.haproxy_config import HAProxyFiles, HAProxyRoute, render_base_map, render_config
+from rolloutd.core.values import Slot
+from rolloutd.ports import RouteConfig, RouteSlot
+from tests.engines.processes import Program, free_port, listens, wait_until
+from tests.engines.servers import ModelServer
+from tests.programs import needs
+
+
+def route_config(name: str, servers: Mapping[Slot, ModelServer], router: str = "edge") -> RouteConfig:
+    """The route as the daemon's configuration would name it; its arms are ``NAME-a`` and ``NAME-b``."""
+    slots = {slot: RouteSlot(f"{name}-{slot}", f"{servers[slot].url}/version") for slot in Slot}
+    return RouteConfig(name, router, slots)
+
+
+class HAProxy:
+    """HAProxy in a folder, one listener a route (``ports``). ``socket`` is its runtime socket, ``router()`` our hand."""
+
+    def __init__(
+        self,
+        folder: Path,
+        routes: Mapping[str, Mapping[Slot, ModelServer]],
+        *,
+        lease: str = "60s",
+        server_timeout: str = "2s",
+    ) -> None:
+        self.folder = folder
+        self.routes = {name: route_config(name, servers) for name, servers in routes.items()}
+        self.ports = {name: free_port() for name in routes}
+        self.metrics_port = free_port()
+        self.socket = folder / "haproxy.sock"
+        self.base_map = folder / "base.map"
+        self.config_file = folder / "haproxy.cfg"
+        self._files = HAProxyFiles(
+            self.socket,
+            self.base_map,
+            metrics_bind=f"127.0.0.1:{self.metrics_port}",
+            lease=lease,
+            server_timeout=server_timeout,
+        )
+        self._layout: Sequence[HAProxyRoute] = [
+            HAProxyRoute(
+                self.routes[name],
+                f"127.0.0.1:{self.ports[name]}",
+                {slot: servers[slot].address for slot in Slot},
+            )
+            for name, servers in routes.items()
+        ]
+        self.program = Program([needs("haproxy"), "-W", "-f", str(self.config_file)], folder, "haproxy")
+
+    def __enter__(self) -> Self:
+        self.config_file.write_text(render_config(self._files, self._layout), encoding="utf-8")
+        self.base_map.write_text(render_base_map(dict.fromkeys(self.routes, Slot.A)), encoding="utf-8")
+        self.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.program.stop()
+
+    @property
+    def metrics_url(self) -> str:
+        """Where its own counters are scraped."""
+        return f"http://127.0.0.1:{self.metrics_port}/metrics"
+
+    def router(self) -> HAProxyRouter:
+        """A router adapter on this HAProxy."""
+        return HAProxyRouter(HAProxyOptions(socket=self.socket, base_map=self.base_map), self.routes)
+
+    def start(self) -> None:
+        """Start it (again) with the files as they are."""
+        self.program.start(lambda: self.socket.exists() and all(listens(port) for port in self.ports.values()))
+
+    def reload(self) -> None:
+        """Reload the files; returns when the new worker has taken over."""
+        loaded = self.program.log().count("Loading success")
+        self.program.signal(signal.SIGUSR2)
+        wait_until(lambda: self.program.log().count("Loading success") > loaded, "HAProxy's reload")

@@ -1,0 +1,114 @@
+"""Starts and stops one outside program and waits for conditions; every wait has a deadline, none is a fixed sleep."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import socket
+import subprocess
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+READY_WITHIN_S = 15.0
+STOP_WITHIN_S = 5.0
+_POLL_S = 0.01
+# Below the range that the kernel hands out to clients, or a load could take a port before its server binds it.
+_PORTS = (12_000, 32_000)
+
+
+class NotReady(RuntimeError):
+    """A program or a condition did not come about within its deadline."""
+
+
+def free_port() -> int:
+    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    for _ in range(1_000):
+        port = random.randrange(*_PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise NotReady("no free port was found")
+
+
+def wait_until(condition: Callable[[], bool], what: str, within_s: float = READY_WITHIN_S) -> None:
+    """Poll until ``condition()`` is true. Raises NotReady with ``what`` after ``within_s``."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise NotReady(f"{what} did not come about within {within_s:g} s")
+        time.sleep(_POLL_S)
+
+
+def listens(port: int) -> bool:
+    """Whether somebody accepts connections on this port of 127.0.0.1."""
+    try:
+        socket.create_connection(("127.0.0.1", port), timeout=1.0).close()
+    except OSError:
+        return False
+    return True
+
+
+class Program:
+    """One child process with its output in a file. It never outlives ``stop``."""
+
+    def __init__(self, command: Sequence[str], folder: Path, name: str) -> None:
+        self._command = list(command)
+        self._folder = folder
+        self.name = name
+        self.log_file = folder / f"{name}.log"
+        self._process: subprocess.Popen[Any] | None = None
+
+    @property
+    def pid(self) -> int:
+        """The process id. Raises NotReady when it does not run."""
+        if self._process is None:
+            raise NotReady(f"{self.name} does not run")
+        return self._process.pid
+
+    @property
+    def running(self) -> bool:
+        """Whether the process is there."""
+        return self._process is not None and self._process.poll() is None
+
+    def start(self, ready: Callable[[], bool]) -> None:
+        """Start it and wait until ``ready()``. Raises NotReady with the end of its output when that never comes."""
+        with self.log_file.open("ab") as log:
+            self._process = subprocess.Popen(
+                self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+            )
+        try:
+            wait_until(lambda: not self.running or ready(), f"{self.name} being ready")
+            if not self.running:
+                raise NotReady(f"{self.name} ended at once")
+        except NotReady as error:
+            self.stop()
+            raise NotReady(f"{error}; its output ends:\n{self.log()[-2000:]}") from None
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the process."""
+        os.kill(self.pid, number)
+
+    def stop(self) -> None:
+        """End it politely, then by force."""
+        if self._process is None:
+            return
+        self._process.terminate()
+        try:
+            self._process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._process = None
+
+    def kill(self) -> None:
+        """End it by force, now."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def log(self) -> str:
+        """What it wrote so far."""
+        return self.log_file.read_text(encoding="utf-8", errors="replace") if self.log_file.exists() else ""
