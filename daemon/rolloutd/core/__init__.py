@@ -1,1 +1,1 @@
-"""The pure heart: values in, events and effects out; no clock, no I/O, no logging, no randomness and no asyncio in here."""
+"""The pure heart: values in, events and effects out; no clock, no I/O, no log, no chance and no event loop in here."""
