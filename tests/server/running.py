@@ -108,14 +108,15 @@ class GroupAccess(Access):
 
 @asynccontextmanager
 async def running(
-    service: FakeService, access: Access | None = None, limits: Limits | None = None
+    service: FakeService, access: Access | None = None, limits: Limits | None = None, directory: Path | None = None
 ) -> AsyncIterator[Running]:
-    """The server, stopped at the end whatever happens."""
-    directory = Path(tempfile.mkdtemp(prefix="ro"))  # short: a socket's path may have 107 bytes
-    listeners = open_listeners(directory / "s", None, {})
+    """The server in ``directory`` or a folder of its own, stopped at the end whatever happens."""
+    folder = Path(tempfile.mkdtemp(prefix="ro"))  # short: a socket's path may have 107 bytes
+    place = directory or folder / "s"
+    listeners = open_listeners(place, None, {})
     rules = access or GroupAccess(Roles(viewers=("lookers",), operators=("ops",), admins=("bosses",)))
     local = LocalServer(service, rules, listeners, limits=limits)
-    started = Running(directory / "s", service, local)
+    started = Running(place, service, local)
     task = asyncio.create_task(local.run(started.stop))
     ready = asyncio.create_task(local.ready.wait())
     try:
@@ -128,4 +129,4 @@ async def running(
         started.stop.set()
         async with asyncio.timeout(DEADLINE_S):
             await task
-        shutil.rmtree(directory)
+        shutil.rmtree(folder)
