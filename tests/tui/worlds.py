@@ -148,11 +148,11 @@ def status(state: str = "harm", gates: list[GateNow] | None = None, **more: obje
     return Status.model_validate({**known, **more})
 
 
-def ready(**more: object) -> Status:
+def ready(gates: list[GateNow] | None = None, **more: object) -> Status:
     """A rollout that may go up: all gates pass, the minimum time is over."""
     later = StageNow(index=1, count=4, name="tenth", elapsed_s=7300, min_s=7200, max_s=14_400)
     nothing = Next(action="promote", by="gates", sentence="Goes up to 50% with the next check.")
-    return status("clear", [CTR], **{"stage": later, "next": nothing, "blocked_by": [], **more})
+    return status("clear", gates or [CTR], **{"stage": later, "next": nothing, "blocked_by": [], **more})
 
 
 def overridden() -> Status:

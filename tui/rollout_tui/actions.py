@@ -120,6 +120,8 @@ def _raising(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s
     against = _against(status, minimum=row.verb != "resume")
     undecided = [gate for gate in status.gates if gate.state in {"collecting", "not-checked"}]
     title = _title(row, status)
+    if against and undecided and row.verb != "resume":
+        against.append("not decided: " + ", ".join(map(_undecided, undecided)))
     if against:
         return _override(row, status, title, against, facts.role, now_s)
     cli = f"CLI: {command(row.verb, name, status.revision)}"

@@ -79,6 +79,7 @@ class RolloutApp(App[None]):
         self._errands: set[asyncio.Task[None]] = set()
         self._dirty = self._reading = False
         self._drawn_s = float("-inf")
+        self._drawn_links = (LinkState.NEVER, LinkState.NEVER)
 
     def get_default_screen(self) -> Screen[None]:
         """The fleet is home."""
@@ -143,8 +144,14 @@ class RolloutApp(App[None]):
                 self.news()
         self.courier.observe(self.facts)
         self._settle(now_s)
-        if self._dirty or self.strip is not None or now_s - self._drawn_s >= 1.0 or now_s < self._drawn_s:
+        aged = now_s - self._drawn_s >= 1.0 or self._links() != self._drawn_links
+        if self._dirty or self.strip is not None or aged:
             self.draw()
+
+    def _links(self) -> tuple[LinkState, LinkState]:
+        """What both links are now; a change is shown without waiting for the next second."""
+        now_s = self.now()
+        return self.facts.fleet_link.state(now_s), self.facts.detail_link.state(now_s)
 
     def _settle(self, now_s: float) -> None:
         """Let the rows find their order when nobody is in them."""
@@ -179,6 +186,7 @@ class RolloutApp(App[None]):
         """Show the present scene on the open screen."""
         self._dirty = False
         self._drawn_s = self.now()
+        self._drawn_links = self._links()
         if self.facts.status is not None:
             self._reading = False
         if isinstance(self.screen, Sheet):
@@ -284,9 +292,4 @@ class RolloutApp(App[None]):
                 self.note = found.message
             elif found.name == self.facts.name:
                 self.facts = replace(self.facts, timeline=found)
-        self.draw()
-
-    def action_help_quit(self) -> None:
-        """ctrl+c says how to leave; it never acts and never ends anything silently."""
-        self.note = words.CTRL_C
         self.draw()

@@ -66,7 +66,7 @@ class _Wire:
         """The response's status and headers."""
         event = await self.next()
         if not isinstance(event, h11.Response):
-            raise h11.RemoteProtocolError("the connection was closed before an answer came")
+            raise h11.RemoteProtocolError("closed before an answer")
         return event
 
     async def close(self) -> None:
@@ -86,6 +86,8 @@ def _reason(error: BaseException) -> str:
         return "nobody listens on the socket"
     if isinstance(error, PermissionError):
         return "you may not open the socket; its group may"
+    if isinstance(error, h11.ProtocolError):
+        return "the connection ended before the whole answer came"
     return str(error) or type(error).__name__
 
 

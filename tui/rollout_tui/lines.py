@@ -6,7 +6,6 @@ goes through here, so that foreign text (reasons, names, errors) can neither mov
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
@@ -40,9 +39,8 @@ Part = str | Span
 
 
 def clean(text: str) -> str:
-    """Foreign text as one harmless line: control, format and private characters become ``?``, newlines spaces."""
-    flat = text.replace("\r\n", " ").replace("\n", " ").replace("\t", " ")
-    return "".join("?" if unicodedata.category(char) in {"Cc", "Cf", "Co", "Cs", "Zl", "Zp"} else char for char in flat)
+    """Foreign text as one harmless line: anything that is not printable becomes ``?``, any kind of blank a space."""
+    return "".join(char if char.isprintable() else " " if char.isspace() else "?" for char in text)
 
 
 def width(text: str) -> int:
@@ -108,20 +106,14 @@ def spread(left: Line, far: Line, cells: int) -> Line:
 
 def wrap(text: str, cells: int, most: int) -> list[str]:
     """``text`` in at most ``most`` texts of ``cells`` cells, broken between words; the last is cut when it must be."""
-    rows: list[str] = []
-    row = ""
-    words = text.split()
-    for at, word in enumerate(words):
-        longer = f"{row} {word}" if row else word
-        if width(longer) <= cells or not row:
-            row = longer
-        elif len(rows) == most - 1:
-            return [*rows, fit(" ".join([row, *words[at:]]), cells)]
+    rows = [""]
+    for word in text.split():
+        longer = f"{rows[-1]} {word}" if rows[-1] else word
+        if width(longer) <= cells or not rows[-1] or len(rows) == most:
+            rows[-1] = longer
         else:
-            rows.append(row)
-            row = word
-    rows.append(row)
-    return [fit(row, cells).rstrip() if width(row) > cells else row for row in rows[:most]]
+            rows.append(word)
+    return [fit(row, cells) if width(row) > cells else row for row in rows]
 
 
 def rule(cells: int, text: str = "", char: str = "-") -> str:

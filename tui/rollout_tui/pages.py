@@ -25,7 +25,7 @@ from rollout_tui.widgets.link_line import (
     render_sources,
     render_state,
 )  # fmt: skip
-from rollout_tui.widgets.story import render_last, render_next, render_running, render_timeline, worst_signal
+from rollout_tui.widgets.story import blocked, render_last, render_next, render_running, render_timeline, worst_signal
 from rollout_tui.widgets.strip_box import render_small_strip, render_strip
 from rolloutd.wire import Status, Why
 
@@ -208,7 +208,7 @@ def _rollout_in_a_column(scene: Scene, status: Status) -> tuple[Line, ...]:
         body += render_timeline(scene, scene.height)
     else:
         body += render_small_ladder(scene, status)
-        body += [line("blocked by: ", ", ".join(clean(one) for one in status.blocked_by))] if status.blocked_by else []
+        body += [line("blocked by: ", blocked(scene, status))] if status.blocked_by else []
     return stack(scene, head, body, render_foot(scene))
 
 
@@ -227,7 +227,12 @@ def render_why(scene: Scene, name: str, why: Why | None) -> tuple[Line, ...]:
     if why is None:
         return stack(scene, head, [line(" Asking the daemon ...")], render_foot(scene))
     body = [line(" " + row) for text in why.lines for row in wrap(clean(text), scene.width - 2, 4)]
-    body += [line(), line(Span(" NEXT  ", Role.STRONG), *wrap(clean(why.next.sentence), scene.width - 8, 1)), line()]
+    following = wrap(clean(why.next.sentence), scene.width - 8, 3)
+    body += [
+        line(),
+        *(line(Span("       " if at else " NEXT  ", Role.STRONG), row) for at, row in enumerate(following)),
+    ]
+    body.append(line())
     told = "The evidence bar is the part of the evidence needed, on a log scale. It is not a probability."
     body += [line(Span(" " + row, Role.NOTICE)) for row in wrap(told, scene.width - 2, 2)]
     return stack(scene, head, body, render_foot(scene))

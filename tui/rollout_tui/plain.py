@@ -137,7 +137,8 @@ async def _watch(client: Client, plain: Plain) -> None:
 async def _main(client: Client, plain: Plain, name: str, out: Out) -> int:
     async def ask(text: str) -> str:
         out(text)
-        return (await asyncio.to_thread(sys.stdin.readline)).strip()
+        answer: str = await asyncio.to_thread(sys.stdin.readline)
+        return answer.strip()
 
     watching = asyncio.create_task(_watch(client, plain))
     try:

@@ -57,7 +57,7 @@ def choose(name: str | None = None) -> Palette:
 def style(palette: Palette, role: Role, cursor: bool = False) -> Style:
     """How a span in this role looks. The row under the cursor is reversed, critical text is bold and reversed."""
     bold = role in {Role.STRONG, Role.CRITICAL, Role.WARNING}
-    reverse = cursor != (role is Role.CRITICAL)
+    reverse = cursor or role is Role.CRITICAL
     return Style(color=palette.colour(role), bgcolor=palette.background, bold=bold, reverse=reverse)
 
 

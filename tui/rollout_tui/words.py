@@ -27,7 +27,7 @@ class StateWord:
 
 
 STATES: tuple[StateWord, ...] = (
-    StateWord("not_obeyed", "⛌", "!!", "NOT OBEYED", "the router does not show what was asked of it", Role.CRITICAL),
+    StateWord("not_obeyed", "!!", "!!", "NOT OBEYED", "the router does not show what was asked of it", Role.CRITICAL),
     StateWord("going_back", "«", "<<", "GOING BACK", "gives the traffic back; router not yet at 0%", Role.CRITICAL),
     StateWord("harm", "▲", "!", "HARM", "evidence of harm is more than half-way to the rollback line", Role.CRITICAL),
     StateWord("blind", "?", "?", "BLIND", "a trigger or gate has no fresh data", Role.WARNING),
@@ -39,7 +39,7 @@ STATES: tuple[StateWord, ...] = (
     StateWord("collecting", "…", "..", "COLLECTING", "runs; gates have not decided", Role.PLAIN),
     StateWord("clear", "✓", "ok", "CLEAR", "runs; all gates pass, waits only for time", Role.GOOD),
     StateWord("watching", "w", "w", "WATCHING", "all traffic on the challenger, the champion still warm", Role.GOOD),
-    StateWord("shadow", "◌", "o", "SHADOW", "the challenger gets copies, no user sees it", Role.PLAIN),
+    StateWord("shadow", "○", "o", "SHADOW", "the challenger gets copies, no user sees it", Role.PLAIN),
     StateWord("done", "●", "*", "DONE", "ended; the challenger is the new champion", Role.GOOD),
     StateWord("aborted", "×", "x", "ABORTED", "ended by a person; the champion has all traffic", Role.NOTICE),
     StateWord("rolled_back", "×", "x", "ROLLED BACK", "ended by the daemon; the champion has all traffic", Role.NOTICE),

@@ -79,7 +79,9 @@ class Sheet(Screen[None]):
         desk.key_s = now_s
         desk.note = ""
         name = event.character if event.character and event.is_printable else event.key
-        if desk.strip is not None:
+        if event.key == "ctrl+c":
+            desk.note = words.CTRL_C
+        elif desk.strip is not None:
             self._in_strip(event, name)
         elif not self.typing(event.key, event.character):
             self._outside(event.key, name, now_s)

@@ -19,8 +19,8 @@ _FLEET = "j k move   Enter open   / filter (state:blind owner:ops2 text)   s sor
 _ROLLOUT = "1 to 5 tabs   w why   T time zone   Esc q back to the fleet"
 
 
-def render_help(scene: Scene, *, on_rollout: bool) -> tuple[Line, ...]:
-    """Keys first, then what the states mean."""
+def render_help(scene: Scene, *, on_rollout: bool, first: int = 0) -> tuple[Line, ...]:
+    """Keys first, then what the states mean, from line ``first`` on."""
     title = "Keys of a rollout's screen" if on_rollout else "Keys of the fleet (actions ask first, naming the rollout)"
     body: list[Line] = [line(" " + (_ROLLOUT if on_rollout else _FLEET)), line()]
     for risk, text in _GROUPS:
@@ -35,7 +35,9 @@ def render_help(scene: Scene, *, on_rollout: bool) -> tuple[Line, ...]:
         symbol = one.ascii if scene.look.ascii else one.symbol
         body.append(line("   ", Span(fit(f"{fit(symbol, 2)} {one.word}", 16), one.role), one.means))
     head = [line(Span(title, Role.STRONG)), line(rule(scene.width))]
-    return stack(scene, head, body, [line("? Esc q close")])
+    last = max(0, len(body) - (scene.height - 3))
+    more = "   j k more" if last else ""
+    return stack(scene, head, body[min(first, last) :], [line(f"? Esc q close{more}")])
 
 
 class HelpScreen(Sheet):
@@ -46,16 +48,21 @@ class HelpScreen(Sheet):
     def __init__(self, *, on_rollout: bool) -> None:
         super().__init__()
         self.on_rollout = on_rollout
+        self._first = 0
 
     def picture(self, scene: Scene) -> tuple[Line, ...]:
         """The keys."""
-        return render_help(scene, on_rollout=self.on_rollout)
+        return render_help(scene, on_rollout=self.on_rollout, first=self._first)
 
     def target(self) -> str:
         """Nothing: no key acts here."""
         return ""
 
     def press(self, key: str) -> None:
-        """Close."""
+        """Close, or read on."""
         if key in {"q", "escape", "?", "enter"}:
             self.desk.back()
+        elif key in {"j", "down", "pagedown"}:
+            self._first = min(self._first + 5, len(STATES) + len(VERBS))
+        elif key in {"k", "up", "pageup"}:
+            self._first = max(0, self._first - 5)

@@ -13,7 +13,7 @@ from rolloutd.wire import FleetRow
 def render_heading(scene: Scene) -> Line:
     """The names of the columns."""
     cells = _columns(scene)
-    text = f"   {fit('STATE', 12)}{fit('ROLLOUT', cells[0])}"
+    text = f"   {fit('STATE', 13)}{fit('ROLLOUT', cells[0])}"
     if scene.room in {Room.WIDE, Room.NORMAL}:
         text += f"{fit('STAGE', 7)}{right('ON NEW', 7)} {fit('(router)', 11)}"
         text += f"{fit('WORST SIGNAL', cells[1])}{fit('NEXT', cells[2])}WHO"
@@ -63,16 +63,16 @@ def _divider(scene: Scene) -> Line:
 def _columns(scene: Scene) -> tuple[int, int, int]:
     """Widths of rollout, worst signal and next: what the fixed columns leave, shared out."""
     if scene.room in {Room.WIDE, Room.NORMAL}:
-        left = scene.width - 15 - 7 - 19 - 8
+        left = scene.width - 16 - 7 - 19 - 8
         first = max(18, left * 30 // 100)
         second = (left - first) * 55 // 100
         return first, second, left - first - second
     if scene.room is Room.SMALL:
-        left = scene.width - 15 - 10
+        left = scene.width - 16 - 10
         first = left * 33 // 100
         second = (left - first) * 52 // 100
         return first, second, left - first - second
-    return max(5, scene.width - 15 - 8), 0, 0
+    return max(5, scene.width - 16 - 8), 0, 0
 
 
 def _who_is_new(row: FleetRow, *, both: bool) -> str:
@@ -87,7 +87,7 @@ def render_row(scene: Scene, row: FleetRow, *, cursor: bool = False) -> Line:
     cells = _columns(scene)
     wide = scene.room in {Room.WIDE, Room.NORMAL}
     symbol = word.ascii if scene.look.ascii else word.symbol
-    head = Span(fit(f"{fit(symbol, 2)} {word.word}{mark}", 15), word.role, cursor)
+    head = Span(fit(f"{fit(symbol, 2)} {word.word}{mark}", 16), word.role, cursor)
     same = row.observed is not None and abs(row.observed - row.asked) < 5e-5
     asked, observed = figures.share(row.asked), "?" if row.observed is None else figures.share(row.observed)
     if wide:

@@ -92,7 +92,7 @@ def _wide(scene: Scene, gate: GateNow) -> Line:
     mark, name = scene.stale, middle(_name(gate), 19)
     state = Span(fit(gate.state.replace("-", " ").upper() + mark, 12), GATE_ROLES.get(gate.state, Role.PLAIN))
     if gate.state == "blind":
-        return line(_mark(gate), name, "  ", fit(_no_data(scene, gate) + mark, 49), " " * 36, state)
+        return line(_mark(gate), name, "  ", fit(_no_data(scene, gate) + mark, 49), " " * 37, state)
     half = 10
     numbers = (
         f"{right(figures.rate(gate.champion) + mark, 9)}{right(figures.rate(gate.challenger) + mark, 12)}"

@@ -6,6 +6,7 @@ from rollout_tui.actions import covers
 from rollout_tui.lines import Line, Part, Role, Span, crop, line
 from rollout_tui.link import LinkState
 from rollout_tui.scene import Room, Scene
+from rollout_tui.strip import Step
 from rolloutd.verbs import BY_NAME, Risk
 
 _ON_ROLLOUT = ("abort", "pause", "promote", "resume", "claim")
@@ -24,6 +25,8 @@ def render_keys(scene: Scene) -> Line:
     """The keys of this screen in its present state."""
     if scene.strip is not None and not scene.strip.steps:
         return crop(line(Span("Esc", Role.STRONG), " close   ", _verb(scene, "abort", now=False)), scene.width)
+    if scene.strip is not None and scene.strip.step is not Step.YES:
+        return crop(line(Span("Enter", Role.STRONG), " next   ", Span("Esc", Role.STRONG), " no"), scene.width)
     if scene.strip is not None:
         yes, no = Span("y", Role.STRONG), Span("Esc", Role.STRONG)
         return crop(line(yes, " confirms, nothing else does   ", no, " no"), scene.width)
@@ -33,6 +36,9 @@ def render_keys(scene: Scene) -> Line:
         return crop(line(Span(told, Role.WARNING)), scene.width)
     if scene.link is LinkState.NEVER:
         return crop(line("q quit   ? help"), scene.width)
+    status = scene.facts.status
+    if scene.on_rollout and status is not None and status.ended:
+        return crop(line("It has ended: nothing to stop.  w why  ? help  q back"), scene.width)
     parts: list[Part] = []
     if scene.room in {Room.TINY, Room.LINE}:
         parts = [_verb(scene, "abort", now=False), " ", _verb(scene, "pause", now=False), " ", "m r c w ? q"]

@@ -14,9 +14,7 @@ _ROLES = {"passed": Role.GOOD, "running": Role.STRONG, "waiting": Role.PLAIN, "o
 def render_ladder(scene: Scene, status: Status, rows: int) -> list[Line]:
     """Heading and one line a stage; with too few ``rows`` the finished stages are counted instead of shown."""
     samples = fit("SAMPLES champion/challenger", 28) if scene.width >= 120 else ""
-    heading = (
-        f" {fit('STAGE', 15)}{right('SHARE', 7)}   {fit('TIME ON STAGE', 21)}{fit('GATES', 28)}{samples}RESULT"
-    )
+    heading = f" {fit('STAGE', 15)}{right('SHARE', 7)}   {fit('TIME ON STAGE', 21)}{fit('GATES', 28)}{samples}RESULT"
     stages = list(status.stages)
     gone = max(0, min(len(stages) + 1 - rows, status.stage.index))
     lines = [line(Span(fit(heading, scene.width), Role.NOTICE))]

@@ -131,8 +131,8 @@ def render_never(scene: Scene) -> list[Line]:
         words.NOT_CONNECTED, "", f"{tried} Last reason: {clean(link.why) or 'waiting for an answer'}.",
         "Traffic: as the router has it; this screen knows nothing about it.", "",
         "Next:  is the daemon there?        systemctl status rolloutd",
-        "       is this the right folder?   rollout tui --socket-dir DIR, or ROLLOUT_SOCKET_DIR",
-        "       may you open its sockets?   their group may; see id and ls -l on the folder",
+        "       is this the right folder?   rollout tui --socket-dir DIR",
+        "       may you open its sockets?   ls -l on the folder: its group may",
         "       just looking?               rollout demo", "",
         "Trying again every 2 s.",
     )  # fmt: skip

@@ -30,13 +30,21 @@ def render_next(scene: Scene, status: Status) -> list[Line]:
     if status.held_because:
         lines.append(_told(scene, "held because: ", clean(status.held_because), Role.WARNING))
     if status.blocked_by:
-        lines.append(_told(scene, "going up is blocked by: ", ", ".join(clean(one) for one in status.blocked_by)))
+        lines.append(_told(scene, "going up is blocked by: ", blocked(scene, status)))
     for one in status.overrides:
         told = f"{clean(one.by)} over {', '.join(clean(gate) for gate in one.gates)}: {clean(one.reason)}"
         lines.append(_told(scene, "OVERRIDDEN by ", told, Role.WARNING))
     if status.by_hand and status.state.replace("-", "_") in {"not_obeyed", "going_back"}:
         lines.append(_told(scene, "by hand: ", clean(status.by_hand), Role.WARNING))
     return lines
+
+
+def blocked(scene: Scene, status: Status) -> str:
+    """What stands in the way of going up, in words: a gate with its state, the minimum time with what is left."""
+    states = {f"gate:{gate.metric}": f"{gate.metric} ({gate.state.replace('-', ' ')})" for gate in status.gates}
+    left_s = status.stage.min_s - status.stage.elapsed_s - scene.facts.passed_s(scene.now_s)
+    states["min_time"] = f"minimum time ({figures.age(left_s)} left)"
+    return ", ".join(clean(states.get(one, one.replace("_", " "))) for one in status.blocked_by)
 
 
 def _told(scene: Scene, what: str, text: str, role: Role = Role.PLAIN) -> Line:
@@ -95,7 +103,7 @@ def render_timeline(scene: Scene, rows: int) -> list[Line]:
     timeline = scene.facts.timeline
     if timeline is None:
         return [line(" Reading the record ...")]
-    cells = max(20, scene.width // 2 - 20)
+    cells = max(20, (scene.width - 33) * 55 // 100)
     heading = f" {fit('TIME', 9)}{right('REV', 5)}  {fit('WHO', 16)}{fit('WHAT', cells)}WHY"
     lines = [line(Span(fit(heading, scene.width), Role.NOTICE))]
     for entry in list(reversed(timeline.entries))[: max(0, rows - 1)]:

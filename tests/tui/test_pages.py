@@ -1,0 +1,157 @@
+"""Whole screens as text, compared with files that a person has read. No colour takes part: the words must do.
+
+After a deliberate change: ``ROLLOUT_ACCEPT=1 pytest tests/tui/test_pages.py``, then read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from rollout_tui.actions import lead
+from rollout_tui.facts import Facts, fold, open_rollout
+from rollout_tui.lines import Line, line_width, texts
+from rollout_tui.order import Listing, arrange
+from rollout_tui.pages import render_fleet, render_rollout, render_why
+from rollout_tui.scene import Look, Scene, Tab
+from rollout_tui.screens.help import render_help
+from rollout_tui.strip import Strip
+from rollout_tui.words import STATES
+from rolloutd.verbs import BY_NAME
+from rolloutd.wire import Fleet, OnNew, Status
+from tests.tui import worlds
+
+EXPECTED = Path(__file__).parent / "expected"
+SIZES = [(120, 36), (80, 24)]
+EVERY_SIZE = [(200, 60), (120, 36), (119, 31), (100, 28), (99, 27), (80, 24), (79, 23), (60, 20), (40, 10), (39, 9)]
+NO_SIZE_IS_TOO_SMALL = [(20, 5), (10, 3), (10, 1), (1, 1)]
+
+
+def facts(status: Status | None = None, fleet: Fleet | None = None, role: str = "operator") -> Facts:
+    """What the screen knows at second 100."""
+    known = Facts()
+    for came in (worlds.hello(role), fleet or worlds.fleet(), worlds.heartbeat()):
+        known = fold(known, came, detail=False, now_s=100.0)
+    if status is None:
+        return known
+    known = open_rollout(known, status.name)
+    for one in (worlds.hello(role), status, worlds.heartbeat()):
+        known = fold(known, one, detail=True, now_s=100.0)
+    return replace(known, timeline=worlds.timeline())
+
+
+def scene(known: Facts, size: tuple[int, int], now_s: float = 101.0, *, on_rollout: bool = True) -> Scene:
+    """One moment of it."""
+    listing = arrange(Listing(), known.rows)
+    return Scene(known, now_s, *size, look=Look(ascii=True), listing=listing, on_rollout=on_rollout)
+
+
+def _promoting(status: Status, role: str, size: tuple[int, int]) -> tuple[Line, ...]:
+    known = facts(status, role=role)
+    led = lead(BY_NAME["promote"], known, "ranker", in_fleet=False, status=status, now_s=101.0)
+    assert isinstance(led, Strip)
+    return render_rollout(replace(scene(known, size), strip=led))
+
+
+def _unconfirmed() -> Status:
+    share = OnNew(asked=0.0, observed=0.1, confirmed=0.1, confirmed_is_asked=False)
+    return worlds.status("not_obeyed", on_new=share, by_hand="echo 'set map ...' | socat - /run/haproxy.sock")
+
+
+def _blind() -> Status:
+    return worlds.status("blind", [worlds.BLIND, worlds.CTR], blocked_by=["gate:accuracy"])
+
+
+def _finished() -> Status:
+    share = OnNew(asked=0.0, observed=0.0, confirmed=0.0, confirmed_is_asked=True)
+    return worlds.status("rolled_back", [worlds.FAIL, worlds.CTR], ended=True, on_new=share, phase="rolled_back")
+
+
+Drawn = Callable[[tuple[int, int]], tuple[Line, ...]]
+PICTURES: dict[str, Drawn] = {
+    "fleet": lambda size: render_fleet(scene(facts(), size, on_rollout=False)),
+    "fleet-lost": lambda size: render_fleet(scene(facts(), size, 114.0, on_rollout=False)),
+    "fleet-empty": lambda size: render_fleet(
+        scene(facts(fleet=Fleet(as_of=worlds.AS_OF, rollouts=[], total=0, needs_you=0)), size, on_rollout=False)
+    ),
+    "never": lambda size: render_fleet(Scene(Facts(), 5.0, *size, look=Look(ascii=True), where="/run/rolloutd")),
+    "rollout-harm": lambda size: render_rollout(scene(facts(worlds.status()), size)),
+    "rollout-blind": lambda size: render_rollout(scene(facts(_blind()), size)),
+    "rollout-clear": lambda size: render_rollout(scene(facts(worlds.ready()), size)),
+    "rollout-unobeyed": lambda size: render_rollout(scene(facts(_unconfirmed()), size)),
+    "rollout-ended": lambda size: render_rollout(scene(facts(_finished()), size)),
+    "rollout-overridden": lambda size: render_rollout(scene(facts(worlds.overridden()), size)),
+    "rollout-late": lambda size: render_rollout(scene(facts(worlds.status()), size, 104.0)),
+    "rollout-lost": lambda size: render_rollout(scene(facts(worlds.status()), size, 114.0)),
+    "rollout-timeline": lambda size: render_rollout(replace(scene(facts(worlds.status()), size), tab=Tab.TIMELINE)),
+    "rollout-charts": lambda size: render_rollout(replace(scene(facts(worlds.status()), size), tab=Tab.CHARTS)),
+    "promote-yes": lambda size: _promoting(worlds.ready(), "operator", size),
+    "promote-early": lambda size: _promoting(worlds.ready([worlds.LATENCY, worlds.CTR]), "operator", size),
+    "promote-refused": lambda size: _promoting(worlds.status(), "operator", size),
+    "promote-override": lambda size: _promoting(worlds.status("harm", [worlds.FAIL, worlds.BLIND]), "admin", size),
+    "why": lambda size: render_why(scene(facts(worlds.status()), size), "ranker", worlds.why()),
+    "help": lambda size: render_help(scene(facts(worlds.status()), size), on_rollout=True),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize("name", PICTURES)
+def test_the_screen_is_as_a_person_has_read_it(name: str, size: tuple[int, int]) -> None:
+    """The text of each screen is the accepted one."""
+    shown = texts(PICTURES[name](size)) + "\n"
+    file = EXPECTED / f"{name}.{size[0]}x{size[1]}.txt"
+    if os.environ.get("ROLLOUT_ACCEPT"):
+        file.write_text(shown)
+    assert shown == file.read_text()
+
+
+@pytest.mark.parametrize("size", [*EVERY_SIZE, *NO_SIZE_IS_TOO_SMALL], ids=lambda size: "x".join(map(str, size)))
+@pytest.mark.parametrize("name", PICTURES)
+def test_every_screen_fits_every_size(name: str, size: tuple[int, int]) -> None:
+    """Exactly as many lines as the terminal has, none wider than it."""
+    lines = PICTURES[name](size)
+    assert len(lines) == size[1]
+    assert max(line_width(line) for line in lines) <= size[0]
+
+
+@pytest.mark.parametrize("size", EVERY_SIZE, ids=lambda size: "x".join(map(str, size)))
+def test_what_is_never_cut(size: tuple[int, int]) -> None:
+    """State, asked and observed share, link age, NEXT, worst signal and the abort key are there at every size."""
+    shown = texts(render_rollout(scene(facts(worlds.status()), size)))
+    for word in ("HARM", "10.0%", "LIVE 1s", "NEXT", "a"):
+        assert word in shown
+    if size[0] >= 40 and size[1] >= 10:
+        assert "router" in shown
+        assert "latency" in shown
+        assert "ABORT" in shown
+
+
+@pytest.mark.parametrize("size", EVERY_SIZE, ids=lambda size: "x".join(map(str, size)))
+def test_a_lost_picture_never_reads_as_live(size: tuple[int, int]) -> None:
+    """LOST is said and the share carries the mark at every size."""
+    shown = texts(render_rollout(scene(facts(worlds.status()), size, 114.0)))
+    assert "LOST" in shown
+    assert "10.0%~" in shown
+    assert "LIVE" not in shown.replace("NOTHING IS LIVE", "")
+
+
+def test_states_differ_in_plain_text() -> None:
+    """Without any colour no two states of a rollout look alike, with symbols or without."""
+    for ascii_only in (True, False):
+        look = Look(ascii=ascii_only)
+        shown = {
+            texts(render_rollout(replace(scene(facts(worlds.status(one.key)), (80, 24)), look=look))) for one in STATES
+        }
+        assert len(shown) == len(STATES)
+
+
+def test_foreign_text_cannot_move_the_cursor() -> None:
+    """Escape sequences in names, reasons and sentences reach the screen as question marks."""
+    evil = "\x1b[2J\x07\u202egate"
+    status = worlds.status(held_because=evil, claimed_by=evil, blocked_by=[evil], challenger=evil)
+    shown = "".join(span.text for one in render_rollout(scene(facts(status), (120, 36))) for span in one)
+    assert all(char.isprintable() for char in shown)
