@@ -80,6 +80,7 @@ def test_a_sample_lives_two_intervals(every: str, interval: str | None, max_age_
     line = f"scrape_interval = {interval}\n" if interval else ""
     source = config(f"[sources.s]\nkind = 'scrape'\nevery = '{every}'\n{line}").sources["s"]
     assert source.max_age_ms == max_age_ms
+    assert source.for_adapter() == {"every": f"{source.every_ms}ms", "max_age": f"{max_age_ms}ms"}
 
 
 def test_written_out_metrics_become_selectors(example: Settings) -> None:

@@ -26,7 +26,7 @@ def own_keys(path: Path) -> tuple[str, ...]:
     known = keys_of(table_at(ConfigTables, path))
     if len(path) == 2 and path[0] in ("routers", "sources"):
         kinds = FULL_VOCABULARY.router_keys if path[0] == "routers" else FULL_VOCABULARY.source_keys
-        kind = {"edge": "envoy", "prometheus": "prometheus"}[str(path[1])]
+        kind = {"edge": "envoy", "gateway": "haproxy", "prometheus": "prometheus"}[str(path[1])]
         known = (*known, *(kinds or {})[kind])
     return known
 
@@ -192,6 +192,7 @@ def test_a_broken_entry_is_the_only_one_to_blame() -> None:
         ("[routers.Edge]\nkind = 'envoy'", "routers.Edge", "A name is 1 to 63 small letters"),
         ("[routers.edge]\nkinf = 'envoy'", "routers.edge.kinf", "Did you mean kind?"),
         ("[routers.edge]\nadmin = 'x'", "routers.edge.kind", "This key is missing. Which adapter this is."),
+        ("[sources.s]\nkind = 'x'\nmax_age = '1h'", "sources.s.max_age", "it lives for two of scrape_interval"),
         ("strategies.x.stage = []", "strategies.x.stage", "A plan needs at least one stage."),
     ],
 )

@@ -59,8 +59,8 @@ VOCABULARY = Vocabulary(template_of, ("envoy.errors", "envoy.latency", "haproxy.
 FULL_VOCABULARY = Vocabulary(
     template_of,
     VOCABULARY.templates,
-    router_keys={"envoy": ("admin", "routes_dir"), "haproxy": ("socket",), "memory": ()},
-    source_keys={"prometheus": ("url", "bearer_token"), "scrape": ("targets",), "memory": ()},
+    router_keys={"envoy": ("admin", "routes_file", "route_config"), "haproxy": ("socket", "base_map", "table")},
+    source_keys={"prometheus": ("url", "token"), "scrape": ("targets",), "memory": ()},
 )
 
 

@@ -97,6 +97,9 @@ class RouterTable(AdapterTable):
 class SourceTable(AdapterTable):
     """A place that counters are read from. Keys not named here are the adapter's own."""
 
+    later: ClassVar[Mapping[str, str]] = {
+        "max_age": "How old a sample may be is not written: it lives for two of scrape_interval.",
+    }
     every_ms: v.CadenceMs = Field(10_000, alias="every")
     """How often it is read."""
     scrape_interval_ms: v.CadenceMs | None = Field(None, alias="scrape_interval")

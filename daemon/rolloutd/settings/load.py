@@ -97,7 +97,9 @@ def _check_adapter_keys(
         for key in [key for key in table if key not in own]:
             known = own if options is None else (*own, *options)
             near = nearest(key, known)
-            if key not in known and (options is not None or (near is not None and near not in table)):
+            if key in table_type.later:
+                fitting.unknown_key((section, name, key), known, table_type.later[key])
+            elif key not in known and (options is not None or (near is not None and near not in table)):
                 fitting.unknown_key((section, name, key), known)
 
 

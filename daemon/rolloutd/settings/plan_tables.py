@@ -17,7 +17,7 @@ from rolloutd.settings import values as v
 
 
 class Table(BaseModel):
-    """A table that knows all of its keys. ``later`` are words of the plan that are not built yet, and why."""
+    """A table that knows all of its keys. ``later`` are known keys that are refused, and why: most are not built yet."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
     later: ClassVar[Mapping[str, str]] = {}

@@ -65,6 +65,10 @@ class SourceSettings:
     every_ms: int
     max_age_ms: int
 
+    def for_adapter(self) -> dict[str, object]:
+        """The options with the two figures that every source is told, written as in a file."""
+        return {**self.options, "every": f"{self.every_ms}ms", "max_age": f"{self.max_age_ms}ms"}
+
 
 @dataclass(frozen=True, slots=True)
 class Metric:
