@@ -17,7 +17,7 @@ from rolloutd.settings import values as v
 
 
 class Table(BaseModel):
-    """A table that knows all of its keys. ``later`` are known keys that are refused, and why: most are not built yet."""
+    """A table that knows all of its keys. ``later`` are keys that are known but refused, and why."""
 
     model_config = ConfigDict(frozen=True, strict=True, extra="forbid", use_attribute_docstrings=True)
     later: ClassVar[Mapping[str, str]] = {}
