@@ -6,6 +6,7 @@ from pathlib import Path
 
 from rolloutd.core.metrics import GateKind, LabelMatch, MatchKind, MetricTemplate, Selector
 from rolloutd.settings import Settings, Vocabulary, read_settings
+from rolloutd.settings.problems import did_you_mean
 
 ROOT = Path(__file__).parents[2]
 EXAMPLE = (ROOT / "config.example.toml").read_text()
@@ -44,8 +45,13 @@ route = "ranker"
 """
 
 
+TEMPLATES = ("envoy.errors", "envoy.latency", "haproxy.errors")
+
+
 def template_of(name: str, arm_label: str | None, slo_ms: float | None) -> MetricTemplate:
     """A template as adapters make them: counters by cluster; latency needs a bucket's bound."""
+    if name not in TEMPLATES:
+        raise ValueError(f"There is no template {name}. {did_you_mean(name, TEMPLATES)}")
     label = arm_label or "cluster"
     if name != "envoy.latency":
         return MetricTemplate(name, GateKind.PROPORTION, label, Selector("rq_total"), bad=Selector("rq_5xx"))
@@ -55,10 +61,10 @@ def template_of(name: str, arm_label: str | None, slo_ms: float | None) -> Metri
     return MetricTemplate(name, GateKind.LATENCY, label, Selector("rq_time_count"), good=within, slo_ms=slo_ms)
 
 
-VOCABULARY = Vocabulary(template_of, ("envoy.errors", "envoy.latency", "haproxy.errors"))
+VOCABULARY = Vocabulary(template_of, TEMPLATES)
 FULL_VOCABULARY = Vocabulary(
     template_of,
-    VOCABULARY.templates,
+    TEMPLATES,
     router_keys={"envoy": ("admin", "routes_file", "route_config"), "haproxy": ("socket", "base_map", "table")},
     source_keys={"prometheus": ("url", "token"), "scrape": ("targets",), "memory": ()},
 )

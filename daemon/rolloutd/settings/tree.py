@@ -24,7 +24,8 @@ KeysByKind = Mapping[str, Collection[str]]
 class Vocabulary:
     """What the adapters understand, as main tells it: settings imports no adapter.
 
-    ``template_of(name, arm_label, slo_ms)`` makes a shipped template or raises ValueError with a sentence.
+    ``template_of(name, arm_label, slo_ms)`` makes a shipped template or raises ValueError with a sentence, also for a
+    name that is not among ``templates`` (it may know why there is none).
     ``router_keys`` and ``source_keys`` let a wrong kind or option be found here; without them it is the adapter's work.
     """
 
@@ -35,8 +36,6 @@ class Vocabulary:
 
     def template(self, name: str, arm_label: str | None = None, slo_ms: float | None = None) -> MetricTemplate:
         """A shipped template. Raises BadValue when there is none, or none that fits."""
-        if name not in self.templates:
-            raise BadValue(f"There is no template {name}. {did_you_mean(name, self.templates)}")
         try:
             template = self.template_of(name, arm_label, slo_ms)
         except (ValueError, RolloutdError) as error:
