@@ -31,6 +31,8 @@ from rolloutd.server_routes import ACT_PATH, EVENTS_PATH, READ_ROUTES, START_PAT
 from rolloutd.service import Service
 from rolloutd.sockets import CONTROL, VIEW, Listener
 
+WAITING_CONNECTIONS = 1_024
+"""How many connections the kernel lets wait for us on each socket."""
 LAST_WORDS_S = 0.4
 """How long an open connection may take to read its last message when the daemon stops."""
 
@@ -111,6 +113,8 @@ class EmbeddedServer(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to accept."""
         await super().startup(sockets)
+        for sock in sockets or ():
+            sock.listen(WAITING_CONNECTIONS)
         self.accepting.set()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

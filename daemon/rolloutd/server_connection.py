@@ -23,6 +23,9 @@ from rolloutd.problems import bad_input, problem
 from rolloutd.wire import Problem
 
 SCOPE_PEER, SCOPE_CUT, SCOPE_ARRIVED = "rolloutd.peer", "rolloutd.cut", "rolloutd.arrived"
+ACCEPTS_A_TURN = 8
+"""asyncio accepts as many connections in one turn of its loop as its backlog says: few, so that a flood on one socket
+does not hold up the other. How many the kernel lets wait is set apart, when the server listens."""
 _log = logging.getLogger("rolloutd.server")
 
 
@@ -41,7 +44,7 @@ class Limits:
     body_bytes: int = 65_536
 
 
-@dataclass(slots=True)
+@dataclass
 class Door:
     """The connections of one socket, counted by uid. Root and the daemon's uid always find a place kept free."""
 
@@ -49,6 +52,11 @@ class Door:
     is_trusted: Callable[[int], bool]
     by_uid: Counter[int] = field(default_factory=Counter)
     turned_away: int = 0
+
+    @functools.cached_property
+    def no_room(self) -> bytes:
+        """The whole answer to one connection too many, made once: a flood is answered with it."""
+        return _whole_answer(_no_room(self.limits))
 
     def enter(self, uid: int) -> bool:
         """Whether one more connection of ``uid`` may stay; counts it if so."""
@@ -80,7 +88,7 @@ class DoorConfig(uvicorn.Config):
             access_log=False,
             proxy_headers=False,
             server_header=False,
-            backlog=128,
+            backlog=ACCEPTS_A_TURN,
             timeout_keep_alive=5,
             timeout_graceful_shutdown=1,
         )
@@ -123,7 +131,7 @@ class LocalProtocol(HttpToolsProtocol):
             transport.abort()
             return
         if not self._door.enter(peer.uid):
-            self._answer(_no_room(self._door.limits))
+            self._send_last(self._door.no_room)
             return
         self._peer = peer
         super().connection_made(transport)
@@ -229,12 +237,18 @@ class LocalProtocol(HttpToolsProtocol):
 
     def _answer(self, trouble: Problem) -> None:
         """Write a whole answer past the application, then end the connection."""
-        body = trouble.model_dump_json(by_alias=True).encode()
-        head = f"HTTP/1.1 {trouble.status} {trouble.title}\r\ncontent-type: application/problem+json\r\n"
-        head += f"content-length: {len(body)}\r\nconnection: close\r\n\r\n"
         self._disarm()
-        self.transport.write(head.encode() + body)
+        self._send_last(_whole_answer(trouble))
+
+    def _send_last(self, answer: bytes) -> None:
+        self.transport.write(answer)
         self.transport.close()
+
+
+def _whole_answer(trouble: Problem) -> bytes:
+    body = trouble.model_dump_json(by_alias=True).encode()
+    head = f"HTTP/1.1 {trouble.status} {trouble.title}\r\ncontent-type: application/problem+json\r\n"
+    return f"{head}content-length: {len(body)}\r\nconnection: close\r\n\r\n".encode() + body
 
 
 def _arrived(cycle: RequestResponseCycle) -> bytes | None:

@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import socket
+import struct
 import time
 import uuid
 from collections.abc import Iterator
@@ -44,9 +45,12 @@ class _UnixConnection(http.client.HTTPConnection):
         self._path = path
 
     def connect(self) -> None:
+        """Connect; where too many wait already, queue for a place instead of giving up at once."""
         self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(self.timeout)
+        patience_s = float(self.timeout or 0)
+        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(patience_s) + 1, 0))
         self.sock.connect(self._path)
+        self.sock.settimeout(patience_s)
 
 
 class Client:
