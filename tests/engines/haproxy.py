@@ -24,7 +24,7 @@ def route_config(name: str, servers: Mapping[Slot, ModelServer], router: str = "
 
 
 class HAProxy:
-    """HAProxy in a folder, one listener a route (``ports``). ``socket`` is its runtime socket, ``router()`` our hand."""
+    """HAProxy in a folder, one listener a route (``ports``). ``socket`` is its runtime socket."""
 
     def __init__(
         self,

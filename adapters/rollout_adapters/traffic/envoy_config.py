@@ -1,0 +1,127 @@
+"""Writes a complete bootstrap and first route file for routes as the Envoy router expects them; it starts nothing.
+
+Sticky by the user's id: the same user stays on the same side, and a larger share contains all users of the smaller.
+Nothing is retried, so no answer of one arm hides behind the other's. JSON, because Envoy's YAML takes ``n`` for false.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from rollout_adapters.traffic.envoy import ROUTES_FILE
+from rollout_adapters.traffic.envoy_routes import Json, Split, note
+from rolloutd.core.values import Slot
+from rolloutd.ports import RouteConfig
+
+_V3 = "type.googleapis.com/envoy.config.route.v3.RouteConfiguration"
+_HTTP = "type.googleapis.com/envoy.extensions.filters.network.http_connection_manager.v3.HttpConnectionManager"
+_ROUTER = "type.googleapis.com/envoy.extensions.filters.http.router.v3.Router"
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoyRoute:
+    """One route: which requests are its own, and where its slots' model servers are (host and port)."""
+
+    config: RouteConfig
+    servers: Mapping[Slot, tuple[str, int]]
+    domains: tuple[str, ...] = ("*",)
+    prefix: str = "/"
+    user_header: str = "x-user-id"
+    timeout_s: float = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class EnvoyFiles:
+    """Where the parts lie, and what holds for all routes."""
+
+    routes_dir: Path
+    admin_port: int
+    listen_port: int
+    listen_host: str = "127.0.0.1"
+    route_config: str = "rolloutd"
+    connect_timeout_s: float = 0.25
+
+
+def render_bootstrap(files: EnvoyFiles, routes: Sequence[EnvoyRoute]) -> str:
+    """The text of the bootstrap, JSON."""
+    clusters = [_cluster(files, route, slot) for route in routes for slot in Slot]
+    bootstrap: Json = {
+        "node": {"id": "rolloutd", "cluster": "rolloutd"},
+        "admin": {"address": _address("127.0.0.1", files.admin_port)},
+        # Histograms move only at a flush; the default of 5 s would make latency look older than it is.
+        "stats_flush_interval": "1s",
+        "layered_runtime": {"layers": [{"name": "static", "static_layer": {}}, {"name": "admin", "admin_layer": {}}]},
+        "static_resources": {"clusters": clusters, "listeners": [_listener(files)]},
+    }
+    return json.dumps(bootstrap, indent=1) + "\n"
+
+
+def render_routes(files: EnvoyFiles, routes: Sequence[EnvoyRoute], bases: Mapping[str, Slot]) -> str:
+    """The text of the first route file: every route wholly on its base. Longer prefixes come first."""
+    hosts: dict[tuple[str, ...], list[Json]] = {}
+    for route in sorted(routes, key=lambda route: len(route.prefix), reverse=True):
+        hosts.setdefault(route.domains, []).append(_entry(route, Split(bases[route.config.name])))
+    virtual_hosts = [
+        {"name": f"host-{number}", "domains": list(domains), "routes": entries}
+        for number, (domains, entries) in enumerate(hosts.items())
+    ]
+    resource = {"@type": _V3, "name": files.route_config, "virtual_hosts": virtual_hosts}
+    return json.dumps({"version_info": "1", "resources": [resource]}, indent=1) + "\n"
+
+
+def _entry(route: EnvoyRoute, split: Split) -> Json:
+    weights = split.weights()
+    # The order of the clusters stays for ever: a user's draw is compared with the weights from the first one on.
+    clusters = [{"name": route.config.slots[slot].arm_value, "weight": weights[slot]} for slot in Slot]
+    return {
+        "name": route.config.name,
+        "match": {"prefix": route.prefix},
+        "metadata": {"filter_metadata": {"rolloutd": note(split, 1)}},
+        "route": {
+            "weighted_clusters": {
+                "clusters": clusters,
+                "runtime_key_prefix": f"rolloutd.{route.config.name}",
+                "use_hash_policy": True,
+            },
+            "hash_policy": [{"header": {"header_name": route.user_header}}],
+            "timeout": f"{route.timeout_s:g}s",
+        },
+    }
+
+
+def _cluster(files: EnvoyFiles, route: EnvoyRoute, slot: Slot) -> Json:
+    name = route.config.slots[slot].arm_value
+    endpoint = {"endpoint": {"address": _address(*route.servers[slot])}}
+    return {
+        "name": name,
+        "type": "STRICT_DNS",
+        "connect_timeout": f"{files.connect_timeout_s:g}s",
+        "load_assignment": {"cluster_name": name, "endpoints": [{"lb_endpoints": [endpoint]}]},
+    }
+
+
+def _listener(files: EnvoyFiles) -> Json:
+    folder = str(files.routes_dir)
+    source = {
+        "resource_api_version": "V3",
+        "path_config_source": {"path": f"{folder}/{ROUTES_FILE}", "watched_directory": {"path": folder}},
+    }
+    manager: Json = {
+        "@type": _HTTP,
+        "stat_prefix": "rolloutd",
+        "rds": {"route_config_name": files.route_config, "config_source": source},
+        "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}}],
+    }
+    filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
+    return {
+        "name": "rolloutd",
+        "address": _address(files.listen_host, files.listen_port),
+        "filter_chains": [{"filters": filters}],
+    }
+
+
+def _address(host: str, port: int) -> Json:
+    return {"socket_address": {"address": host, "port_value": port}}
