@@ -72,9 +72,23 @@ def test_resume_over_blindness_is_an_override_and_clean_a_yes() -> None:
     blind = led("resume", worlds.status("paused", [worlds.BLIND]), "admin")
     assert isinstance(blind, Strip)
     assert blind.steps == OVERRIDE
-    drift = led("resume", worlds.status("drift", [worlds.CTR]))
-    assert isinstance(drift, Strip)
-    assert not drift.steps
+
+
+@pytest.mark.parametrize("what", ["router", "champion", "hold", "journal"])
+def test_what_nobody_can_override_is_not_offered_to_anybody(what: str) -> None:
+    """A router that disagrees or a champion that may be down must be mended; not even an admin is asked for a y."""
+    strip = led("promote", worlds.ready(blocked_by=[what]), "admin")
+    assert isinstance(strip, Strip)
+    assert not strip.steps
+    assert "Nobody can override this" in " ".join(strip.facts)
+
+
+@pytest.mark.parametrize("what", ["min_ticks", "window", "challenger"])
+def test_other_doubts_need_an_override(what: str) -> None:
+    """Too little covered time, a doubt, a challenger not known to be up: an admin's name, reason and y."""
+    strip = led("promote", worlds.ready(blocked_by=[what]), "admin")
+    assert isinstance(strip, Strip)
+    assert strip.steps == OVERRIDE
 
 
 def test_what_has_ended_takes_no_action() -> None:

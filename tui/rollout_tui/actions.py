@@ -117,7 +117,11 @@ def _raising(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s
         return Say(words.NEEDS_ROLE.format(verb=row.verb, needed=row.role, role=facts.role, command=told))
     if status is None:
         return NeedsStatus(row, name)
-    against = _against(status, minimum=row.verb != "resume")
+    hard = [text for what, text in words.HARD.items() if what in status.blocked_by and row.verb != "resume"]
+    if hard:
+        stop = (f"In the way: {'; '.join(hard)}.", "Nobody can override this; mend it first.", "CLI: rollout doctor")
+        return Strip(name, row.verb, _title(row, status) + " REFUSED", stop, (), now_s, status.revision)
+    against = _against(status, promoting=row.verb != "resume")
     undecided = [gate for gate in status.gates if gate.state in {"collecting", "not-checked"}]
     title = _title(row, status)
     if against and undecided and row.verb != "resume":
@@ -159,15 +163,15 @@ def _undecided(gate: GateNow) -> str:
     return clean(gate.metric) + harm
 
 
-def _against(status: Status, *, minimum: bool) -> list[str]:
-    """Everything that only an override passes: gates that show harm or see nothing, drift, time that is not over."""
+def _against(status: Status, *, promoting: bool) -> list[str]:
+    """Everything that only an override passes: gates that show harm or see nothing; for a promotion also time."""
     against = [_says(gate) for gate in status.gates if gate.state in {"fail", "blind"}]
-    if words.state_word(status.state).key == "drift":
-        against.append("DRIFT: somebody changed the share by hand")
+    if not promoting:
+        return against
     left_s = status.stage.min_s - status.stage.elapsed_s
-    if minimum and left_s > 0:
-        against.append(f"minimum time, {figures.age(left_s)} left")
-    return against
+    if left_s > 0:
+        against.append(f"{words.GRAVE['min_time']}, {figures.age(left_s)} left")
+    return against + [text for what, text in words.GRAVE.items() if what in status.blocked_by and what != "min_time"]
 
 
 def _override(row: VerbRow, status: Status, title: str, against: list[str], role: str, now_s: float) -> Strip:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import locale
 import os
 import sys
 from collections.abc import Sequence
 from datetime import UTC
+from typing import TYPE_CHECKING
 
-from rollout_tui.scene import Look
+if TYPE_CHECKING:
+    from rollout_tui.scene import Look
 
 
 def wants_plain() -> bool:
@@ -20,6 +23,8 @@ def wants_plain() -> bool:
 
 def look(*, ascii_only: bool = False, utc: bool = False) -> Look:
     """Symbols where the terminal's encoding has them, ASCII elsewhere; local time unless asked for UTC."""
+    from rollout_tui.scene import Look
+
     symbols = locale.getpreferredencoding(do_setlocale=False).lower().replace("-", "") == "utf8"
     return Look(ascii=ascii_only or not symbols or os.environ.get("TERM") == "linux", zone=UTC if utc else None)
 
@@ -42,9 +47,12 @@ def run(
         from rollout_tui.plain import run_plain
 
         return run_plain(socket_dir, filter_text, name, look(ascii_only=True, utc=utc))
+    gc.disable()  # what is imported here stays for ever; looking through it again and again costs a tenth of the start
     from rollout_tui.desk import Options, RolloutApp
     from rollout_tui.theme import choose
 
+    gc.freeze()
+    gc.enable()
     shown = look(ascii_only=ascii_only, utc=utc)
     options = Options(socket_dir or "", filter_text, shown, choose(theme), name=name)
     RolloutApp(options).run()

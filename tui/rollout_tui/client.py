@@ -17,7 +17,7 @@ from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 
-from rollout_tui.facts import Incoming
+from rollout_tui.facts import Gone, Incoming
 from rollout_tui.http import Answer, Unreachable, exchange, stream
 from rolloutd.wire import ActionDone, ActionRequest, Fleet, FleetRow, Heartbeat, Hello, Problem, Status, Timeline, Why
 
@@ -28,6 +28,7 @@ _EVENTS: dict[str, type[Incoming]] = {
     "hello": Hello,
     "snapshot": Fleet,
     "row": FleetRow,
+    "gone": Gone,
     "status": Status,
     "heartbeat": Heartbeat,
 }
@@ -89,11 +90,11 @@ class Client:
         return _read(answer, ActionDone)
 
     async def events(self, name: str = "") -> AsyncGenerator[Incoming, None]:
-        """Everything the daemon says, for ever; with ``name`` also each change of that rollout's status.
+        """Everything the daemon says, for ever: of all rollouts, or with ``name`` each status of that one.
 
         A reader that was away asks for a whole picture instead of resuming: it wants the present, not the diary.
         """
-        target = "/v1/events" + (f"?name={quote(name, safe='')}" if name else "")
+        target = "/v1/events" + (f"?name={quote(name, safe='')}&rows=0" if name else "")
         async with aclosing(stream(self.view, target, deadline_s=DEADLINE_S)) as pieces:
             async for event, data in _events(pieces):
                 if event == "bye":

@@ -30,7 +30,7 @@ from rollout_tui.screens.rollout import RolloutScreen
 from rollout_tui.strip import Send, Strip, press
 from rollout_tui.theme import DARK, Palette
 from rolloutd.verbs import VerbRow
-from rolloutd.wire import Fleet, Problem
+from rolloutd.wire import Fleet, FleetRow, Heartbeat, Problem, Status
 
 TICK_S = 0.25
 RETRY_S = 2.0
@@ -52,6 +52,20 @@ class Options:
     palette: Palette = DARK
     retry_s: float = RETRY_S
     name: str = ""
+
+
+def tells(before: Facts, came: Incoming) -> bool:
+    """Whether a message changes more than numbers: a state, a revision, a share, or what is there at all."""
+    if isinstance(came, Heartbeat):
+        return False
+    known = before.rows.get(came.name) if isinstance(came, FleetRow) else None
+    if known is not None and isinstance(came, FleetRow):
+        fresh = (came.state, came.revision, came.asked, came.observed)
+        return fresh != (known.state, known.revision, known.asked, known.observed)
+    status = before.status
+    if status is not None and isinstance(came, Status):
+        return (came.state, came.revision, came.on_new) != (status.state, status.revision, status.on_new)
+    return True
 
 
 class RolloutApp(App[None]):
@@ -77,7 +91,7 @@ class RolloutApp(App[None]):
         self.courier = Courier(self.client, now, self.news)
         self._streams: dict[bool, asyncio.Task[None]] = {}
         self._errands: set[asyncio.Task[None]] = set()
-        self._dirty = self._reading = False
+        self._dirty = False
         self._drawn_s = float("-inf")
         self._drawn_links = (LinkState.NEVER, LinkState.NEVER)
 
@@ -111,13 +125,15 @@ class RolloutApp(App[None]):
             return
 
         def came(one: Incoming) -> None:
-            first = isinstance(one, Fleet) and not self.listing.order
-            self.facts = fold(self.facts, one, detail=detail, now_s=self.now())
-            if first:
+            before = self.facts
+            self.facts = fold(before, one, detail=detail, now_s=self.now())
+            if isinstance(one, Fleet) and not self.listing.order:
                 self.listing = arrange(self.listing, self.facts.rows)
-            if first or (detail and self.facts.status is not None and self._reading):
                 self.draw()
-            self.news()
+            elif isinstance(one, Status) and before.status is None:
+                self.draw()
+            elif tells(before, one):
+                self.news()
 
         def ended(why: str) -> None:
             self.facts = closed(self.facts, detail=detail, why=why)
@@ -128,10 +144,9 @@ class RolloutApp(App[None]):
 
         work = follow(self.client, name, came, ended, tries, self.options.retry_s)
         self._streams[detail] = asyncio.create_task(work)
-        self._reading = True
 
     def news(self) -> None:
-        """Something changed: draw with the next tick, at most four times a second."""
+        """Something changed that matters: draw with the next tick. Mere numbers wait for the next second."""
         self._dirty = True
 
     def tick(self) -> None:
@@ -187,8 +202,6 @@ class RolloutApp(App[None]):
         self._dirty = False
         self._drawn_s = self.now()
         self._drawn_links = self._links()
-        if self.facts.status is not None:
-            self._reading = False
         if isinstance(self.screen, Sheet):
             self.screen.draw()
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from pydantic import BaseModel
+
 from rollout_tui.link import Link, LinkState
 from rolloutd.wire import API_VERSION, Fleet, FleetRow, Heartbeat, Hello, Status, Timeline
 
@@ -18,6 +20,12 @@ class Restart:
 
     gap_s: float
     seq: int | None = None
+
+
+class Gone(BaseModel):
+    """A rollout that is no longer shown."""
+
+    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +83,7 @@ class Facts:
         return max(0.0, until_s - self.status_s)
 
 
-Incoming = Hello | Fleet | FleetRow | Status | Heartbeat
+Incoming = Hello | Fleet | FleetRow | Gone | Status | Heartbeat
 
 
 def open_rollout(facts: Facts, name: str) -> Facts:
@@ -138,4 +146,7 @@ def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
             return facts
         total = facts.total + (before is None)
         return replace(facts, rows=MappingProxyType({**facts.rows, came.name: came}), total=total)
+    if isinstance(came, Gone) and came.name in facts.rows:
+        rows = MappingProxyType({name: row for name, row in facts.rows.items() if name != came.name})
+        return replace(facts, rows=rows, total=facts.total - 1)
     return facts

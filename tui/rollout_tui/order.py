@@ -81,9 +81,19 @@ def settle(listing: Listing, rows: Mapping[str, FleetRow], quiet_s: float) -> Li
     """The listing after news: sorted anew when nobody is in it (``quiet_s`` since the last key), else only added to."""
     if not listing.order or (listing.cursor == 0 and quiet_s >= QUIET_S):
         return home(listing, rows)
+    if any(name not in rows for name in listing.order):
+        listing = _without_gone(listing, rows)
     known = set(listing.order)
     new = tuple(name for name, row in rows.items() if name not in known and matches(row, listing.words))
     return replace(listing, order=listing.order + new) if new else listing
+
+
+def _without_gone(listing: Listing, rows: Mapping[str, FleetRow]) -> Listing:
+    """The listing without rollouts that are no longer shown; the cursor stays on its own, or where it was."""
+    order = tuple(name for name in listing.order if name in rows)
+    urgent = sum(1 for name in listing.order[: listing.urgent] if name in rows)
+    at = order.index(listing.name) if listing.name in order else min(listing.cursor, max(0, len(order) - 1))
+    return replace(listing, order=order, urgent=urgent, cursor=at)
 
 
 def home(listing: Listing, rows: Mapping[str, FleetRow]) -> Listing:

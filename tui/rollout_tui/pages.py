@@ -17,6 +17,7 @@ from rollout_tui.widgets.gates import render_gates, sorted_gates
 from rollout_tui.widgets.key_line import render_keys
 from rollout_tui.widgets.ladder import render_ladder, render_small_ladder
 from rollout_tui.widgets.link_line import (
+    render_end,
     render_fleet_line,
     render_link,
     render_lost,
@@ -193,6 +194,8 @@ def _rollout_in_a_column(scene: Scene, status: Status) -> tuple[Line, ...]:
     observed = "unknown" if on_new.observed is None else figures.share(on_new.observed)
     role = Role.PLAIN if on_new.confirmed_is_asked else Role.WARNING
     shares = f"asked {figures.share(on_new.asked)}{scene.stale} router {observed}{scene.stale}"
+    if status.ended and on_new.observed is None:
+        shares = render_end(status) + scene.stale
     head = [
         crop(line(Span(f"{status.name} {clean(status.challenger)}", Role.STRONG)), scene.width),
         line(render_state(scene, status.state), "  ", render_link(scene)),

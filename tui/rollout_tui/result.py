@@ -20,6 +20,7 @@ class Result:
     order: Order
     sent_s: float
     revision: int | None = None
+    message: str = ""
     has_s: float | None = None
     observed: float | None = None
     confirmed_s: float | None = None
@@ -42,7 +43,7 @@ class Result:
 
 def accepted(result: Result, done: ActionDone, now_s: float) -> Result:
     """The daemon's record has it."""
-    return replace(result, revision=done.revision, has_s=now_s, until_s=None)
+    return replace(result, revision=done.revision, message=clean(done.message), has_s=now_s, until_s=None)
 
 
 def refused(result: Result, problem: Problem) -> Result:
@@ -103,6 +104,8 @@ def render(result: Result, now_s: float) -> tuple[Line, ...]:
     if result.has_s is None:
         return (line(name, f"sent, waiting for the daemon {now_s - result.sent_s:.0f} s"),)
     has = f"sent > daemon has it, rev {result.revision}, {result.has_s - result.sent_s:.1f} s"
+    if result.message:
+        has += f" ({result.message.rstrip('.')})"
     if not result.moves_traffic:
         return (line(name, has),)
     if result.confirmed_s is None:

@@ -39,6 +39,7 @@ STATES: tuple[StateWord, ...] = (
     StateWord("collecting", "…", "..", "COLLECTING", "runs; gates have not decided", Role.PLAIN),
     StateWord("clear", "✓", "ok", "CLEAR", "runs; all gates pass, waits only for time", Role.GOOD),
     StateWord("watching", "w", "w", "WATCHING", "all traffic on the challenger, the champion still warm", Role.GOOD),
+    StateWord("finishing", "f", "f", "FINISHING", "the challenger becomes the base of its route", Role.GOOD),
     StateWord("shadow", "○", "o", "SHADOW", "the challenger gets copies, no user sees it", Role.PLAIN),
     StateWord("done", "●", "*", "DONE", "ended; the challenger is the new champion", Role.GOOD),
     StateWord("aborted", "×", "x", "ABORTED", "ended by a person; the champion has all traffic", Role.NOTICE),
@@ -47,7 +48,7 @@ STATES: tuple[StateWord, ...] = (
 )  # fmt: skip
 _ALIASES = {
     "asking": "asks_you", "receding": "going_back", "held": "paused", "preflight": "checking", "running": "collecting",
-    "finishing": "watching",
+
 }  # fmt: skip
 _BY_KEY = {one.key: (rank, one) for rank, one in enumerate(STATES)}
 
@@ -77,6 +78,22 @@ GATE_ROLES = {
     "pass": Role.GOOD, "collecting": Role.PLAIN, "fail": Role.CRITICAL, "blind": Role.WARNING,
     "overridden": Role.WARNING, "not-checked": Role.NOTICE,
 }  # fmt: skip
+
+GRAVE = {
+    "min_time": "minimum time",
+    "min_ticks": "data must cover more of this stage",
+    "window": "a fresh look is due after a doubt",
+    "challenger": "the challenger is not known to be up",
+}
+"""What only an override passes, beside gates that show harm or see nothing; by the wire's words."""
+HARD = {
+    "router": "the router does not show what was asked",
+    "champion": "the champion is not known to be up",
+    "hold": "the fleet is held",
+    "journal": "the daemon raises nothing now",
+}
+"""What nobody passes; it must be mended first."""
+PEOPLE = {"approval": "a person must approve", "held": "it is held"}
 
 NO_ROLLOUTS = (
     "No rollouts yet.",

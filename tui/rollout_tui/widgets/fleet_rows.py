@@ -88,8 +88,10 @@ def render_row(scene: Scene, row: FleetRow, *, cursor: bool = False) -> Line:
     wide = scene.room in {Room.WIDE, Room.NORMAL}
     symbol = word.ascii if scene.look.ascii else word.symbol
     head = Span(fit(f"{fit(symbol, 2)} {word.word}{mark}", 16), word.role, cursor)
-    same = row.observed is not None and abs(row.observed - row.asked) < 5e-5
-    asked, observed = figures.share(row.asked), "?" if row.observed is None else figures.share(row.observed)
+    over = row.ended and row.observed is None  # the router is not asked about it any more; the word says who has it all
+    same = over or (row.observed is not None and abs(row.observed - row.asked) < 5e-5)
+    asked = "-" if over else figures.share(row.asked)
+    observed = "-" if over else "?" if row.observed is None else figures.share(row.observed)
     if wide:
         stage = "-" if row.ended else f"{row.stage + 1}/{row.stages}"
         router = f"({right(observed + mark, 6)}{'' if same else ' !'})"

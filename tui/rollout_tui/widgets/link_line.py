@@ -77,6 +77,8 @@ def render_sources(scene: Scene) -> str:
 def _shares(scene: Scene, status: Status, *, brief: bool) -> list[Part]:
     """What was asked, what the router shows, how old that is, and whether it was read back and recorded."""
     on_new, mark = status.on_new, scene.stale
+    if status.ended and on_new.observed is None:
+        return [render_end(status) + mark]
     observed = "unknown" if on_new.observed is None else figures.share(on_new.observed)
     same = on_new.observed is not None and abs(on_new.observed - on_new.asked) < 5e-5
     age = status.age_s.router
@@ -87,6 +89,13 @@ def _shares(scene: Scene, status: Status, *, brief: bool) -> list[Part]:
         return [asked, " ", Span(f"router {observed}{mark}{'' if same else ' !'}", role)]
     told = "confirmed" if on_new.confirmed_is_asked else f"NOT CONFIRMED, last {figures.share(on_new.confirmed)}"
     return [asked, "  ", Span(f"router says {observed}{mark} ({age_text}) {told}", role)]
+
+
+def render_end(status: Status) -> str:
+    """Who has the traffic after the end, by the record; the router is not asked any more."""
+    if status.outcome == "done":
+        return f"{clean(status.challenger)} is the champion now"
+    return f"{clean(status.champion)} has all traffic"
 
 
 def render_rollout_line(scene: Scene, status: Status) -> Line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollout_tui import figures
+from rollout_tui import figures, words
 from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, right, width, wrap
 from rollout_tui.scene import Scene
 from rolloutd.wire import GateNow, Status, TimelineEntry
@@ -41,9 +41,11 @@ def render_next(scene: Scene, status: Status) -> list[Line]:
 
 def blocked(scene: Scene, status: Status) -> str:
     """What stands in the way of going up, in words: a gate with its state, the minimum time with what is left."""
-    states = {f"gate:{gate.metric}": f"{gate.metric} ({gate.state.replace('-', ' ')})" for gate in status.gates}
+    states = {**words.GRAVE, **words.HARD, **words.PEOPLE}
+    states |= {f"gate:{gate.metric}": f"{gate.metric} ({gate.state.replace('-', ' ')})" for gate in status.gates}
     left_s = status.stage.min_s - status.stage.elapsed_s - scene.facts.passed_s(scene.now_s)
-    states["min_time"] = f"minimum time ({figures.age(left_s)} left)"
+    if left_s > 0:
+        states["min_time"] += f" ({figures.age(left_s)} left)"
     return ", ".join(clean(states.get(one, one.replace("_", " "))) for one in status.blocked_by)
 
 
