@@ -16,7 +16,7 @@ from rolloutd.journal import Head, Journal, JournalError
 from rolloutd.loop import Loop
 from rolloutd.polling import Poller
 from rolloutd.ports import Clock, Prober, RouteConfig, Router, RouterError
-from rolloutd.view import rfc3339
+from rolloutd.wording import rfc3339
 
 ROUTER_CHECK_S = 2.0
 

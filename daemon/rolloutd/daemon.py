@@ -1,4 +1,4 @@
-"""One running daemon put together from its parts: start in the safe order, run, stop in the safe order. It decides nothing.
+"""One running daemon, put together: it starts in the safe order, runs, stops in the safe order, and decides nothing.
 
 The order of the start: the lock before anything else, the journal before the router, every live rollout looked at
 afresh, and increases only once the journal's whole chain has been verified.
@@ -26,13 +26,14 @@ from rolloutd.feed import Feed
 from rolloutd.hands import Hands
 from rolloutd.journal_sqlite import SqliteJournal
 from rolloutd.keeper import EvidenceKeeper
-from rolloutd.loop import Loop
+from rolloutd.loop import Birth, Loop, Notice
 from rolloutd.notify_systemd import SystemdNotify
 from rolloutd.polling import Poller
 from rolloutd.ports import MetricSource, Prober, RolloutdError, RouteConfig, Router
 from rolloutd.schedule import Schedule
 from rolloutd.server import LocalServer
 from rolloutd.sockets import Listener
+from rolloutd.spill import SpillFile
 
 EPOCH, CLOCK = "epoch", "clock"
 PULSE_FILE = "pulse"
@@ -98,16 +99,15 @@ class Daemon:
         epoch = int(await journal.read_meta(EPOCH) or 0) + 1
         await journal.write_meta(EPOCH, str(epoch))
         keeper, feed = EvidenceKeeper(evidence), Feed()
-        waiting: list[Desk] = []
+        notice = Notice()
         loop = Loop(
             journal=journal,
             keeper=keeper,
             clock=clock,
             world=outside,
-            epoch=epoch,
-            rebooted=clock.rebooted,
-            changed=lambda name: waiting[0].changed(name),
-            recorded=lambda rows: waiting[0].recorded(rows),
+            birth=Birth(epoch, clock.rebooted),
+            spill=SpillFile(state_dir / "spill.jsonl"),
+            watcher=notice,
         )
         poller = Poller(loop, outside.sources, outside.every_ms, clock)
         by_route = {name: outside.routers[config.router] for name, config in outside.routes.items()}
@@ -121,7 +121,7 @@ class Daemon:
             about=about,
             feed=feed,
         )
-        waiting.append(desk)
+        notice.tell(desk.changed, desk.recorded)
         hands = Hands(by_route, outside.prober, loop.observe)
         loop.hands = hands
         await loop.restore()

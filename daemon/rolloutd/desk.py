@@ -1,4 +1,4 @@
-"""The front desk: what the sockets ask, answered from the loop's lanes. It draws pictures and waits; it decides nothing.
+"""The front desk: answers what the sockets ask from the loop's lanes. It draws pictures and waits; it decides nothing.
 
 A name is a rollout's exact name or its model's name, which means that model's newest rollout.
 """
@@ -26,6 +26,7 @@ from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
 from rolloutd.pictures import Series, SeriesPoint
 from rolloutd.ports import Clock, RolloutdError
+from rolloutd.wording import rfc3339, why_lines
 
 LAST_LINES = 8
 START_PATIENCE_S = 15.0
@@ -53,7 +54,7 @@ class Desk:
         self._read_spec = read_spec
         self._about = about
         self._feed = feed
-        self._started: Callable[[Spec], None] = lambda spec: None
+        self._started: Callable[[Spec], None] | None = None
         self._waiters: dict[str, asyncio.Event] = {}
         self._pictures: dict[str, tuple[int, int, wire.Status]] = {}
         self._rows: dict[str, wire.FleetRow] = {}
@@ -104,7 +105,8 @@ class Desk:
         decision = await self._loop.start(Start(spec, actor), key)
         if isinstance(decision, Refused):
             return decision
-        self._started(spec)
+        if self._started is not None:
+            self._started(spec)
         await self._wait(spec.name, lambda rollout: rollout.phase is not Phase.PREFLIGHT, START_PATIENCE_S)
         rollout = self._find(spec.name)
         if rollout is not None and rollout.phase is Phase.REFUSED:
@@ -232,9 +234,9 @@ class Desk:
         now, last = self._clock.now(), list(self._last.get(rollout.name, ()))
         lane = self._loop.lanes.get(rollout.name)
         if lane is None:
-            return view.ended_status(rollout, now, last)
+            return view.ended_status(rollout, now, view.Frame(last))
         engine, by_hand = self._about.router_of(rollout.spec.route, rollout.challenger_slot)
-        return view.status(lane, now, last, by_hand, engine)
+        return view.status(lane, now, view.Frame(last, engine, by_hand))
 
     def row(self, name: str) -> wire.FleetRow | None:
         """One line of the fleet, drawn anew only when the rollout changed."""
@@ -251,7 +253,7 @@ class Desk:
         rows = [row for rollout in self._all() if (row := self.row(rollout.name)) is not None]
         chosen = most_urgent_first([row for row in rows if matches(row, filter_text)])
         return wire.Fleet(
-            as_of=view.rfc3339(self._clock.now().wall_ms),
+            as_of=rfc3339(self._clock.now().wall_ms),
             rollouts=chosen[:limit],
             total=len(rows),
             needs_you=sum(row.needs_you for row in rows),
@@ -264,7 +266,7 @@ class Desk:
             return None
         lane = self._loop.lanes.get(rollout.name)
         ended = [f"It has ended: {rollout.end.reason if rollout.end else ''}."]
-        lines = ended if lane is None else view.why_lines(lane, self._clock.now())
+        lines = ended if lane is None else why_lines(lane, self._clock.now())
         return wire.Why(
             name=rollout.name, revision=rollout.version, state=picture.state, lines=lines, next=picture.next
         )
@@ -285,7 +287,7 @@ class Desk:
             return None
         points = [
             SeriesPoint(
-                at=view.rfc3339(tick.at.wall_ms),
+                at=rfc3339(tick.at.wall_ms),
                 champion=rates(int(tick.champion_n), int(tick.champion_bad)),
                 challenger=rates(int(tick.challenger_n), int(tick.challenger_bad)),
             )

@@ -45,7 +45,7 @@ def foresee(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant
 def _running(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) -> Next:
     harmful = max(pic.judgement.gates, key=lambda g: g.harm_progress, default=None)
     if harmful is not None and harmful.harm_progress > HARM_NAMED_FROM:
-        eta_s = _harm_eta_s(lane, harmful.gate.metric, harmful.log_e_harm, now)
+        eta_s = _harm_eta_s(lane, harmful.log_e_harm, now)
         soon = "" if eta_s is None else f", about {format_duration(int(eta_s * 1000))} at this rate"
         text = (
             f"automatic rollback when {harmful.gate.metric} harm reaches 100% ({harmful.harm_progress:.0%} now{soon})"
@@ -69,11 +69,7 @@ def _up(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) ->
     if not against:
         return Next(action="promote", by="daemon", sentence=f"{goal} at the next tick", eta_s=0.0)
     known = [b.left_ms for b in against if b.left_ms is not None]
-    safe = [
-        _safe_eta_s(lane, g.gate.metric, g.log_e_safe, now)
-        for g in pic.judgement.gates
-        if g.verdict is Verdict.COLLECTING
-    ]
+    safe = [_safe_eta_s(lane, g.log_e_safe, now) for g in pic.judgement.gates if g.verdict is Verdict.COLLECTING]
     others = [b for b in against if b.left_ms is None and b.kind is not BlockerKind.GATE_COLLECTING]
     waits = f"waits for {against[0].sentence}"
     if others or any(eta is None for eta in safe):
@@ -87,12 +83,12 @@ def _up(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) ->
     )
 
 
-def _safe_eta_s(lane: Lane, metric: str, log_e_safe: float, now: Instant) -> float | None:
+def _safe_eta_s(lane: Lane, log_e_safe: float, now: Instant) -> float | None:
     """Time until safe at the present pace of evidence; None while the pace says nothing yet."""
     return _eta_s(lane, log_e_safe, log(1 / lane.rollout.spec.plan.beta), now)
 
 
-def _harm_eta_s(lane: Lane, metric: str, log_e_harm: float, now: Instant) -> float | None:
+def _harm_eta_s(lane: Lane, log_e_harm: float, now: Instant) -> float | None:
     return _eta_s(lane, log_e_harm, log(1 / lane.rollout.spec.plan.alpha), now)
 
 

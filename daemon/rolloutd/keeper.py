@@ -1,4 +1,4 @@
-"""Keeps gates' evidence: turns the core's values into stored rows and back, and batches signs of life. It judges nothing."""
+"""Keeps gates' evidence: turns the core's values into stored rows and back, batches signs of life, judges nothing."""
 
 from __future__ import annotations
 

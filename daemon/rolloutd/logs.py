@@ -1,4 +1,4 @@
-"""One JSON line an event to standard error, for the system journal. It formats; what is worth a line is decided elsewhere."""
+"""One JSON line an event to standard error, for the system journal. What is worth a line is decided elsewhere."""
 
 from __future__ import annotations
 

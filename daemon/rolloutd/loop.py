@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
-from typing import Protocol
 
-from rolloutd import outcomes
+from rolloutd import outcomes, unrecorded
 from rolloutd.core import events as ev
-from rolloutd.core.commands import Act, Refused, Start
+from rolloutd.core.commands import Act, Refused, Start, Verb
 from rolloutd.core.decide import Accepted, decide, decide_start
-from rolloutd.core.effects import MetricsAnswered, Observation, TickPassed
+from rolloutd.core.effects import MetricsAnswered, Observation, SetTraffic, TickPassed
 from rolloutd.core.fold import fold
 from rolloutd.core.lane import Lane, before_write, follow, next_effects, next_events, observe, open_lane
 from rolloutd.core.metrics import Answer
@@ -27,26 +27,16 @@ from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.hands import Hands
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
 from rolloutd.keeper import EvidenceKeeper
+from rolloutd.loop_edges import Birth, Notice, World
 from rolloutd.ports import Clock
+from rolloutd.spill import SpillFile
 
 MOST_STEPS_A_TURN = 20
 log = logging.getLogger("rolloutd.loop")
 
 
-class World(Protocol):
-    """What the loop must know of the configuration: what a route's slots are called, and its leases."""
-
-    def arms(self, route: str) -> Mapping[Slot, str]:
-        """The arm-label value of each slot."""
-        ...
-
-    def lease(self, route: str) -> int | None:
-        """The length of the route's lease, None where its engine has none."""
-        ...
-
-
 class Loop:
-    """Every live rollout's lane, and the ended ones' records. ``changed`` is told the name of whatever changed."""
+    """Every live rollout's lane, and the ended ones' records."""
 
     def __init__(
         self,
@@ -55,22 +45,23 @@ class Loop:
         keeper: EvidenceKeeper,
         clock: Clock,
         world: World,
-        epoch: int,
-        rebooted: bool,
-        changed: Callable[[str], None],
-        recorded: Callable[[Iterable[ev.Recorded]], None],
+        birth: Birth,
+        spill: SpillFile,
+        watcher: Notice,
     ) -> None:
         self._journal = journal
         self._keeper = keeper
         self._clock = clock
         self._world = world
-        self._changed = changed
-        self._recorded = recorded
-        self._rebooted = rebooted
+        self._spill = spill
+        self._going_back: set[str] = set()
+        self._changed = watcher.changed
+        self._recorded = watcher.recorded
+        self._rebooted = birth.rebooted
         self._locks: dict[str, asyncio.Lock] = {}
         self._start_lock = asyncio.Lock()
         self._watching_from_ms = clock.now().clock_ms
-        self.epoch = epoch
+        self.epoch = birth.epoch
         self.lanes: dict[str, Lane] = {}
         self.ended: dict[str, Rollout] = {}
         self.why_not_raise = "the journal's chain has not been verified yet"
@@ -97,7 +88,18 @@ class Loop:
         for name in list(self.lanes):
             async with self._lock(name):
                 await self._record(name, (ev.WindowRestarted("the daemon started"),), THE_DAEMON)
+        await self._fold_spilled()
         reach(CrashPoint.IN_RECONCILE)
+
+    async def _fold_spilled(self) -> None:
+        """Decreases that were carried out before they could be recorded are recorded now, and hold."""
+        for spilled in self._spill.read():
+            lane = self.lanes.get(spilled.rollout)
+            events = unrecorded.afterwards(lane, spilled) if lane is not None else ()
+            if events:
+                async with self._lock(spilled.rollout):
+                    await self._record(spilled.rollout, events, THE_DAEMON)
+        self._spill.clear()
 
     def _fresh_seen(self, route: str) -> Seen:
         lease_ms = self._world.lease(route)
@@ -153,7 +155,7 @@ class Loop:
         if name not in self.lanes:
             rollout = self.ended[name]
             return await self._command_after_end(rollout, act, key)
-        async with self._lock(name):
+        async with self._turn_for(name, act):
             if name not in self.lanes:
                 return await self._command_after_end(self.ended[name], act, key)
             lane = self.lanes[name]
@@ -168,6 +170,29 @@ class Loop:
                 await self._settle(name)
             rollout = self.lanes[name].rollout if name in self.lanes else self.ended[name]
             return decision, rollout
+
+    @asynccontextmanager
+    async def _turn_for(self, name: str, act: Act) -> AsyncIterator[None]:
+        """This command's turn on the rollout. An abort that cannot have it in time lowers first and records later."""
+        lock = self._lock(name)
+        waiting = asyncio.ensure_future(lock.acquire())
+        try:
+            if act.verb in (Verb.ABORT, Verb.DECLINE):
+                self._going_back.add(name)
+                await asyncio.wait({waiting}, timeout=unrecorded.RECORD_PATIENCE_S)
+                if not waiting.done():
+                    await self._lower_unrecorded(name, act.actor, act.reason or f"{act.actor.name} aborted")
+            await waiting
+            yield
+        finally:
+            self._going_back.discard(name)
+            if waiting.done() and not waiting.cancelled():
+                lock.release()
+            else:
+                waiting.cancel()
+
+    async def _lower_unrecorded(self, name: str, actor: Actor, why: str) -> None:
+        await unrecorded.lower(self.lanes.get(name), self.hands, self._spill, self._clock, actor, why)
 
     async def _command_after_end(
         self, rollout: Rollout, act: Act, key: CommandKey | None
@@ -265,7 +290,8 @@ class Loop:
         """Begin effects. A write makes every earlier reading worthless, so it is forgotten before the write begins."""
         assert self.hands is not None
         for effect in next_effects(self.lanes[name], tick=tick):
-            if not self.hands.knows(effect.route):
+            raises = isinstance(effect, SetTraffic) and not effect.urgent
+            if not self.hands.knows(effect.route) or (raises and name in self._going_back):
                 continue
             if self.hands.perform(name, effect):
                 self.lanes[name] = before_write(self.lanes[name])
@@ -289,8 +315,8 @@ class Loop:
         for row in rows:
             after = follow(after, row)
         reach(CrashPoint.BEFORE_INTENT)
-        try:
-            rows = await self._journal.append(
+        appending = asyncio.ensure_future(
+            self._journal.append(
                 name,
                 version,
                 events,
@@ -300,13 +326,20 @@ class Loop:
                 command=key,
                 outcome=None if key is None else outcome,
             )
+        )
+        if after.rollout.traffic.wanted < lane.rollout.traffic.wanted:
+            await asyncio.wait({appending}, timeout=unrecorded.RECORD_PATIENCE_S)
+            if not appending.done():
+                await self._lower_unrecorded(name, actor, unrecorded.reason_of(events))
+        try:
+            rows = await appending
         except CommandRepeated:
             raise
         except JournalError as error:
             self.stop_raising(f"the journal cannot be written: {error}")
             if not _only_lowers(lane, after):
                 raise
-            log.error("acting without the journal", extra={"rollout": name, "error": str(error)})
+            await self._lower_unrecorded(name, actor, unrecorded.reason_of(events))
         if any(isinstance(event, ev.TrafficConfirmed) for event in events):
             reach(CrashPoint.OUTCOME_DURABLE)
         self._recorded(rows)
@@ -339,4 +372,4 @@ def _only_lowers(before: Lane, after: Lane) -> bool:
     return after.rollout.traffic.wanted <= before.rollout.traffic.wanted
 
 
-__all__ = ["Loop", "World"]
+__all__ = ["Birth", "Loop", "Notice", "World"]

@@ -11,7 +11,8 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from rolloutd.about import program_version
@@ -20,7 +21,7 @@ from rolloutd.core.plan import Spec
 from rolloutd.daemon import AlreadyRunning, Daemon, Outside
 from rolloutd.journal import JournalError
 from rolloutd.logs import set_up_logging
-from rolloutd.ports import RolloutdError, Router
+from rolloutd.ports import MetricSource, RolloutdError, Router
 from rolloutd.settings.load import load_settings
 from rolloutd.settings.problems import Problem, SettingsError
 from rolloutd.settings.secrets import read_all
@@ -46,11 +47,12 @@ def make_outside(settings: Settings) -> Outside:
     routers: dict[str, Router] = {}
     for name, router in settings.routers.items():
         routes = {key: route for key, route in settings.routes.items() if route.router == name}
-        routers[name] = registry.make_router(router.kind, read_all(router.options), routes)
-    sources = {
-        name: registry.make_source(source.kind, name, {**read_all(source.options), "every": f"{source.every_ms}ms"})
-        for name, source in settings.sources.items()
-    }
+        with _place(settings, "routers", name):
+            routers[name] = registry.make_router(router.kind, read_all(router.options), routes)
+    sources: dict[str, MetricSource] = {}
+    for name, source in settings.sources.items():
+        with _place(settings, "sources", name):
+            sources[name] = registry.make_source(source.kind, name, read_all(source.for_adapter()))
     return Outside(
         routes=settings.routes,
         routers=routers,
@@ -59,6 +61,17 @@ def make_outside(settings: Settings) -> Outside:
         sources=sources,
         every_ms={name: source.every_ms for name, source in settings.sources.items()},
     )
+
+
+@contextmanager
+def _place(settings: Settings, section: str, name: str) -> Iterator[None]:
+    """Give an adapter's complaint about an option its file and line."""
+    from rollout_adapters.options import BadOption
+
+    try:
+        yield
+    except BadOption as error:
+        raise settings.refused((section, name, error.key), str(error)) from None
 
 
 def spec_reader(settings: Settings) -> _SpecReader:

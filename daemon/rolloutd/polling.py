@@ -1,4 +1,4 @@
-"""Asks the metric sources, once for all rollouts, and hands every rollout its own part of the answer. It judges nothing.
+"""Asks the metric sources, once for all rollouts, and hands each rollout its part of the answer. It judges nothing.
 
 One question a template and poll, whatever the number of rollouts. A source that hangs delays only itself.
 """

@@ -1,4 +1,4 @@
-"""The borders of the daemon: what a router, a metric source, a prober and a clock must be able to do, and how they fail.
+"""The daemon's borders: what a router, a metric source, a prober and a clock must be able to do, and how they fail.
 
 A port is small on purpose. It reports what it saw; it never decides, retries or remembers.
 Every call runs under a total deadline that the caller owns (cancellation must close the connection).

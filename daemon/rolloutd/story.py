@@ -10,8 +10,8 @@ from typing import Any  # each teller takes the one event type it stands beside 
 
 from rolloutd.core import events as ev
 from rolloutd.core.values import ActorKind
-from rolloutd.view import rfc3339
 from rolloutd.wire import TimelineEntry
+from rolloutd.wording import rfc3339
 
 Line = tuple[str, str]
 
@@ -75,7 +75,7 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     ev.RolloutHeld: lambda e: (f"held ({e.cause.value})", e.reason),
     ev.RolloutResumed: lambda e: ("resumed", e.reason),
     ev.PersonAsked: lambda e: (f"asks a person ({e.question.value})", e.detail),
-    ev.StageExtended: lambda e: ("stage got its maximum time once more", ""),
+    ev.StageExtended: lambda _: ("stage got its maximum time once more", ""),
     ev.StageApproved: lambda e: ("approved going up", e.reason),
     ev.GateOverridden: lambda e: (f"OVERRIDE past {', '.join(e.gates)}", e.reason),
     ev.OverrideProposed: lambda e: (f"proposes an override past {', '.join(e.gates)}", e.reason),

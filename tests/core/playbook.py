@@ -5,6 +5,8 @@ It drives exactly the functions the daemon drives (observe, next_events, follow,
 
 from __future__ import annotations
 
+import copy
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from rolloutd.core import events as ev
@@ -139,6 +141,7 @@ class Playbook:
         self.world = world or World()
         self.now = Instant(1_000_000, 1_700_000_000_000)
         self.journal: list[ev.Recorded] = []
+        self.watch: Callable[[Playbook], None] | None = None
         self.spec = spec or a_spec()
         requested = self._append((ev.RolloutRequested(self.spec),), OPERATOR)
         rollout = fold(requested)
@@ -148,6 +151,15 @@ class Playbook:
     def _seen(self) -> Seen:
         lease_ms = 60_000 if self.world.leases else None
         return Seen(self.now.clock_ms, leases=self.world.leases, lease_ms=lease_ms)
+
+    def snapshot(self) -> Playbook:
+        """The same world and record with another process: what a kill right here leaves, restarted."""
+        other = object.__new__(Playbook)
+        other.world, other.now, other.spec = copy.deepcopy(self.world), self.now, self.spec
+        other.journal, other.lane = list(self.journal), self.lane
+        other.watch = None
+        other.restart()
+        return other
 
     def _append(self, events: tuple[ev.Event, ...], actor: Actor) -> list[ev.Recorded]:
         version = len(self.journal)
@@ -162,6 +174,12 @@ class Playbook:
         """Make events true."""
         for row in self._append(events, actor):
             self.lane = follow(self.lane, row)
+        self._killable()
+
+    def _killable(self) -> None:
+        """A place where the process may die: tell whoever collects them."""
+        if self.watch is not None:
+            self.watch(self)
 
     def settle(self, *, tick: bool = False) -> None:
         """Do what follows, with the world answering at once, until nothing follows any more."""
@@ -181,6 +199,7 @@ class Playbook:
             return False
         wrote = False
         for effect in next_effects(self.lane, tick=tick):
+            self._killable()
             match effect:
                 case SetTraffic(slot=slot, share=share):
                     wrote = self._write(slot, share)
@@ -198,6 +217,7 @@ class Playbook:
     def _write(self, slot: Slot, share: Share) -> bool:
         if self.world.obeys and self.world.reachable:
             self.world.override, self.world.override_slot = share, slot
+            self._killable()
         return self._report()
 
     def _report(self) -> bool:

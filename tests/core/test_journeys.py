@@ -17,7 +17,7 @@ from tests.core.playbook import ADMIN, OPERATOR, Playbook, World, a_gate, a_plan
 def test_a_healthy_challenger_goes_all_the_way() -> None:
     """Every stage is confirmed in order, the base moves, the override goes, and the end is done."""
     book = Playbook().until("done")
-    assert book.shares() == ["1.0%", "10.0%", "50.0%", "90.0%"]
+    assert book.shares() == ["1%", "10%", "50%", "90%"]
     assert book.world.base is Slot.B
     assert book.world.override == ZERO
     assert book.world.reading().share_of(Slot.B).basis_points == 10_000
@@ -26,11 +26,11 @@ def test_a_healthy_challenger_goes_all_the_way() -> None:
 def test_a_harmful_challenger_goes_back_to_zero() -> None:
     """Ten times the champion's errors end the rollout at its first stage with the champion serving everything."""
     book = Playbook(world=World(rates={"a": 0.01, "b": 0.1})).until("rolled_back", 200)
-    assert book.shares() == ["1.0%", "0.0%"]
+    assert book.shares() == ["1%", "0%"]
     assert book.world.reading().share_of(Slot.A).basis_points == 10_000
 
 
-@pytest.mark.parametrize("stage", ["10.0%", "50.0%", "90.0%"])
+@pytest.mark.parametrize("stage", ["10%", "50%", "90%"])
 def test_harm_that_comes_late_is_found_too(stage: str) -> None:
     """A healthy past buys no immunity: a challenger that breaks at a later stage goes back from there."""
     book = Playbook()
@@ -69,7 +69,7 @@ def test_blindness_holds_then_recedes_and_waits_for_a_person(reason: BlindReason
     book.run(15)
     assert book.phase == "running"
     assert "BlindnessBegan" in book.said()
-    assert book.shares() == ["1.0%"]
+    assert book.shares() == ["1%"]
     book.until("held", 30)
     assert book.world.override == ZERO
     book.run(60)
@@ -98,7 +98,7 @@ def test_no_traffic_is_no_evidence() -> None:
     """Counters that stand still are fresh, but nothing is counted and nothing goes up."""
     book = Playbook().run(8)
     book.run(300, traffic=False)
-    assert book.shares() == ["1.0%"]
+    assert book.shares() == ["1%"]
 
 
 def test_a_share_raised_by_hand_is_put_back_and_the_rollout_goes_on() -> None:
@@ -255,7 +255,7 @@ def test_a_dead_champion_stops_every_way_up() -> None:
     book = Playbook().run(5)
     book.world.up[Slot.A] = False
     book.run(400)
-    assert book.shares() == ["1.0%"]
+    assert book.shares() == ["1%"]
     refused = book.do(Verb.PROMOTE, ADMIN, override=True, confirm=book.spec.name, reason="it must go up now")
     assert isinstance(refused, Refused)
 
@@ -313,7 +313,7 @@ def test_an_override_is_an_admins_with_the_name_typed_out() -> None:
 def test_from_half_the_traffic_on_an_override_needs_two_people() -> None:
     """The first admin's word is recorded and moves nothing; another admin's does."""
     book = Playbook().until("running")
-    while "10.0%" not in book.shares():
+    while "10%" not in book.shares():
         book.run(1)
     words = {"override": True, "confirm": book.spec.name, "reason": "the incident needs it"}
     book.do(Verb.PROMOTE, ADMIN, **words)

@@ -1,7 +1,7 @@
 """One rollout with everything that belongs to it in one value: the record, its evidence, and what was seen. Pure.
 
-``observe`` takes the world in, ``follow`` takes a recorded event in, ``next_events`` and ``next_effects`` say what comes
-of it. The daemon's loop and the simulator drive exactly these functions and nothing else.
+``observe`` takes the world in, ``follow`` a recorded event; ``next_events`` and ``next_effects`` say what comes of it.
+The daemon's loop and the simulator drive exactly these functions and nothing else.
 """
 
 from __future__ import annotations

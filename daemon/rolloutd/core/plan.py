@@ -121,6 +121,8 @@ class Plan:
             raise BadValue("A plan needs at least one stage.")
         if not self.gates:
             raise BadValue("A plan needs at least one gate: nothing goes up without evidence.")
+        if all(gate.on_fail is OnFail.OBSERVE for gate in self.gates):
+            raise BadValue("Every gate only observes: nothing would ever go back.")
         shares = [stage.share for stage in self.stages]
         if any(later <= earlier for earlier, later in pairwise(shares)):
             raise BadValue("The share must grow from stage to stage.")

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
 from enum import StrEnum
 
 FULL_BP = 10_000
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
+_PERCENT = re.compile(r"(\d{1,3})(?:\.(\d{1,2}))?\s?%", re.ASCII)
 _DURATION_PART = re.compile(r"(\d+)(ms|s|m|h|d)")
 _UNIT_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 
@@ -54,15 +54,10 @@ class Share:
     @classmethod
     def parse(cls, text: str) -> Share:
         """Read a percentage such as ``1%`` or ``0.25%``. Raises BadValue for anything finer than 0.01 %."""
-        if not text.endswith("%"):
-            raise BadValue(f"A share is written as a percentage such as 10%, not {text!r}.")
-        try:
-            points = Decimal(text[:-1].strip()) * 100
-        except InvalidOperation:
-            raise BadValue(f"A share is written as a percentage such as 10%, not {text!r}.") from None
-        if not points.is_finite() or points != points.to_integral_value():
-            raise BadValue(f"A share has steps of 0.01%; {text} is finer than that.")
-        return cls(int(points))
+        form = _PERCENT.fullmatch(text)
+        if form is None:
+            raise BadValue(f"A share is written as a percentage in steps of 0.01%, such as 10% or 0.25%, not {text!r}.")
+        return cls(int(form[1]) * 100 + int((form[2] or "").ljust(2, "0")))
 
     @property
     def fraction(self) -> float:
@@ -74,8 +69,7 @@ class Share:
         return Share(max(0, self.basis_points - part.basis_points))
 
     def __str__(self) -> str:
-        text = f"{self.basis_points / 100:.2f}"
-        return text.removesuffix("0") + "%"
+        return f"{self.basis_points / 100:g}%"
 
 
 ZERO = Share(0)

@@ -1,0 +1,52 @@
+"""What the loop is given and whom it tells: the routes' names, the process's number, the watcher. It knows no rollout."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from rolloutd.core import events as ev
+from rolloutd.core.values import Slot
+
+
+class World(Protocol):
+    """What the loop must know of the configuration: what a route's slots are called, and its leases."""
+
+    def arms(self, route: str) -> Mapping[Slot, str]:
+        """The arm-label value of each slot."""
+        ...
+
+    def lease(self, route: str) -> int | None:
+        """The length of the route's lease, None where its engine has none."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Birth:
+    """How this process came to be: its number among all that acted here, and whether the host started anew."""
+
+    epoch: int
+    rebooted: bool = False
+
+
+class Notice:
+    """Whom the loop tells: that a rollout looks different, and what was recorded. Nobody, until somebody asks."""
+
+    def __init__(self) -> None:
+        self._changed: Callable[[str], None] | None = None
+        self._recorded: Callable[[Iterable[ev.Recorded]], None] | None = None
+
+    def tell(self, changed: Callable[[str], None], recorded: Callable[[Iterable[ev.Recorded]], None]) -> None:
+        """From now on tell these."""
+        self._changed, self._recorded = changed, recorded
+
+    def changed(self, name: str) -> None:
+        """A rollout looks different."""
+        if self._changed is not None:
+            self._changed(name)
+
+    def recorded(self, rows: Iterable[ev.Recorded]) -> None:
+        """These events are in the record."""
+        if self._recorded is not None:
+            self._recorded(rows)

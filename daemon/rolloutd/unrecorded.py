@@ -1,0 +1,56 @@
+"""Lowering before the record: the one exception to audit before effect, for a journal that is full, slow or broken.
+
+A decrease waits a quarter of a second for the journal; then a line goes to the spill journal and the router is written.
+The next start folds the line into the journal, marked as such. Nothing here can raise a share.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from rolloutd.core import events as ev
+from rolloutd.core.lane import Lane
+from rolloutd.core.phases import Phase
+from rolloutd.core.values import ZERO, Actor
+from rolloutd.hands import Hands
+from rolloutd.ports import Clock, RouterError
+from rolloutd.spill import Spilled, SpillFile
+
+RECORD_PATIENCE_S = 0.25
+"""How long a decrease waits for the journal, or for its turn, before it is carried out and spilled instead."""
+log = logging.getLogger("rolloutd.unrecorded")
+
+
+async def lower(lane: Lane | None, hands: Hands | None, spill: SpillFile, clock: Clock, actor: Actor, why: str) -> None:
+    """Take the rollout's share to zero now. What goes wrong is logged: the caller records and asks again anyway."""
+    if lane is None or lane.rollout.challenger_slot is None or hands is None:
+        return
+    name, route = lane.rollout.name, lane.rollout.spec.route
+    log.error("lowering before the record", extra={"rollout": name, "who": actor.name, "why": why})
+    try:
+        async with asyncio.timeout(RECORD_PATIENCE_S):
+            await asyncio.to_thread(spill.write, name, actor, why, clock.now())
+    except (OSError, TimeoutError) as error:
+        log.error("the spill journal cannot be written", extra={"rollout": name, "error": str(error)})  # noqa: TRY400
+    try:
+        await hands.zero_now(route, lane.rollout.challenger_slot)
+    except (RouterError, TimeoutError, OSError) as error:
+        log.error("the router was not lowered", extra={"rollout": name, "error": str(error)})  # noqa: TRY400
+
+
+def afterwards(lane: Lane, spilled: Spilled) -> tuple[ev.Event, ...]:
+    """The events that put a spilled decrease into the record; none when it is there already."""
+    if lane.rollout.phase is Phase.RECEDING:
+        return ()
+    why = f"{spilled.who}: {spilled.reason} (carried out before it could be recorded)"
+    start = ev.RecedeStarted(ev.RecedeCause.PERSON, why)
+    wanted = lane.rollout.traffic.wanted
+    if wanted == ZERO:
+        return (start,)
+    return (start, ev.TrafficWanted(ZERO, wanted, ev.Basis(ev.BasisKind.PERSON, why)))
+
+
+def reason_of(events: tuple[ev.Event, ...]) -> str:
+    """Why these events take the share down, in words."""
+    return next((event.reason for event in events if isinstance(event, ev.RecedeStarted)), "lowered")
