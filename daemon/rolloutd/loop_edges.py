@@ -1,4 +1,4 @@
-"""What the loop is given and whom it tells: the routes' names, the process's number, the watcher. It knows no rollout."""
+"""What the loop is given and whom it tells: the routes' names, the process's number, the watcher; no rollout."""
 
 from __future__ import annotations
 
