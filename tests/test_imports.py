@@ -63,6 +63,7 @@ PLANTED = {
     "daemon/rolloutd/ports.py": "import scipy.special",
     "adapters/rollout_adapters/__init__.py": "import rolloutd.wire",
     "tui/rollout_tui/__init__.py": "import rolloutd.core.state",
+    "adapters/rollout_adapters/traffic/envoy.py": "import rollout_adapters.traffic.haproxy",
     "daemon/rolloutd/ctl/exits.py": "import rolloutd.loop, textual, rollout_adapters",
 }
 
