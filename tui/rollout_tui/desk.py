@@ -35,6 +35,7 @@ from rolloutd.wire import Fleet, FleetRow, Heartbeat, Problem, Status
 TICK_S = 0.25
 RETRY_S = 2.0
 REASONS_KEPT = 5
+SETTLE_S = 1.0
 
 
 def boot_clock() -> float:
@@ -92,7 +93,7 @@ class RolloutApp(App[None]):
         self._streams: dict[bool, asyncio.Task[None]] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._dirty = False
-        self._drawn_s = float("-inf")
+        self._drawn_s = self._settled_s = float("-inf")
         self._drawn_links = (LinkState.NEVER, LinkState.NEVER)
 
     def get_default_screen(self) -> Screen[None]:
@@ -170,8 +171,9 @@ class RolloutApp(App[None]):
 
     def _settle(self, now_s: float) -> None:
         """Let the rows find their order when nobody is in them."""
-        if self.strip is not None or self.listing.typing:
+        if self.strip is not None or self.listing.typing or now_s - self._settled_s < SETTLE_S:
             return
+        self._settled_s = now_s
         before = self.listing
         self.listing = settle(before, self.facts.rows, now_s - self.key_s)
         if before.order and before.name != self.listing.name:

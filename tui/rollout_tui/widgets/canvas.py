@@ -11,17 +11,6 @@ from rollout_tui.lines import Line, Role, line_width
 from rollout_tui.theme import MONO, Palette, span_style, style
 
 
-def differing(old: Line, new: Line, cells: int) -> tuple[int, int]:
-    """The cells from the first to after the last that differ; whole lines where a character is wider than a cell."""
-    if any(len(span.text) != line_width((span,)) for span in (*old, *new)):
-        return 0, cells
-    left, far = ([(char, span.role, span.cursor) for span in one for char in span.text][:cells] for one in (old, new))
-    blank = (" ", Role.PLAIN, False)
-    left, far = ([*one, *[blank] * (cells - len(one))] for one in (left, far))
-    places = [x for x in range(cells) if left[x] != far[x]]
-    return (places[0], places[-1] + 1) if places else (0, 1)
-
-
 class Canvas(Widget):
     """A screen full of lines through Textual's line interface: no widget a row, no layout a change."""
 
@@ -39,8 +28,7 @@ class Canvas(Widget):
         for y in range(max(len(before), len(lines))):
             old, new = before[y] if y < len(before) else (), lines[y] if y < len(lines) else ()
             if old != new:
-                start, end = differing(old, new, max(1, self.size.width))
-                regions.append(Region(start, y, end - start, 1))
+                regions.append(Region(0, y, max(1, self.size.width), 1))
         if regions:
             self.refresh(*regions)
         return len(regions)
