@@ -1,6 +1,6 @@
 """A whole rollout, killed at every journal append and around every effect, and started again from what was durable.
 
-Nothing is remembered but the record, the stored evidence and the router: ``pending`` must ask again for what is missing.
+Nothing is remembered but the record, the stored evidence and the router: ``pending`` asks again for what is missing.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ def _killed_everywhere(book: Playbook, phase: str) -> list[Playbook]:
 
 
 def test_a_kill_anywhere_on_the_way_to_done_still_ends_done() -> None:
-    """From each append and each effect on, the restarted process finishes the rollout; no share ever exceeds its stage."""
+    """From each append and each effect on, the restarted process finishes; no share ever exceeds its stage."""
     killed = _killed_everywhere(Playbook(), "done")
     assert len(killed) > 25
     for book in killed:

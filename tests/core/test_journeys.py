@@ -1,4 +1,4 @@
-"""Whole rollouts in a world of values: healthy, harmful, blind, drifting, undecided, and everything people do to them."""
+"""Whole rollouts in a world of values: healthy, harmful, blind, drifting, undecided, and what people do to them."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ import pytest
 from rolloutd.core import events as ev
 from rolloutd.core.fold import LawBroken, check_laws, evolve
 from rolloutd.core.phases import ENDS, JOINT, LIVE, TABLE, IllegalEvent, Phase, columns, diagram
-from rolloutd.core.values import THE_DAEMON, FULL, ZERO, Instant, Share
+from rolloutd.core.values import FULL, THE_DAEMON, ZERO, Instant, Share
 from tests.core.playbook import Playbook
 
 

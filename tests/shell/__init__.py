@@ -1,0 +1,1 @@
+"""Tests of the loop, the hands and the daemon around the core."""

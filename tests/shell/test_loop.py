@@ -1,0 +1,168 @@
+"""The loop and the hands: order of record and effect, abort against everything, restarts, and a journal in trouble."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from pathlib import Path
+
+from rolloutd.core import events as ev
+from rolloutd.core.commands import Refused, Start
+from rolloutd.core.values import ZERO, Share
+from rolloutd.journal import StoreFull
+from tests.core.playbook import OPERATOR, World, a_spec
+from tests.shell.rig import Rig
+
+
+async def _running(folder: Path) -> tuple[Rig, str]:
+    """A rollout with its first share on the router."""
+    rig = Rig(folder)
+    name = await rig.start()
+    await rig.until(lambda: rig.world.override == Share(100) and rig.loop.lanes[name].rollout.traffic.settled)
+    return rig, name
+
+
+async def test_the_intent_is_durable_before_the_router_is_called(tmp_path: Path) -> None:
+    """I1, I4: while the journal holds the intent back, the router hears nothing."""
+    rig = Rig(tmp_path)
+    rig.router.gate.clear()
+    starting = asyncio.create_task(rig.start())
+    await rig.until(rig.router.entered.is_set)
+    rows = [row async for row in rig.journal.load_all()]
+    assert any(isinstance(row.event, ev.TrafficWanted) for row in rows)
+    assert rig.world.override == ZERO
+    rig.router.gate.set()
+    await starting
+
+
+async def test_abort_overtakes_an_increase_in_flight_and_nothing_lands_after_it(tmp_path: Path) -> None:
+    """I2: the increase's bytes land when its call is cut; zero is asserted after that, and only then confirmed."""
+    rig = Rig(tmp_path)
+    rig.router.gate.clear()
+    starting = asyncio.create_task(rig.start())
+    await rig.until(rig.router.entered.is_set)
+    await starting
+    (name,) = rig.loop.lanes
+    await rig.abort(name)
+    await rig.until(lambda: name in rig.loop.ended)
+    assert rig.router.written[-1] == ZERO
+    assert Share(100) in rig.router.written
+    assert rig.world.override == ZERO
+
+
+async def test_abort_with_a_journal_that_hangs_reaches_the_router_and_is_recorded_later(tmp_path: Path) -> None:
+    """I2: the share is zero while the record still waits; the spill journal has who and why."""
+    rig, name = await _running(tmp_path)
+    rig.journal.faults.hold()
+    aborting = asyncio.create_task(rig.abort(name))
+    await rig.until(lambda: rig.world.override == ZERO)
+    assert not aborting.done()
+    assert rig.spill.read()[0].reason == "drill"
+    rig.journal.faults.release()
+    await aborting
+    await rig.until(lambda: name in rig.loop.ended)
+
+
+async def test_abort_behind_another_turn_that_hangs_lowers_first(tmp_path: Path) -> None:
+    """I2: another record of the same rollout hangs, so the abort cannot even have its turn; the router is lowered."""
+    rig, name = await _running(tmp_path)
+    rig.journal.faults.hold()
+    claiming = asyncio.create_task(rig.loop.audit_refusal(name, "promote", "gate", "no", OPERATOR))
+    await asyncio.sleep(0)
+    aborting = asyncio.create_task(rig.abort(name))
+    await rig.until(lambda: rig.world.override == ZERO)
+    rig.journal.faults.release()
+    await asyncio.gather(claiming, aborting)
+    await rig.until(lambda: name in rig.loop.ended)
+    assert rig.world.override == ZERO
+
+
+async def test_abort_with_a_full_store_lowers_and_stops_all_increases(tmp_path: Path) -> None:
+    """I2, I4: the record does not fit; the share goes to zero all the same, and nothing is raised any more."""
+    rig, name = await _running(tmp_path)
+    rig.journal.faults.fail_next(StoreFull("No space."))
+    await rig.abort(name)
+    await rig.until(lambda: rig.world.override == ZERO)
+    assert "No space" in rig.loop.broken
+
+
+async def test_a_spilled_decrease_is_folded_into_the_journal_at_the_next_start(tmp_path: Path) -> None:
+    """I4: the one unrecorded decrease is recorded by the next process, marked as such, and holds."""
+    rig, name = await _running(tmp_path)
+    rig.spill.write(name, OPERATOR, "disk was full", rig.clock.now())
+    rig.world.override = ZERO
+    other = await rig.restart()
+    assert other.loop.lanes[name].rollout.phase.value == "receding"
+    assert other.spill.read() == []
+    await other.loop.tick(name)
+    await other.until(lambda: name in other.loop.ended)
+    assert other.loop.ended[name].end is not None
+    assert "carried out before" in str(other.loop.ended[name].end)
+
+
+async def test_a_lost_reply_makes_no_second_event(tmp_path: Path) -> None:
+    """I4: the write was applied and its reply lost; reading back decides, with one intent and one outcome."""
+    rig = Rig(tmp_path)
+    rig.router.lose_replies = True
+    name = await rig.start()
+    await rig.until(lambda: rig.world.override == Share(100))
+    rig.router.lose_replies = False
+    await rig.loop.tick(name)
+    await rig.until(lambda: rig.loop.lanes[name].rollout.traffic.settled)
+    kinds = [type(row.event).__name__ async for row in rig.journal.load_all()]
+    assert kinds.count("TrafficWanted") == kinds.count("TrafficConfirmed") == 1
+
+
+async def test_a_restart_reads_before_it_writes_and_never_raises_a_lower_share(tmp_path: Path) -> None:
+    """I1, I8: somebody took the share to zero beside a dead daemon; the new one keeps zero and asks."""
+    rig, name = await _running(tmp_path)
+    rig.world.override = ZERO
+    other = await rig.restart()
+    for _ in range(3):
+        await other.feed(name)
+    assert other.world.override == ZERO
+    assert other.loop.lanes[name].rollout.phase.value == "held"
+    assert Share(100) not in other.router.written
+
+
+async def test_a_restart_between_intent_and_effect_carries_the_wish_out(tmp_path: Path) -> None:
+    """The intent was durable and the router never called: the new process does it."""
+    rig = Rig(tmp_path)
+    rig.world.reachable = True
+    rig.router.gate.clear()
+    await rig.start()
+    await rig.until(rig.router.entered.is_set)
+    rig.world.override = ZERO
+    other = await rig.restart()
+    (name,) = other.loop.lanes
+    await other.loop.tick(name)
+    await other.until(lambda: other.world.override == Share(100))
+
+
+async def test_increases_wait_for_the_chain_to_be_verified(tmp_path: Path) -> None:
+    """I13: until the whole journal was checked a restarted process raises nothing, not even what was wanted before."""
+    rig = Rig(tmp_path)
+    rig.router.gate.clear()
+    await rig.start()
+    rig.world.override = ZERO
+    other = await rig.restart()
+    (name,) = other.loop.lanes
+    other.loop.set_raising("the journal's chain has not been verified yet")
+    for _ in range(3):
+        await other.feed(name)
+    assert other.world.override == ZERO
+    other.loop.set_raising("")
+    await other.loop.tick(name)
+    await other.until(lambda: other.world.override == Share(100))
+
+
+async def test_only_one_rollout_lives_on_a_route(tmp_path: Path) -> None:
+    """Two starts at once: one is taken, the other is told why."""
+    rig = Rig(tmp_path, World())
+    twin = replace(a_spec(), name="ranker-v43", challenger="v43")
+    one, two = await asyncio.gather(
+        rig.loop.start(Start(a_spec(), OPERATOR), None), rig.loop.start(Start(twin, OPERATOR), None)
+    )
+    refused = [answer for answer in (one, two) if isinstance(answer, Refused)]
+    assert len(refused) == 1
+    assert "one route carries one rollout" in refused[0].message
