@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
 from types import TracebackType
@@ -31,12 +32,14 @@ class Fault(StrEnum):
 
 @dataclass(slots=True)
 class FaultyHTTP:
-    """Set ``body``, ``status``, ``content_type``, ``headers`` and ``fault`` at any time; they hold from the next request.
+    """Set ``body``, ``status``, ``content_type``, ``headers``, ``fault`` at any time; they hold from the next request.
 
-    ``requests`` are the heads of all requests so far. ``open_now`` counts connections that are open.
+    ``body_for`` makes the body from the request's head instead. ``requests`` are all heads so far,
+    ``sent_bytes`` what went out, and ``open_now`` counts connections that are open.
     """
 
     body: bytes = b""
+    body_for: Callable[[str], bytes] | None = None
     status: int = 200
     content_type: str = "text/plain; version=0.0.4"
     headers: dict[str, str] = field(default_factory=dict)
@@ -73,6 +76,8 @@ class FaultyHTTP:
         try:
             head = await reader.readuntil(b"\r\n\r\n")
             self.requests.append(head.decode("latin-1"))
+            if self.body_for is not None:
+                self.body = self.body_for(self.requests[-1])
             await self._answer(reader, writer)
         except (ConnectionError, asyncio.IncompleteReadError):
             pass  # the client went away, which is what clients with a deadline do

@@ -1,4 +1,4 @@
-"""A real Prometheus for the length of a ``with`` block; it scrapes what it is told, and takes samples by remote write."""
+"""A real Prometheus for the length of a ``with`` block; it scrapes what it is told and takes samples remotely."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _CHUNK = 65_536
 
 
 class Prometheus:
-    """Scrapes each ``(address, labels)`` of ``targets`` every ``scrape_s``; ``files`` may change them while it runs."""
+    """Scrapes each ``(address, labels)`` of ``targets`` every ``scrape_s``."""
 
     def __init__(
         self, folder: Path, targets: Iterable[tuple[str, Mapping[str, str]]] = (), scrape_s: float = 1.0

@@ -98,8 +98,8 @@ def _is_nonsense(error: BaseException) -> bool:
         return True
     if isinstance(error, (urllib3.exceptions.IncompleteRead, urllib3.exceptions.DecodeError)):
         return True
-    inner = [arg for arg in error.args if isinstance(arg, BaseException)]
-    return any(map(_is_nonsense, inner))
+    inner = (*error.args, getattr(error, "reason", None))
+    return any(_is_nonsense(cause) for cause in inner if isinstance(cause, BaseException))
 
 
 def _refused(status: int, body: bytes) -> Blind:

@@ -25,7 +25,8 @@ _PLAIN = re.compile(
     rf"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{{((?:{_LABEL}(?:,{_LABEL})*,?)?)\}})? ([0-9.eE+-]{{1,32}})(?: (-?[0-9]{{1,18}}))?"
 )
 _LABELS = re.compile(r'([a-zA-Z0-9_]+)="([^"]*)"')
-_FOREIGN = re.compile(r'^[^\S\n]*(?![a-zA-Z_:{#"\s])\S', re.MULTILINE)
+# A line that begins as no sample does, or is a single word without a value.
+_FOREIGN = re.compile(r"^[^\S\n]*(?:(?![a-zA-Z_:{#\s])\S|[^\s#}]+[^\S\n]*$)", re.MULTILINE)
 _SUFFIX = re.compile(r"_(?:total|created|bucket|count|sum|gcount|gsum|info)$")
 
 # name, labels, value, time of the sample in seconds where the page gives one
@@ -43,7 +44,9 @@ def read_page(body: bytes, content_type: str, names: frozenset[str]) -> list[Lin
             return list(_openmetrics(text, names))
         return list(_text(text, names))
     except (ValueError, KeyError, IndexError) as error:  # what the parsers raise for a faulty page
-        raise Blind(BlindReason.BAD_ANSWER, f"the metrics page cannot be read: {str(error)[:200]}") from None
+        # The OpenMetrics parser refuses a counter that is no number; the text parser hands it over.
+        reason = BlindReason.NOT_A_NUMBER if "cannot be NaN" in str(error) else BlindReason.BAD_ANSWER
+        raise Blind(reason, f"the metrics page cannot be read: {str(error)[:200]}") from None
 
 
 def _text(text: str, names: frozenset[str]) -> Iterator[Line]:

@@ -109,7 +109,9 @@ class ScrapeSource:
             reason = BlindReason.UNREACHABLE if unknown else BlindReason.TARGET_DOWN
             detail = "the host's name has no address" if unknown else "nothing answers there"
         except httpx.RemoteProtocolError as error:
-            reason, detail = BlindReason.BAD_ANSWER, f"the answer broke off or is no HTTP: {error}"
+            hung_up = "without sending a response" in str(error)
+            reason = BlindReason.UNREACHABLE if hung_up else BlindReason.BAD_ANSWER
+            detail = "it hung up without a word" if hung_up else f"the answer broke off or is no HTTP: {error}"
         except httpx.HTTPError as error:
             reason, detail = BlindReason.UNREACHABLE, f"the connection broke: {type(error).__name__}"
         return Unreadable(reason, f"{target.url}: {detail}")

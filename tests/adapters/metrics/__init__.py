@@ -1,0 +1,1 @@
+"""Tests of the metric sources: one conformance suite, and each source against its own faults."""
