@@ -43,7 +43,7 @@ async def test_every_abort_gets_through_a_flood(target: str) -> None:
         command = (sys.executable, "-c", FLOOD, server.path(target), str(some_uid()))
         hostile = await asyncio.create_subprocess_exec(*command)
         try:
-            await until(lambda: server.local.connections(target) == 32)
+            await until(lambda: server.local.connections(target) > 0)
             client = Client(str(server.directory), timeout_s=10)
             for _ in range(10):
                 done = await asyncio.to_thread(client.post, "rollouts", "ranker", "abort", body={})
