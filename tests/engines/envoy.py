@@ -9,7 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from rollout_adapters.traffic.envoy import ROUTES_FILE, EnvoyOptions, EnvoyRouter
+from rollout_adapters.traffic.envoy import EnvoyOptions, EnvoyRouter
 from rollout_adapters.traffic.envoy_config import EnvoyFiles, EnvoyRoute, render_bootstrap, render_routes
 from rolloutd.core.values import Slot
 from tests.engines.haproxy import route_config
@@ -30,12 +30,11 @@ class Envoy:
         timeout_s: float = 2.0,
     ) -> None:
         self.folder = folder
-        self.routes_dir = folder / "routes"
-        self.routes_file = self.routes_dir / ROUTES_FILE
+        self.routes_file = folder / "routes" / "routes.json"
         self.routes = {name: route_config(name, servers) for name, servers in routes.items()}
         self.port, self.admin_port = free_port(), free_port()
         self.admin_url = f"http://127.0.0.1:{self.admin_port}"
-        self._files = EnvoyFiles(self.routes_dir, self.admin_port, self.port)
+        self._files = EnvoyFiles(self.routes_file, self.admin_port, self.port)
         self._layout = [
             EnvoyRoute(
                 self.routes[name],
@@ -51,7 +50,7 @@ class Envoy:
         self.program = Program([needs("envoy"), "-c", str(boot), *options], folder, "envoy")
 
     def __enter__(self) -> Self:
-        self.routes_dir.mkdir(exist_ok=True)
+        self.routes_file.parent.mkdir(exist_ok=True)
         bases = dict.fromkeys(self.routes, Slot.A)
         self.routes_file.write_text(render_routes(self._files, self._layout, bases), encoding="utf-8")
         self.start()
@@ -66,7 +65,7 @@ class Envoy:
 
     def router(self) -> EnvoyRouter:
         """A router adapter on this Envoy."""
-        return EnvoyRouter(EnvoyOptions(admin=self.admin_url, routes_dir=self.routes_dir), self.routes)
+        return EnvoyRouter(EnvoyOptions(admin=self.admin_url, routes_file=self.routes_file), self.routes)
 
     def path(self, route: str) -> str:
         """A request path that belongs to this route."""

@@ -74,7 +74,9 @@ class HAProxy:
 
     def router(self) -> HAProxyRouter:
         """A router adapter on this HAProxy."""
-        return HAProxyRouter(HAProxyOptions(socket=self.socket, base_map=self.base_map), self.routes)
+        return HAProxyRouter(
+            HAProxyOptions(socket=self.socket, base_map=self.base_map, lease=self._files.lease), self.routes
+        )
 
     def start(self) -> None:
         """Start it (again) with the files as they are."""

@@ -21,7 +21,6 @@ from rollout_adapters.traffic.envoy_routes import Arms, Json, Split, base_of, ch
 from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.ports import Abilities, RouteConfig, RouteReading, RouterError, RouterRefused
 
-ROUTES_FILE = "rds.json"
 IN_FORCE_WITHIN_S = 1.5
 _POLL_S = 0.003
 _THREADS = 4
@@ -33,9 +32,9 @@ class EnvoyOptions(AdapterOptions):
 
     admin: str
     """The admin address, such as http://127.0.0.1:9901. It has no authentication: keep it on loopback."""
-    routes_dir: Path
-    """The folder that Envoy watches; the daemon owns ``rds.json`` in it."""
-    route_config: str = "rolloutd"
+    routes_file: Path
+    """The file that Envoy takes its routes from. The daemon owns it; Envoy watches its folder."""
+    route_config: str = "rollout"
     """The name of the route configuration in that file."""
 
 
@@ -44,7 +43,7 @@ class EnvoyRouter:
 
     def __init__(self, options: EnvoyOptions, routes: Mapping[str, RouteConfig]) -> None:
         self._admin = EnvoyAdmin(options.admin, options.route_config)
-        self._file = options.routes_dir / ROUTES_FILE
+        self._file = options.routes_file
         self._arms = {
             name: Arms(name, {slot: route.slots[slot].arm_value for slot in Slot}) for name, route in routes.items()
         }

@@ -98,9 +98,10 @@ class EnvoyAdmin:
         try:
             answer = await self._http.request(method, path, params=params)
         except httpx.HTTPError as error:
+            why = str(error) or type(error).__name__
             raise RouterUnreachable(
-                f"Envoy's admin port {self._url} does not answer ({str(error) or type(error).__name__}); Envoy splits as it "
-                "last did, and has no lease that would end.",
+                f"Envoy's admin port {self._url} does not answer ({why}); Envoy splits as it last did, and has no "
+                "lease that would end.",
                 "See that Envoy runs and that its admin address is this one.",
             ) from error
         if answer.status_code in (401, 403):

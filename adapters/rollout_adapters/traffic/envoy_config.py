@@ -11,8 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollout_adapters.traffic.envoy import ROUTES_FILE
-from rollout_adapters.traffic.envoy_routes import Json, Split, note
+from rollout_adapters.traffic.envoy_routes import NOTE, Json, Split, note
 from rolloutd.core.values import Slot
 from rolloutd.ports import RouteConfig
 
@@ -37,11 +36,11 @@ class EnvoyRoute:
 class EnvoyFiles:
     """Where the parts lie, and what holds for all routes."""
 
-    routes_dir: Path
+    routes_file: Path
     admin_port: int
     listen_port: int
     listen_host: str = "127.0.0.1"
-    route_config: str = "rolloutd"
+    route_config: str = "rollout"
     connect_timeout_s: float = 0.25
 
 
@@ -79,11 +78,11 @@ def _entry(route: EnvoyRoute, split: Split) -> Json:
     return {
         "name": route.config.name,
         "match": {"prefix": route.prefix},
-        "metadata": {"filter_metadata": {"rolloutd": note(split, 1)}},
+        "metadata": {"filter_metadata": {NOTE: note(split, 1)}},
         "route": {
             "weighted_clusters": {
                 "clusters": clusters,
-                "runtime_key_prefix": f"rolloutd.{route.config.name}",
+                "runtime_key_prefix": f"rollout.{route.config.name}",
                 "use_hash_policy": True,
             },
             "hash_policy": [{"header": {"header_name": route.user_header}}],
@@ -104,20 +103,22 @@ def _cluster(files: EnvoyFiles, route: EnvoyRoute, slot: Slot) -> Json:
 
 
 def _listener(files: EnvoyFiles) -> Json:
-    folder = str(files.routes_dir)
     source = {
         "resource_api_version": "V3",
-        "path_config_source": {"path": f"{folder}/{ROUTES_FILE}", "watched_directory": {"path": folder}},
+        "path_config_source": {
+            "path": str(files.routes_file),
+            "watched_directory": {"path": str(files.routes_file.parent)},
+        },
     }
     manager: Json = {
         "@type": _HTTP,
-        "stat_prefix": "rolloutd",
+        "stat_prefix": "rollout",
         "rds": {"route_config_name": files.route_config, "config_source": source},
         "http_filters": [{"name": "envoy.filters.http.router", "typed_config": {"@type": _ROUTER}}],
     }
     filters = [{"name": "envoy.filters.network.http_connection_manager", "typed_config": manager}]
     return {
-        "name": "rolloutd",
+        "name": "rollout",
         "address": _address(files.listen_host, files.listen_port),
         "filter_chains": [{"filters": filters}],
     }

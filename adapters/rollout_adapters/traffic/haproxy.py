@@ -12,10 +12,12 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from pydantic import field_validator
+
 from rollout_adapters.files import rewrite_in_thread
 from rollout_adapters.options import AdapterOptions, check_options
 from rollout_adapters.traffic.haproxy_socket import Answered, ask
-from rolloutd.core.values import ZERO, Share, Slot
+from rolloutd.core.values import ZERO, Share, Slot, parse_duration_ms
 from rolloutd.ports import (
     Abilities,
     RouteConfig,
@@ -25,8 +27,8 @@ from rolloutd.ports import (
     RouterRefused,
 )
 
+SHORTEST_LEASE_MS = 500
 log = logging.getLogger("rolloutd.haproxy")
-_LEASE_PROBE = "rolloutd.lease-probe"  # no route's key: those hold a slash
 
 
 class HAProxyOptions(AdapterOptions):
@@ -38,6 +40,15 @@ class HAProxyOptions(AdapterOptions):
     """The map file of the bases, written exactly as haproxy.cfg names it."""
     table: str = "lease"
     """The backend that holds the stick table of the shares."""
+    lease: str = "60s"
+    """The table's ``expire``. A write that finds another one is taken back and refused."""
+
+    @field_validator("lease")
+    @classmethod
+    def _a_duration(cls, text: str) -> str:
+        if parse_duration_ms(text) < SHORTEST_LEASE_MS:
+            raise ValueError(f"a lease is at least {SHORTEST_LEASE_MS} ms, not {text}")
+        return text
 
 
 class HAProxyRouter:
@@ -51,6 +62,7 @@ class HAProxyRouter:
         self._socket = str(options.socket)
         self._base_map = options.base_map
         self._table = options.table
+        self.lease_ms = parse_duration_ms(options.lease)
         self._routes = frozenset(routes)
         self._writes: dict[str, int] = dict.fromkeys(routes, 0)
 
@@ -87,12 +99,7 @@ class HAProxyRouter:
             *(f"show table {table} key {key}" for key in (mine, other)),
             f"get map {self._base_map} {route}",
         )
-        held = {key: value for key, (value, _) in answered.entries.items()}
-        if held != ({} if share == ZERO else {mine: share.basis_points}):
-            raise RouterRefused(
-                f"HAProxy took {share} for {mine} without a word, but its table {table} then held {held or 'nothing'}.",
-                "See who else writes to this table, and that it has room for every route (its `size`).",
-            )
+        await self._check_held(answered, {} if share == ZERO else {mine: share})
         if share == ZERO:
             await self._mend_base_file(route, answered)
 
@@ -108,7 +115,9 @@ class HAProxyRouter:
         held = answered.entries.get(key)
         if share == ZERO or held is None or held[0] != share.basis_points or writes != self._writes[route]:
             return False
-        await ask(self._socket, f"set table {self._table} key {key} data.gpt0 {share.basis_points}")
+        write = f"set table {self._table} key {key} data.gpt0 {share.basis_points}"
+        answered = await ask(self._socket, write, f"show table {self._table} key {key}")
+        await self._check_held(answered, {key: share})
         return True
 
     async def set_base(self, route: str, slot: Slot) -> None:
@@ -133,18 +142,26 @@ class HAProxyRouter:
         if answered.mapped.get(route) != slot.value:
             raise RouterRefused(f"HAProxy took base {slot} for {route}, but its map still says {answered.mapped}.")
 
-    async def lease_length_ms(self) -> int:
-        """How long an entry lives without renewal, a constant of haproxy.cfg; found by an entry that is no route's."""
-        key = _LEASE_PROBE
-        set_it = f"set table {self._table} key {key} data.gpt0 0"
-        show = f"show table {self._table} key {key}"
-        answered = await ask(self._socket, set_it, show, f"clear table {self._table} key {key}")
-        if key not in answered.entries:
-            raise RouterBadAnswer(f"HAProxy took an entry into its table {self._table}, but does not show it.")
-        return answered.entries[key][1]
-
     async def close(self) -> None:
         """Nothing is kept open."""
+
+    async def _check_held(self, answered: Answered, wanted: Mapping[str, Share]) -> None:
+        """What was written must be there, and live exactly as long as was promised."""
+        held = {key: share for key, (share, _) in answered.entries.items()}
+        if held != {key: share.basis_points for key, share in wanted.items()}:
+            raise RouterRefused(
+                f"HAProxy took {_told(wanted)} without a word, but then its table {self._table} held "
+                f"{held or 'nothing'}.",
+                "See who else writes to this table, and that it has room for every route (its `size`).",
+            )
+        for key, (_, left_ms) in answered.entries.items():
+            if not self.lease_ms - min(1_000, self.lease_ms // 4) <= left_ms <= self.lease_ms:
+                await ask(self._socket, f"clear table {self._table} key {key}")
+                raise RouterRefused(
+                    f"An entry of HAProxy's table {self._table} lives {left_ms} ms and not {self.lease_ms} ms as the "
+                    f"router's lease says; {key} was taken back, and the base serves.",
+                    "Make `expire` in haproxy.cfg and `lease` of the router the same.",
+                )
 
     async def _write_base_file(self, route: str, slot: Slot) -> None:
         try:
@@ -202,6 +219,10 @@ def with_base(text: str, route: str, slot: Slot) -> str:
 
 def _key(route: str, slot: Slot) -> str:
     return f"{route}/{slot}"
+
+
+def _told(wanted: Mapping[str, Share]) -> str:
+    return ", ".join(f"{share} for {key}" for key, share in wanted.items()) or "a removal"
 
 
 def _share(basis_points: int, route: str) -> Share:

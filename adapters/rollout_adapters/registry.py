@@ -1,0 +1,86 @@
+"""Finds adapters by the kind that the configuration names, and imports only those; it knows nothing else about them.
+
+Others bring their own through the entry point group ``rolloutd.adapters``: an entry ``router.NAME`` is a function of
+(options, routes), ``source.NAME`` one of (name, options). Shipped names cannot be taken over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from importlib import import_module
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Protocol, runtime_checkable
+
+from rollout_adapters.options import BadOption, nearest_of
+from rolloutd.ports import MetricSource, Prober, RouteConfig, Router
+
+GROUP = "rolloutd.adapters"
+ROUTERS = {
+    "haproxy": "rollout_adapters.traffic.haproxy:make",
+    "envoy": "rollout_adapters.traffic.envoy:make",
+    "memory": "rollout_adapters.memory:make",
+}
+SOURCES = {
+    "prometheus": "rollout_adapters.metrics.prometheus:make",
+    "scrape": "rollout_adapters.metrics.scrape:make",
+    "memory": "rollout_adapters.memory_metrics:make",
+}
+
+
+@runtime_checkable
+class Leasing(Protocol):
+    """A router whose shares run out by themselves."""
+
+    lease_ms: int
+
+
+def make_router(kind: str, options: Mapping[str, object], routes: Mapping[str, RouteConfig]) -> Router:
+    """The router of this kind for its routes. Opens no connection. Raises BadOption, whose ``key`` may be ``kind``."""
+    made = _factory("router", kind, ROUTERS)(options, routes)
+    if not isinstance(made, Router):
+        raise BadOption(f"What the router kind {kind} makes is not a router.", "kind")
+    return made
+
+
+def make_source(kind: str, name: str, options: Mapping[str, object]) -> MetricSource:
+    """The metric source of this kind. Opens no connection. Raises BadOption, whose ``key`` may be ``kind``."""
+    made = _factory("source", kind, SOURCES)(name, options)
+    if not isinstance(made, MetricSource):
+        raise BadOption(f"What the source kind {kind} makes is not a metric source.", "kind")
+    return made
+
+
+def make_prober(routes: Mapping[str, RouteConfig]) -> Prober:
+    """The prober of all routes' model servers."""
+    from rollout_adapters.traffic.prober import HttpProber
+
+    return HttpProber(routes)
+
+
+def lease_ms(router: Router) -> int | None:
+    """How long this router keeps a share that nobody renews; None where it keeps it for ever."""
+    return router.lease_ms if router.abilities.leases and isinstance(router, Leasing) else None
+
+
+def _factory(what: str, kind: str, shipped: Mapping[str, str]) -> Callable[..., object]:
+    """The function that makes an adapter, imported now."""
+    brought = {entry.name.removeprefix(f"{what}."): entry for entry in _brought(what)}
+    if kind not in shipped and kind not in brought:
+        raise BadOption(f"There is no {what} of kind {kind!a}. {nearest_of(kind, {**brought, **shipped})}", "kind")
+    try:
+        made: Any = _shipped(shipped[kind]) if kind in shipped else brought[kind].load()
+    except (ImportError, AttributeError) as error:
+        raise BadOption(f"The {what} kind {kind} cannot be loaded: {error}.", "kind") from error
+    if not callable(made):
+        raise BadOption(f"The {what} kind {kind} is not a function that makes one.", "kind")
+    factory: Callable[..., object] = made
+    return factory
+
+
+def _shipped(place: str) -> object:
+    module, _, name = place.partition(":")
+    return getattr(import_module(module), name)
+
+
+def _brought(what: str) -> list[EntryPoint]:
+    return [entry for entry in entry_points(group=GROUP) if entry.name.startswith(f"{what}.")]
