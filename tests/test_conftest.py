@@ -16,16 +16,16 @@ MODULE = "import pytest\n\npytest.skip('needs no-such-program', allow_module_lev
 def run(source: str, folder: Path, ci: str, *options: str) -> tuple[int, str]:
     """Exit code and output of a test run of its own over one file."""
     (folder / "test_one.py").write_text(source)
-    plain = ["-p", "tests.conftest", "-p", "no:cacheprovider", "-c", str(ROOT / "pyproject.toml"), "-q"]
+    plain = ["-c", os.devnull, "--rootdir", str(folder), "-p", "tests.conftest", "-p", "no:cacheprovider", "-q"]
     command = [sys.executable, "-m", "pytest", *plain, *options, str(folder / "test_one.py")]
-    settings = {**os.environ, "CI": ci}
+    settings = {**os.environ, "CI": ci, "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
     result = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=120, check=False)
     return result.returncode, result.stdout
 
 
 def test_a_skipped_real_component_is_listed_at_the_end(tmp_path: Path) -> None:
     """A person's run, here with workers, passes without the program and says by name what it did not test."""
-    code, output = run(TEST, tmp_path, "", "-n", "1")
+    code, output = run(TEST, tmp_path, "", "-p", "xdist", "-n", "1")
     assert code == 0
     assert "no-such-program: 1 skipped" in output
 
