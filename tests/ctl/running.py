@@ -31,15 +31,15 @@ class Ran:
         return found
 
 
-async def spawn(directory: Path | str, *arguments: str, stdin: int = asyncio.subprocess.DEVNULL) -> Process:
+async def spawn(directory: Path | str, *arguments: str, environ: dict[str, str] | None = None) -> Process:
     """Start the command against the sockets in ``directory``."""
     return await asyncio.create_subprocess_exec(
         SCRIPT,
         *arguments,
-        stdin=stdin,
+        stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
-        env={**os.environ, "ROLLOUT_SOCKET_DIR": str(directory)},
+        env={**os.environ, "ROLLOUT_SOCKET_DIR": str(directory), **(environ or {})},
     )
 
 

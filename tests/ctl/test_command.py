@@ -201,6 +201,21 @@ async def test_status_loads_no_heavy_library(server: Running) -> None:
     assert loaded & heavy == set()
 
 
+async def test_the_shell_completes_verbs_and_live_names(server: Running, tmp_path: Path) -> None:
+    """Names come from the daemon that answers; without one there are none, and no error on the command line."""
+    for directory, begun, expected in (
+        (server.directory, "rollout abort fr", ["fraud-score"]),
+        (server.directory, "rollout status ", ["fraud-score", "ranker"]),
+        (tmp_path, "rollout status ", []),
+        (tmp_path, "rollout prom", ["promote"]),
+    ):
+        words = begun.split(" ")
+        asked = {"_ROLLOUT_COMPLETE": "bash_complete", "COMP_WORDS": begun, "COMP_CWORD": str(len(words) - 1)}
+        ran = await finished(await spawn(directory, environ=asked))
+        assert [line.partition(",")[2] for line in ran.out.split()] == expected
+        assert ran.err == ""
+
+
 async def test_small_verbs(server: Running, tmp_path: Path) -> None:
     """The version of both, also without a daemon; a completion script for each shell; the other host."""
     assert "rolloutd 0." in (await rollout(server.directory, "version")).out

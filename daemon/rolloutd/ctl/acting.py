@@ -8,11 +8,11 @@ from typing import Any
 import click
 
 from rolloutd.ctl import exits, render
-from rolloutd.ctl.session import Session, common, confirmed, is_interactive
+from rolloutd.ctl.session import Session, common, confirmed, is_interactive, live_names
 from rolloutd.verbs import BY_NAME, Risk, VerbRow
 
 WAIT_S = 60.0
-_NAME = click.argument("name")
+_NAME = click.argument("name", shell_complete=live_names)
 _OPTIONS = (
     click.option("--reason", default="", help="Why; it stays in the record."),
     click.option("--wait", "wait", is_flag=True, help="Until the router confirms; --timeout limits it."),

@@ -10,7 +10,7 @@ import click
 
 from rolloutd import __version__
 from rolloutd.ctl import exits
-from rolloutd.ctl.session import Session, common
+from rolloutd.ctl.session import Session, common, live_names
 
 
 def open_screen(session: Session, name: str) -> int:
@@ -31,7 +31,7 @@ def open_screen(session: Session, name: str) -> int:
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=live_names)
 @common
 def tui(session: Session, name: str | None) -> int:
     """The screen; with NAME it opens there."""

@@ -6,11 +6,11 @@ import click
 
 from rolloutd.ctl import exits, render
 from rolloutd.ctl.following import verdict
-from rolloutd.ctl.session import Session, common
+from rolloutd.ctl.session import Session, common, live_names
 
 
 @click.command()
-@click.argument("name", required=False)
+@click.argument("name", required=False, shell_complete=live_names)
 @click.option("--exit-state", is_flag=True, help="Exit 3 if it ended without the new version, 5 if it waits for you.")
 @common
 def status(session: Session, name: str | None, exit_state: bool) -> int:
@@ -40,7 +40,7 @@ def _fleet(session: Session, text: str, limit: int) -> int:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=live_names)
 @common
 def why(session: Session, name: str) -> int:
     """The decision in words."""
@@ -49,7 +49,7 @@ def why(session: Session, name: str) -> int:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=live_names)
 @click.option("--since", default=0, type=click.IntRange(0), help="Only after this sequence number.")
 @common
 def timeline(session: Session, name: str, since: int) -> int:

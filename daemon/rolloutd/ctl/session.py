@@ -14,10 +14,11 @@ from typing import Any, TypeVar
 import click
 
 from rolloutd.ctl.client import Client
-from rolloutd.ctl.exits import usage
+from rolloutd.ctl.exits import Failure, usage
 
 DEFAULT_DIRECTORY = "/run/rolloutd"
 TIMEOUT_S = 10.0
+COMPLETION_S = 0.5
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -105,6 +106,16 @@ def take(session: Session, options: dict[str, Any]) -> None:
         setattr(session, flag, options.pop(flag) or getattr(session, flag))
     if session.host:
         raise usage("--host is not built yet in this version.", f"ssh -t {session.host} rollout ...")
+
+
+def live_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
+    """The rollouts' names that begin so, for the shell's completion; none rather than a wait or an error."""
+    chosen = context.find_root().params.get("socket_dir") or context.params.get("socket_dir") or ""
+    try:
+        found = Session(directory=chosen, timeout_s=COMPLETION_S).client().get("rollouts", limit=1_000)
+    except Failure:
+        return []
+    return [row["name"] for row in found.get("rollouts", ()) if row["name"].startswith(begun)]
 
 
 def is_interactive() -> bool:

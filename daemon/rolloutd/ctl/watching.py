@@ -10,7 +10,7 @@ import click
 from rolloutd.ctl import exits, render
 from rolloutd.ctl.client import Client
 from rolloutd.ctl.following import Goal, follow
-from rolloutd.ctl.session import Session, clean, common
+from rolloutd.ctl.session import Session, clean, common, live_names
 
 _REMARKS = {
     exits.ENDED_WITHOUT: "{name} ended without the new version. Why: rollout why {name}",
@@ -54,7 +54,7 @@ class _Printer:
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=live_names)
 @click.option("--until", default="done", help="Comma-separated: done, confirmed, stage=N.")
 @click.option("--from-seq", type=click.IntRange(0), help="Also what is on record after this sequence number.")
 @click.option("--fail-on-hold", is_flag=True, help="Exit 5 as soon as it waits for a person.")
@@ -68,7 +68,7 @@ def watch(session: Session, name: str, until: str, from_seq: int | None, fail_on
 
 
 @click.command()
-@click.argument("name")
+@click.argument("name", shell_complete=live_names)
 @click.option("--for", "goal", default="done", help="done, confirmed or stage=N.")
 @click.option("--fail-on-hold", is_flag=True, help="Exit 5 as soon as it waits for a person.")
 @common
