@@ -47,6 +47,7 @@ async def test_a_key_right_after_the_list_moved_does_nothing(daemon: FakeDaemon)
     """When the top row became another rollout a moment ago, the key was meant for the one before."""
     async with driven(daemon) as desk:
         await desk.sees("fraud-score")
+        await desk.keys("k")
         daemon.set_row(worlds.row("a-rollout", "not_obeyed", 0.9, revision=301, observed=0.1))
         await desk.until(lambda: "a-rollout" in desk.app.facts.rows)
         desk.clock.forward(6.0)

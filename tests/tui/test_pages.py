@@ -149,6 +149,25 @@ def test_states_differ_in_plain_text() -> None:
         assert len(shown) == len(STATES)
 
 
+def test_what_the_daemon_has_to_say_stands_on_every_screen() -> None:
+    """A daemon that raises nothing any more says so in its heartbeat: on the fleet's and on a rollout's screen."""
+    known = facts(worlds.status())
+    known = replace(known, beat=worlds.heartbeat().model_copy(update={"message": "the journal cannot be written"}))
+    for shown in (render_fleet(scene(known, (80, 24), on_rollout=False)), render_rollout(scene(known, (60, 20)))):
+        assert "The daemon says: the journal cannot be written" in texts(shown)
+
+
+def test_an_end_is_told_by_who_has_the_traffic() -> None:
+    """After the end the router is not asked any more, so there is no share to show as if it were read."""
+    share = OnNew(asked=0.0, observed=None, confirmed=0.0, confirmed_is_asked=True)
+    for outcome, told in (("done", "v42 is the champion now"), ("aborted", "v41 has all traffic")):
+        status = worlds.status(outcome, [], ended=True, outcome=outcome, on_new=share)
+        for size in EVERY_SIZE[:9]:
+            shown = texts(render_rollout(scene(facts(status), size)))
+            assert told in shown
+            assert "router" not in shown
+
+
 def test_foreign_text_cannot_move_the_cursor() -> None:
     """Escape sequences in names, reasons and sentences reach the screen as question marks."""
     evil = "\x1b[2J\x07\u202egate"

@@ -111,16 +111,21 @@ async def follow(
     trying: Callable[[], None],
     retry_s: float = 2.0,
 ) -> None:
-    """Keep one event stream open for ever, telling what came and when it was closed and why."""
+    """Keep one event stream open for ever, telling what came and when it was closed and why.
+
+    A stream that had spoken is opened again at once, one that had not after ``retry_s``.
+    """
     while True:
         trying()
+        spoke = False
         try:
             async with aclosing(client.events(name)) as events:
                 async for one in events:
+                    spoke = True
                     came(one)
         except Unreachable as error:
             closed(error.why)
-        await asyncio.sleep(retry_s)
+        await asyncio.sleep(0 if spoke else retry_s)
 
 
 async def _events(pieces: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, bytes]]:

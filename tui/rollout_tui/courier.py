@@ -43,12 +43,12 @@ class Courier:
     def send(self, send: Send) -> str:
         """Send it now. Returns a note instead when the same action is on its way already (a repeating key)."""
         before = self.result
-        same = before is not None and (before.order.name, before.order.verb) == (send.name, send.verb)
         order = Order.make(send.name, send.verb, send.request, send.revision)
-        if same and before is not None and before.has_s is None and (before.unknown or not before.over):
-            order = replace(order, key=before.order.key)
-        if same and before is not None and not before.over and self._fresh(before):
-            return words.ON_ITS_WAY.format(verb=send.verb.upper(), name=send.name)
+        if before is not None and replace(order, key=before.order.key) == before.order:
+            if not before.over and self._fresh(before):
+                return words.ON_ITS_WAY.format(verb=send.verb.upper(), name=send.name)
+            if before.has_s is None and (before.unknown or not before.over):
+                order = before.order
         self.stop()
         self.result = Result(order, self._now())
         if send.trying_s > 0:

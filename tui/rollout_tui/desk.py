@@ -154,15 +154,22 @@ class RolloutApp(App[None]):
         """Ages, silence, order, and drawing what changed."""
         now_s = self.now()
         for detail, link in ((False, self.facts.fleet_link), (True, self.facts.detail_link)):
+            stream = self._streams.get(detail)
             if link.open and link.age_s(now_s) >= LOST_S:
-                self.facts = closed(self.facts, detail=detail, why="the daemon is silent, its socket still open")
-                self._listen(detail=detail)
-                self.news()
+                self._again(detail=detail, why="the daemon is silent, its socket still open")
+            elif stream is not None and stream.done():
+                self._again(detail=detail, why=f"an error of this screen itself: {stream.exception()!r}")
         self.courier.observe(self.facts)
         self._settle(now_s)
         aged = now_s - self._drawn_s >= 1.0 or self._links() != self._drawn_links
         if self._dirty or self.strip is not None or aged:
             self.draw()
+
+    def _again(self, *, detail: bool, why: str) -> None:
+        """Give up a stream and open another."""
+        self.facts = closed(self.facts, detail=detail, why=why)
+        self._listen(detail=detail)
+        self.news()
 
     def _links(self) -> tuple[LinkState, LinkState]:
         """What both links are now; a change is shown without waiting for the next second."""
@@ -245,13 +252,13 @@ class RolloutApp(App[None]):
             self.strip = replace(led, earlier=self.reasons)
         elif isinstance(led, Send):
             self.note = self.courier.send(led)
-        elif in_fleet:
-            self.errand(self._ask_with_status(led))
+        elif in_fleet and isinstance(self.screen, Sheet):
+            self.errand(self._ask_with_status(led, self.screen))
         else:
             self.note = words.NEVER_KEY
 
-    async def _ask_with_status(self, led: NeedsStatus) -> None:
-        """Fetch what the strip must say. It opens only if the cursor still names that rollout."""
+    async def _ask_with_status(self, led: NeedsStatus, sheet: Sheet) -> None:
+        """Fetch what the strip must say. It opens only if that screen is still on top and still means that rollout."""
         try:
             status = await self.client.status(led.name)
         except Unreachable as error:
@@ -259,7 +266,7 @@ class RolloutApp(App[None]):
         else:
             if isinstance(status, Problem):
                 self.note = status.message
-            elif self.strip is None and isinstance(self.screen, FleetScreen) and self.listing.name == led.name:
+            elif self.strip is None and self.screen is sheet and sheet.target() == led.name:
                 again = lead(led.row, self.facts, led.name, in_fleet=True, status=status, now_s=self.now())
                 self.strip = replace(again, earlier=self.reasons) if isinstance(again, Strip) else None
                 self.note = again.text if isinstance(again, Say) else ""

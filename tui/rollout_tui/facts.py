@@ -16,10 +16,9 @@ NOTHING: Mapping[str, FleetRow] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The daemon came back as a new process: how long it was silent, and where its record stood."""
+    """The daemon came back as a new process, after so many seconds of silence."""
 
     gap_s: float
-    seq: int | None = None
 
 
 class Gone(BaseModel):
@@ -133,10 +132,7 @@ def _hello(facts: Facts, came: Hello, link: Link, now_s: float) -> Facts:
 def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
     """Fold one message of the stream of all rollouts."""
     if isinstance(came, Heartbeat):
-        restart = facts.restart
-        if restart is not None and restart.seq is None:
-            restart = replace(restart, seq=came.seq)
-        return replace(facts, beat=came, beat_s=now_s, as_of=came.as_of, restart=restart)
+        return replace(facts, beat=came, beat_s=now_s, as_of=came.as_of)
     if isinstance(came, Fleet):
         rows = MappingProxyType({row.name: row for row in came.rollouts})
         return replace(facts, rows=rows, total=came.total, hold=came.hold, as_of=came.as_of)

@@ -21,7 +21,6 @@ class Sort(StrEnum):
 
     ATTENTION = "attention"
     NAME = "name"
-    NEWEST = "newest"
     MOST = "most on new"
 
 
@@ -65,8 +64,6 @@ def arrange(listing: Listing, rows: Mapping[str, FleetRow]) -> Listing:
     shown = [row for row in rows.values() if matches(row, listing.words)] if listing.words else list(rows.values())
     if listing.sort is Sort.NAME:
         shown.sort(key=lambda row: row.name)
-    elif listing.sort is Sort.NEWEST:
-        shown.sort(key=lambda row: row.as_of, reverse=True)
     elif listing.sort is Sort.MOST:
         shown.sort(key=lambda row: (-row.asked, row.name))
     else:

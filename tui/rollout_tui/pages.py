@@ -46,10 +46,12 @@ def render_foot(scene: Scene) -> Lines:
     """What an action said, what was noted, the strip, and the keys."""
     small = scene.room in {Room.TINY, Room.LINE}
     lines: Lines = []
-    restart = scene.facts.restart
+    beat, restart = scene.facts.beat, scene.facts.restart
+    if beat is not None and beat.message:
+        text = words.DAEMON_SAYS.format(message=clean(beat.message))
+        lines += [line(Span(row, Role.CRITICAL)) for row in wrap(text, scene.width, 2)]
     if restart is not None and scene.strip is None:
-        seq = "unknown" if restart.seq is None else figures.count(restart.seq)
-        text = words.RESTARTED.format(gap=figures.age(restart.gap_s), seq=seq)
+        text = words.RESTARTED.format(gap=figures.age(restart.gap_s))
         lines += [line(Span(row, Role.WARNING)) for row in wrap(text, scene.width, 2)]
     if scene.result is not None:
         for one in render_result(scene.result, scene.now_s):

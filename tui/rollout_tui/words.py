@@ -125,9 +125,8 @@ NO_ANSWER = (
     "{verb} for {name} got no answer: {why}. It is not known whether the daemon has it. "
     "Pressing {key} again is safe. By hand:  {command}"
 )
-RESTARTED = (
-    "Daemon restarted. It was away for {gap}; no checks ran in that time. State recovered at record {seq}. Esc: seen."
-)
+RESTARTED = "Daemon restarted. It was away for {gap}; no checks ran in that time. Now: its present state. Esc: seen."
+DAEMON_SAYS = "The daemon says: {message}"
 KEEP_TRYING = "{name}: keep trying to send ABORT for {seconds} s? There is no contact with the daemon now."
 TRYING = "ABORT {name}: trying to send, {left} s left, try {tries}. Esc stops trying."
 GAVE_UP = "ABORT {name} was not sent: no contact for {seconds} s. Traffic is as the router has it. By hand:  {command}"

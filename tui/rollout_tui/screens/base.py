@@ -26,6 +26,7 @@ STOPPING = frozenset({"abort", "pause"})
 class Sheet(Screen[None]):
     """A screen that is a function of a scene."""
 
+    ALLOW_SELECT = False
     on_rollout = False
     acts = True
 
