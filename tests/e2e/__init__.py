@@ -1,0 +1,1 @@
+"""Whole rollouts on real engines: the real daemon as a process, real traffic, real kills."""
