@@ -56,6 +56,20 @@ async def test_the_chain_ends_only_when_the_router_confirms(daemon: FakeDaemon) 
         await desk.sees("router confirms 0.0%, 1.1 s")
 
 
+async def test_an_end_that_the_record_confirms_ends_the_chain(daemon: FakeDaemon) -> None:
+    """After the end nobody asks the router any more: the share that was read back last is what confirms the abort."""
+    async with driven(daemon) as desk:
+        await desk.open_ranker()
+        await desk.keys("a")
+        await desk.sees("waiting for the router")
+        raised = OnNew(asked=0.1, observed=None, confirmed=0.1, confirmed_is_asked=True)
+        daemon.set_status(worlds.status("going_back", revision=318, on_new=raised))
+        await desk.sees("GOING BACK", "waiting for the router")
+        gone = OnNew(asked=0.0, observed=None, confirmed=0.0, confirmed_is_asked=True)
+        daemon.set_status(worlds.status("aborted", [], revision=320, on_new=gone, ended=True, outcome="aborted"))
+        await desk.sees("router confirms 0.0%", "v41 has all traffic")
+
+
 async def test_promote_needs_a_living_y(daemon: FakeDaemon) -> None:
     """``m`` asks; ``y`` is dead for 400 ms; then it sends the revision that was on the screen."""
     daemon.statuses["ranker"] = worlds.ready()

@@ -175,7 +175,9 @@ def _stages(scene: Scene, status: Status, room: int) -> Lines:
     else:
         ladder = render_small_ladder(scene, status)
     left = room - len(story) - len(ladder) - 2
-    body = [*story, bar, *ladder, bar, *render_gates(scene, status, max(2, min(gates, left)))]
+    body = [*story, bar, *ladder]
+    if status.gates:
+        body += [bar, *render_gates(scene, status, max(2, min(gates, left)))]
     spare = room - len(body) - 1
     if spare > 1:
         body += [bar, *render_last(scene, status, min(spare, 6 if wide else 3))]

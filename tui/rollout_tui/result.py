@@ -78,16 +78,17 @@ def observe(result: Result, facts: Facts, now_s: float) -> Result:
 
 
 def _confirmed(result: Result, status: Status | None, row: FleetRow | None) -> float | None:
-    """The share that the router showed after this action, or None while it has not."""
-    asked: float | None = None
-    observed: float | None = None
-    if status is not None and status.revision >= (result.revision or 0) and status.on_new.confirmed_is_asked:
-        asked, observed = status.on_new.asked, status.on_new.observed
-    elif row is not None and row.revision >= (result.revision or 0) and row.observed == row.asked:
-        asked, observed = row.asked, row.observed
-    if asked is None or observed is None or abs(asked - observed) > 5e-5:
-        return None
-    return observed if result.order.verb != "abort" or observed == 0 else None
+    """The share that was read back from the router after this action, or None while it has not been."""
+    share: float | None = None
+    if status is not None and status.revision >= (result.revision or 0):
+        on_new = status.on_new
+        agrees = on_new.observed is None or abs(on_new.observed - on_new.confirmed) < 5e-5
+        share = on_new.confirmed if on_new.confirmed_is_asked and agrees else None
+    elif row is not None and row.revision >= (result.revision or 0):
+        # A row has no confirmed share of its own; a rollout ends only after its last share was read back.
+        seen = row.asked if row.ended and row.observed is None else row.observed
+        share = seen if seen is not None and abs(seen - row.asked) < 5e-5 else None
+    return None if share is not None and share > 0 and result.order.verb == "abort" else share
 
 
 def render(result: Result, now_s: float) -> tuple[Line, ...]:
@@ -104,12 +105,12 @@ def render(result: Result, now_s: float) -> tuple[Line, ...]:
     if result.has_s is None:
         return (line(name, f"sent, waiting for the daemon {now_s - result.sent_s:.0f} s"),)
     has = f"sent > daemon has it, rev {result.revision}, {result.has_s - result.sent_s:.1f} s"
-    if result.message:
-        has += f" ({result.message.rstrip('.')})"
+    message = f"   ({result.message.rstrip('.')})" if result.message else ""
     if not result.moves_traffic:
-        return (line(name, has),)
+        return (line(name, has, message),)
     if result.confirmed_s is None:
-        return (line(name, has, Span(f" > waiting for the router, {now_s - result.sent_s:.0f} s", Role.WARNING)),)
+        waits = Span(f" > waiting for the router, {now_s - result.sent_s:.0f} s", Role.WARNING)
+        return (line(name, has, waits, message),)
     took = result.confirmed_s - result.sent_s
     told = f" > router confirms {figures.share(result.observed or 0.0)}, {took:.1f} s"
-    return (line(name, has, Span(told, Role.GOOD)),)
+    return (line(name, has, Span(told, Role.GOOD), message),)
