@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ssl
 import time
 from typing import Annotated
 from urllib.parse import urlsplit
@@ -32,6 +33,15 @@ def _url(value: str) -> str:
     return value
 
 
+def _ca_file(value: FilePath) -> FilePath:
+    try:
+        ssl.create_default_context(cafile=str(value))
+    except (OSError, ssl.SSLError):
+        raise ValueError("it holds no certificate that can be read") from None
+    return value
+
+
+CaFile = Annotated[FilePath, AfterValidator(_ca_file)]
 DurationMs = Annotated[int, BeforeValidator(_duration_ms)]
 Url = Annotated[str, AfterValidator(_url)]
 
@@ -47,7 +57,7 @@ class SourceOptions(AdapterOptions):
     max_age: DurationMs | None = None
     token: SecretStr | None = None
     headers: dict[str, SecretStr] = Field(default_factory=dict)
-    ca_file: FilePath | None = None
+    ca_file: CaFile | None = None
 
     @property
     def max_age_ms(self) -> int:
