@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -33,7 +33,10 @@ class HAProxy:
         *,
         lease: str = "60s",
         server_timeout: str = "2s",
+        edit: Callable[[str], str] | None = None,
     ) -> None:
+        """``edit`` changes the rendered configuration, to make it wrong on purpose."""
+        self._edit = edit or str
         self.folder = folder
         self.routes = {name: route_config(name, servers) for name, servers in routes.items()}
         self.ports = {name: free_port() for name in routes}
@@ -59,7 +62,7 @@ class HAProxy:
         self.program = Program([needs("haproxy"), "-W", "-f", str(self.config_file)], folder, "haproxy")
 
     def __enter__(self) -> Self:
-        self.config_file.write_text(render_config(self._files, self._layout), encoding="utf-8")
+        self.config_file.write_text(self._edit(render_config(self._files, self._layout)), encoding="utf-8")
         self.base_map.write_text(render_base_map(dict.fromkeys(self.routes, Slot.A)), encoding="utf-8")
         self.start()
         return self

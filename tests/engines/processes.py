@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import os
 import random
@@ -40,6 +41,15 @@ def wait_until(condition: Callable[[], bool], what: str, within_s: float = READY
         if time.monotonic() > deadline:
             raise NotReady(f"{what} did not come about within {within_s:g} s")
         time.sleep(_POLL_S)
+
+
+async def until(condition: Callable[[], bool], what: str, within_s: float = READY_WITHIN_S) -> None:
+    """``wait_until`` for coroutines: others run meanwhile."""
+    deadline = time.monotonic() + within_s
+    while not condition():
+        if time.monotonic() > deadline:
+            raise NotReady(f"{what} did not come about within {within_s:g} s")
+        await asyncio.sleep(_POLL_S)
 
 
 def listens(port: int) -> bool:

@@ -1,0 +1,56 @@
+"""Rigs for the tests of routers: each test gets an engine of its own."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.adapters.traffic.rigs import EnvoyRig, HAProxyRig, MemoryRig, RealRig, Rig, running
+
+
+@pytest.fixture
+async def haproxy(tmp_path: Path) -> AsyncIterator[HAProxyRig]:
+    """A running HAProxy with a lease of a minute."""
+    rig = HAProxyRig(tmp_path)
+    with running(rig):
+        yield rig
+        await rig.router.close()
+
+
+@pytest.fixture
+async def envoy(tmp_path: Path) -> AsyncIterator[EnvoyRig]:
+    """A running Envoy."""
+    rig = EnvoyRig(tmp_path)
+    with running(rig):
+        yield rig
+        await rig.router.close()
+
+
+REAL = [pytest.param(kind, marks=pytest.mark.real) for kind in ("haproxy", "envoy")]
+
+
+@pytest.fixture(params=["memory", *REAL])
+async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+    """Each router in turn."""
+    if request.param == "memory":
+        yield MemoryRig()
+        return
+    made = _real(request.param, tmp_path)
+    with running(made):
+        yield made
+        await made.router.close()
+
+
+@pytest.fixture(params=REAL)
+async def real_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RealRig]:
+    """Each router on a real engine in turn."""
+    made = _real(request.param, tmp_path)
+    with running(made):
+        yield made
+        await made.router.close()
+
+
+def _real(kind: str, folder: Path) -> RealRig:
+    return HAProxyRig(folder) if kind == "haproxy" else EnvoyRig(folder)
