@@ -8,7 +8,7 @@ from textual.events import Paste
 from rolloutd.wire import OnNew
 from tests.tui import worlds
 from tests.tui.driving import driven
-from tests.tui.fake_daemon import FakeDaemon, conflict
+from tests.tui.fake_daemon import FakeDaemon, conflict, done
 
 SIZES = [(200, 60), (120, 36), (100, 28), (80, 24), (60, 20), (40, 10), (20, 5), (10, 1)]
 
@@ -84,6 +84,28 @@ async def test_promote_needs_a_living_y(daemon: FakeDaemon) -> None:
         await desk.until(lambda: len(daemon.posts) == 1)
     assert daemon.posts[0].verb == "promote"
     assert daemon.posts[0].headers["if-match"] == '"317"'
+
+
+async def test_a_promotion_that_moves_nothing_does_not_end_in_a_confirmation(daemon: FakeDaemon) -> None:
+    """When a second person is needed the daemon says so, and the router's old share is not called a confirmation."""
+    daemon.statuses["ranker"] = worlds.ready()
+    told = "Recorded. Going to 50% needs a second person within ten minutes."
+    daemon.answer = lambda post: done(post).model_copy(update={"message": told})
+    async with driven(daemon) as desk:
+        await desk.open_ranker()
+        await desk.keys("m")
+        await desk.keys("y", gap_s=1.0)
+        await desk.sees("daemon has it")
+        daemon.set_status(worlds.ready(revision=318))
+        await desk.sees("rev 318", "needs a second person within ten minutes")
+        await desk.until(lambda: "waiting for the router" not in desk.text)
+        assert "router confirms" not in desk.text
+        higher = OnNew(asked=0.5, observed=0.5, confirmed=0.5, confirmed_is_asked=True)
+        daemon.answer = done
+        await desk.keys("m")
+        await desk.keys("y", gap_s=1.0)
+        daemon.set_status(worlds.ready(revision=320, on_new=higher))
+        await desk.sees("router confirms 50.0%")
 
 
 @pytest.mark.parametrize("key", ["enter", "m", "space", "n", "q", "escape"])

@@ -31,7 +31,7 @@ async def _type(desk: Driven, keys: list[str], chance: random.Random, count: int
         live += desk.app.facts.fleet_link.state(desk.clock()) in {LinkState.LIVE, LinkState.LATE}
         desk.app.screen.post_message(events.Key(key, key if len(key) == 1 else None))
         async with asyncio.timeout(DEADLINE_S):
-            while desk.app.key_s != desk.clock():  # noqa: ASYNC110 # a key sets no event
+            while desk.app.key_s != desk.clock():  # a key sets no event
                 await asyncio.sleep(0)
     return live
 

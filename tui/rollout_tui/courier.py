@@ -40,8 +40,8 @@ class Courier:
         """Whether an abort is being tried without contact."""
         return self._trial is not None and not self._trial.done()
 
-    def send(self, send: Send) -> str:
-        """Send it now. Returns a note instead when the same action is on its way already (a repeating key)."""
+    def send(self, send: Send, asked: float | None = None) -> str:
+        """Send it now; ``asked`` is the router's share before. Returns a note when the same is on its way already."""
         before = self.result
         order = Order.make(send.name, send.verb, send.request, send.revision)
         if before is not None and replace(order, key=before.order.key) == before.order:
@@ -50,7 +50,7 @@ class Courier:
             if before.has_s is None and (before.unknown or not before.over):
                 order = before.order
         self.stop()
-        self.result = Result(order, self._now())
+        self.result = Result(order, self._now(), asked)
         if send.trying_s > 0:
             self.result = replace(self.result, until_s=self._now() + send.trying_s)
             self._trial = self._start(self._keep_trying(self.result, send.trying_s))

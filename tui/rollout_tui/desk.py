@@ -251,7 +251,7 @@ class RolloutApp(App[None]):
         elif isinstance(led, Strip):
             self.strip = replace(led, earlier=self.reasons)
         elif isinstance(led, Send):
-            self.note = self.courier.send(led)
+            self.note = self.courier.send(led, self._asked(led.name))
         elif in_fleet and isinstance(self.screen, Sheet):
             self.errand(self._ask_with_status(led, self.screen))
         else:
@@ -286,7 +286,14 @@ class RolloutApp(App[None]):
             return
         if out.request.reason:
             self.reasons = (out.request.reason, *self.reasons)[:REASONS_KEPT]
-        self.note = self.courier.send(out)
+        self.note = self.courier.send(out, self._asked(out.name))
+
+    def _asked(self, name: str) -> float | None:
+        """The share that is asked of the router now, as far as the screen knows."""
+        status, row = self.facts.status, self.facts.rows.get(name)
+        if status is not None and status.name == name:
+            return status.on_new.asked
+        return row.asked if row is not None else None
 
     def toggle_zone(self) -> None:
         """Times in UTC or in the local zone; line 1 of the fleet says which."""

@@ -95,6 +95,17 @@ def crop(spans: Line, cells: int) -> Line:
     return tuple(span for span in kept if span.text)
 
 
+def flow(spans: Line, cells: int) -> list[Line]:
+    """A line as several where it does not fit, broken only between spans."""
+    rows: list[Line] = [()]
+    for span in spans:
+        if rows[-1] and line_width((*rows[-1], span)) > cells:
+            rows.append((Span("  "), Span(span.text.lstrip(), span.role)))
+        else:
+            rows[-1] = (*rows[-1], span)
+    return [crop(row, cells) for row in rows]
+
+
 def spread(left: Line, far: Line, cells: int) -> Line:
     """``left`` at the left and ``far`` at the right edge; when both do not fit, ``far`` is kept and ``left`` cut."""
     room = cells - line_width(far)

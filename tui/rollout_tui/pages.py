@@ -7,7 +7,7 @@ stages; never the state, the shares, the worst signal, the NEXT line or the age 
 from __future__ import annotations
 
 from rollout_tui import figures, words
-from rollout_tui.lines import Line, Part, Role, Span, clean, crop, line, right, rule, wrap
+from rollout_tui.lines import Line, Part, Role, Span, clean, crop, flow, line, right, rule, wrap
 from rollout_tui.link import LinkState
 from rollout_tui.order import Sort, hidden
 from rollout_tui.result import render as render_result
@@ -56,7 +56,7 @@ def render_foot(scene: Scene) -> Lines:
     if scene.result is not None:
         for one in render_result(scene.result, scene.now_s):
             rows = wrap("".join(span.text for span in one), scene.width, 2) if scene.result.said else []
-            lines += [line(Span(row, one[0].role)) for row in rows] or [one]
+            lines += [line(Span(row, one[0].role)) for row in rows] or flow(one, scene.width)
     if scene.note:
         lines += [line(Span(row, Role.WARNING)) for row in wrap(scene.note, scene.width, 2)]
     if scene.strip is not None:

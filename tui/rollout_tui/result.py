@@ -15,12 +15,18 @@ from rolloutd.wire import ActionDone, FleetRow, Problem, Status
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One action on its way. ``said`` are the sentences of a refusal or of a missing answer."""
+    """One action on its way, pressed when ``before`` was asked of the router.
+
+    ``said`` are the sentences of a refusal or of a missing answer. ``still`` says that the daemon took it without
+    asking the router for another share: there is nothing to confirm, and the daemon's message says why.
+    """
 
     order: Order
     sent_s: float
+    before: float | None = None
     revision: int | None = None
     message: str = ""
+    still: bool = False
     has_s: float | None = None
     observed: float | None = None
     confirmed_s: float | None = None
@@ -33,7 +39,7 @@ class Result:
     def moves_traffic(self) -> bool:
         """Whether the router has a part in it."""
         row = BY_NAME.get(self.order.verb)
-        return row is not None and row.risk in {Risk.LOWERS, Risk.RAISES}
+        return not self.still and row is not None and row.risk in {Risk.LOWERS, Risk.RAISES}
 
     @property
     def over(self) -> bool:
@@ -73,8 +79,21 @@ def observe(result: Result, facts: Facts, now_s: float) -> Result:
     if result.over or result.revision is None:
         return result
     status = facts.status if facts.status and facts.status.name == result.order.name else None
-    observed = _confirmed(result, status, facts.rows.get(result.order.name))
+    row = facts.rows.get(result.order.name)
+    if _unmoved(result, status, row):
+        return replace(result, still=True)
+    observed = _confirmed(result, status, row)
     return result if observed is None else replace(result, observed=observed, confirmed_s=now_s)
+
+
+def _unmoved(result: Result, status: Status | None, row: FleetRow | None) -> bool:
+    """Whether what was to raise left the asked share as it was: a resume, or one that waits for a second person."""
+    verb = BY_NAME.get(result.order.verb)
+    newest = status or row
+    if verb is None or verb.risk is not Risk.RAISES or newest is None or newest.revision < (result.revision or 0):
+        return False
+    asked = newest.on_new.asked if isinstance(newest, Status) else newest.asked
+    return asked == result.before
 
 
 def _confirmed(result: Result, status: Status | None, row: FleetRow | None) -> float | None:

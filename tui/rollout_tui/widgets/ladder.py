@@ -65,7 +65,7 @@ def render_small_ladder(scene: Scene, status: Status) -> list[Line]:
         spans += [Span(part, Role.STRONG if here else Role.PLAIN), Span("   ")]
     stages = [stage for stage in status.stages if stage.index == status.stage.index]
     lines = [crop(tuple(spans), scene.width)]
-    if stages:
+    if stages and not status.ended:
         samples = (
             f" samples champion {figures.count(stages[0].champion_n)}{scene.stale}"
             f"  challenger {figures.count(stages[0].challenger_n)}{scene.stale}   gates {counts(status)}{scene.stale}"
