@@ -1,0 +1,102 @@
+"""The simulator's command line: runs seeds, prints what they came to, and the whole story of the first that broke."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from time import monotonic
+
+from rolloutd.simulation.run import Result, run_seed
+from rolloutd.simulation.trace import LAST_LINES
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the asked seeds; 0 when every invariant held in each of them, 1 otherwise."""
+    options = _parser().parse_args(arguments)
+    seeds = range(options.start, options.start + options.seeds)
+    began_s = monotonic()
+    summary = Summary()
+    for result in _results(seeds, options.jobs):
+        summary.add(result)
+        if options.verbose:
+            print("\n".join(result.tail), f"seed {result.seed}: {result.outcome}, digest {result.digest}", sep="\n")
+        if result.broken:
+            _tell(result)
+    if options.json:
+        print(json.dumps(summary.as_dict(), sort_keys=True))
+    else:
+        summary.tell(monotonic() - began_s)
+    return 1 if summary.failed else 0
+
+
+class Summary:
+    """Counts over all seeds."""
+
+    def __init__(self) -> None:
+        self.outcomes: Counter[str] = Counter()
+        self.faults: Counter[str] = Counter()
+        self.failed: list[int] = []
+        self.seeds = self.events = self.virtual_ms = 0
+
+    def add(self, result: Result) -> None:
+        """One more seed."""
+        self.seeds += 1
+        self.events += result.events
+        self.virtual_ms += result.virtual_ms
+        self.outcomes[result.outcome] += 1
+        self.faults += result.faults
+        if result.broken:
+            self.failed.append(result.seed)
+
+    def as_dict(self) -> dict[str, object]:
+        """For scripts."""
+        return {
+            "seeds": self.seeds,
+            "simulated_hours": round(self.virtual_ms / 3_600_000, 2),
+            "events": self.events,
+            "outcomes": dict(self.outcomes),
+            "faults": dict(self.faults),
+            "failed_seeds": self.failed,
+        }
+
+    def tell(self, took_s: float) -> None:
+        """For people; the last line is the one that scripts of old look at."""
+        hours = self.virtual_ms / 3_600_000
+        rate = self.seeds / took_s if took_s else 0.0
+        print(f"{self.seeds} seeds, {hours:.1f} simulated hours, {self.events} events, {rate:.0f} seeds/s")
+        print("outcomes: " + ", ".join(f"{name} {n}" for name, n in self.outcomes.most_common()))
+        print("faults: " + ", ".join(f"{name} {n}" for name, n in self.faults.most_common()))
+        print(f"{self.seeds - len(self.failed)} passed, {len(self.failed)} failed")
+
+
+def _tell(result: Result) -> None:
+    print(f"seed {result.seed} broke at {result.virtual_ms / 1000:.3f} s")
+    print(f"  {result.broken}")
+    print("\n".join(result.tail[-LAST_LINES:]))
+    print(f"again: ./dev sim --seeds 1 --from {result.seed} --verbose")
+
+
+def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:
+    if jobs <= 1:
+        yield from map(run_seed, seeds)
+        return
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+        yield from pool.imap(run_seed, seeds, chunksize=10)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="./dev sim", description=__doc__)
+    parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run")
+    parser.add_argument("--from", type=int, default=1, dest="start", metavar="SEED", help="the first seed")
+    parser.add_argument("--jobs", type=int, default=1, help="how many processes share the seeds")
+    parser.add_argument("--verbose", action="store_true", help="print the whole story of every seed")
+    parser.add_argument("--json", action="store_true", help="print the counts as one JSON object")
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

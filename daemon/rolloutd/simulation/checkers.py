@@ -1,0 +1,207 @@
+"""Judges every step against the world's own truth: ceiling, abort, intent, agreement (I1, I2, I4, I5, I6, I11).
+
+They hear what was recorded, called, changed and asked, and know nothing of the daemon's memory. The first broken
+invariant is kept in words and ends the run.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+
+from rolloutd.core import events as ev
+from rolloutd.core.commands import Verb
+from rolloutd.core.values import ActorKind, Share
+from rolloutd.journal import CommandKey
+from rolloutd.simulation.engine import CHALLENGER_SLOT, Cause, Change
+from rolloutd.simulation.ledger import RAISING, Ledger, words
+from rolloutd.simulation.sight import Sight, SightCheckers
+from rolloutd.simulation.world import World
+
+JUST_NOW_MS = 50
+READ_BACK_MS = 8_000
+WRITES_A_LOOK_MOST = 40
+RAISING_VERBS = (Verb.PROMOTE, Verb.RESUME, Verb.APPROVE)
+
+
+class Checkers:
+    """The judges of one run. ``broken`` is the first invariant that did not hold, in words."""
+
+    def __init__(self, world: World) -> None:
+        self.world = world
+        self.ledger = Ledger()
+        self.sight = SightCheckers(world.scenario, self.ledger, self.fault)
+        self.broken = ""
+        self.revision_of: dict[str, tuple[Verb, int | None]] = {}
+        self._abort_acknowledged = False
+        self._shown: deque[tuple[int, int]] = deque([(0, 0)], maxlen=200)
+        self._replaced: tuple[int, int] = (0, 0)
+        self._lost_version: int | None = None
+        self._above_since_ms: int | None = None
+        self._differs_since_ms: int | None = None
+        self._writes = 0
+        world.engine_told = self.changed
+
+    def fault(self, invariant: str, what: str) -> None:
+        """Keep the first broken invariant."""
+        if not self.broken:
+            self.broken = f"{invariant}: {what}"
+            self.world.trace.say(f"BROKEN {self.broken}")
+
+    @property
+    def patience_ms(self) -> int:
+        """How long the daemon may need for anything it must do about the router: two ticks and two calls."""
+        return 2 * self.world.scenario.tick_ms + 4_500
+
+    # ---- what the daemon does
+
+    def recorded(self, rows: Sequence[ev.Recorded], command: CommandKey | None) -> None:
+        """Events became durable."""
+        now_ms, ledger = self.world.now_ms(), self.ledger
+        self._revision(rows, command)
+        for row in rows:
+            if row.version != ledger.version + 1 or row.epoch < ledger.epoch:
+                self.fault("I5", f"event {row.version} of epoch {row.epoch} after {ledger.version} of {ledger.epoch}")
+            self.world.trace.say(f"event {row.version:3d} {words(row.event)} by {row.actor.name}")
+            self._share_event(row, now_ms)
+            self.sight.recorded(row, now_ms)
+            ledger.take(row, now_ms)
+
+    def _share_event(self, row: ev.Recorded, now_ms: int) -> None:
+        event, ledger = row.event, self.ledger
+        if isinstance(event, ev.TrafficWanted):
+            if event.share.basis_points == ledger.wanted_bp or event.previous.basis_points != ledger.wanted_bp:
+                self.fault("I4", f"a second intent for {event.share} while {ledger.wanted_bp} bp was wanted")
+            if event.share.basis_points > ledger.wanted_bp:
+                self._raised(row, event.basis.kind, f"{event.share} became wanted")
+            self._replaced = (now_ms, ledger.wanted_bp)
+        elif isinstance(event, ev.FinishStarted):
+            self._raised(row, event.basis.kind, "finishing began")
+        elif isinstance(event, ev.TrafficConfirmed) and not self._showed(event.share.basis_points, now_ms):
+            self.fault("I4", f"{event.share} was called confirmed, but the router never showed it lately")
+        elif isinstance(event, ev.RolloutEnded) and event.outcome is not ev.Outcome.DONE:
+            if self.world.engine.share_bp and not self._by_hand_lately(now_ms):
+                self.fault("I2", f"ended {event.outcome.value} while {self.world.engine.share_bp} bp was on the router")
+
+    def _raised(self, row: ev.Recorded, kind: ev.BasisKind, what: str) -> None:
+        if kind not in RAISING:
+            self.fault("I3", f"{what} on the ground of {kind.value}")
+        if kind is ev.BasisKind.PERSON and row.actor.kind is not ActorKind.PERSON:
+            self.fault("I4", f"{what} in the name of a person, by {row.actor.name}")
+        if self._abort_acknowledged:
+            self.fault("I2", f"{what} after an acknowledged abort")
+
+    def _revision(self, rows: Sequence[ev.Recorded], command: CommandKey | None) -> None:
+        """A raising command that was accepted was decided on the present revision."""
+        if command is None or any(isinstance(row.event, ev.CommandRefused) for row in rows):
+            return
+        verb, revision = self.revision_of.get(command.id, (Verb.CLAIM, None))
+        if verb in RAISING_VERBS and revision != self.ledger.version:
+            self.fault("I11", f"{verb.value} decided on revision {revision} was accepted at {self.ledger.version}")
+
+    def calling(self, slot_is_ours: bool, share: Share) -> int:
+        """The daemon begins a write of a share; returns the ceiling of this moment."""
+        self._writes += 1
+        ledger, bp = self.ledger, share.basis_points
+        lately_ms, before_bp = self._replaced
+        lately = self.world.now_ms() - lately_ms <= JUST_NOW_MS and bp == before_bp
+        if bp and (not slot_is_ours or (bp != ledger.wanted_bp and not lately) or ledger.ended):
+            self.fault("I1", f"the router is asked for {share}, but {ledger.wanted_bp} bp is recorded")
+        lowers = bp == 0 and ledger.wanted_bp and not (ledger.finishing and ledger.base_moved)
+        if lowers and not lately and not self.world.store_was_in_trouble:
+            self.fault("I4", f"the router is asked for 0%, but {ledger.wanted_bp} bp is recorded")
+        return ledger.ceiling_bp
+
+    def calling_base(self, slot_is_ours: bool) -> int:
+        """The daemon begins to move the base; returns the ceiling of this moment."""
+        self._writes += 1
+        if slot_is_ours and not self.ledger.finishing:
+            self.fault("I1", "the challenger is made the base, but no finish is recorded")
+        return self.ledger.ceiling_bp
+
+    def changed(self, change: Change) -> None:
+        """The challenger's share on the router became another one."""
+        now_ms, ledger = self.world.now_ms(), self.ledger
+        self.world.trace.say(f"router {change.before_bp} -> {change.after_bp} bp by {change.cause.value}")
+        self.world.flow(change.before_bp)
+        self._shown.append((now_ms, change.after_bp))
+        if change.cause is not Cause.DAEMON:
+            self._lost_version = ledger.version if change.after_bp < change.before_bp else self._lost_version
+            return
+        if change.after_bp <= change.before_bp:
+            return
+        if change.after_bp > max(change.allowed_bp, ledger.ceiling_bp):
+            self.fault("I1", f"the daemon raised the router to {change.after_bp} bp, above {ledger.ceiling_bp}")
+        if ledger.ended in ("aborted", "rolled_back") or (ledger.receding and ledger.ceiling_bp == 0):
+            self.fault("I2", f"the router went up to {change.after_bp} bp after zero was confirmed")
+        if self._lost_version == ledger.version and ledger.settled and not ledger.finishing:
+            self.fault("I8", f"a share that the router had lost was put back to {change.after_bp} bp without a word")
+
+    def process_started(self, epoch: int) -> None:
+        """A new process opened the journal."""
+        self.sight.process_started(self.world.now_ms(), epoch)
+
+    def answered(self, metric: str, sight: Sight, now_ms: int) -> None:
+        """The source answered for a gate, and what that was worth in truth."""
+        if sight is not Sight.GOOD:
+            self.world.trace.say(f"answer for {metric} is {sight.value}")
+        self.sight.answered(metric, sight, now_ms)
+
+    # ---- what people are told
+
+    def abort_acknowledged(self) -> None:
+        """A person was told that the abort is accepted."""
+        if self.ledger.ended != "done":
+            self._abort_acknowledged = True
+
+    def abort_refused(self, why: str) -> None:
+        """An abort was refused: only one that comes after the end may be."""
+        if self.ledger.live:
+            self.fault("I2", f"abort was refused: {why}")
+
+    # ---- what time shows
+
+    def look(self) -> None:
+        """Compare the router with the record. Called again and again while a process lives."""
+        now_ms, ledger, shown = self.world.now_ms(), self.ledger, self.world.engine.share_bp
+        calm = now_ms - self.world.disturbed_ms > self.patience_ms
+        self._above_since_ms = self._since(shown > ledger.ceiling_bp, self._above_since_ms)
+        equal = shown in ledger.may_show_bp or ledger.ended != "" or (ledger.not_obeyed and self._rounded)
+        self._differs_since_ms = self._since(not equal, self._differs_since_ms)
+        if calm and not ledger.ended and self._too_long(self._above_since_ms):
+            self.fault("I1", f"the router has shown {shown} bp, above {ledger.ceiling_bp}, for more than two ticks")
+        if calm and not self.world.raising_stopped and self._too_long(self._differs_since_ms):
+            self.fault("I6", f"the router has shown {shown} bp, not {ledger.wanted_bp}, for more than two ticks")
+        if self._writes > WRITES_A_LOOK_MOST:
+            self.fault("I12", f"{self._writes} writes to the router within half a tick")
+        self._writes = 0
+        self.sight.look(now_ms, shown)
+
+    @property
+    def _rounded(self) -> bool:
+        return self.world.scenario.finest_step_bp > 1
+
+    def _since(self, holds: bool, since_ms: int | None) -> int | None:
+        if not holds:
+            return None
+        return self.world.now_ms() if since_ms is None else since_ms
+
+    def _too_long(self, since_ms: int | None) -> bool:
+        return since_ms is not None and self.world.now_ms() - since_ms > self.patience_ms
+
+    def _showed(self, share_bp: int, now_ms: int) -> bool:
+        """Whether the router showed this share at some instant that a read-back can have seen."""
+        until_ms = now_ms
+        for at_ms, bp in reversed(self._shown):
+            if bp == share_bp:
+                return True
+            if until_ms < now_ms - READ_BACK_MS:
+                return False
+            until_ms = at_ms
+        return False
+
+    def _by_hand_lately(self, now_ms: int) -> bool:
+        return now_ms - self.world.hand_ms <= self.patience_ms
+
+
+__all__ = ["CHALLENGER_SLOT", "Checkers"]

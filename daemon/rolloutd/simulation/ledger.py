@@ -1,0 +1,147 @@
+"""The checkers' own reading of the record: a second, smaller fold, written apart from the core's so that both must err alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from rolloutd.core import events as ev
+from rolloutd.core.values import FULL_BP
+
+RAISING = (ev.BasisKind.VERDICT, ev.BasisKind.PERSON)
+
+
+@dataclass
+class Ledger:
+    """What is durable, as far as traffic is concerned. Shares are basis points of the challenger."""
+
+    version: int = 0
+    epoch: int = 0
+    wanted_bp: int = 0
+    confirmed_bp: int = 0
+    stage: int = -1
+    stage_confirmed_ms: int | None = None
+    left_stage: int = -1
+    left_confirmed_ms: int | None = None
+    preflight_epoch: int | None = None
+    finishing: bool = False
+    receding: bool = False
+    held: bool = False
+    asking: bool = False
+    base_moved: bool = False
+    ended: str = ""
+    doubts_ms: list[int] = field(default_factory=list)
+    not_obeyed: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether the rollout was requested and has not ended."""
+        return self.version > 0 and not self.ended
+
+    @property
+    def settled(self) -> bool:
+        """Whether what was wanted was also confirmed."""
+        return self.wanted_bp == self.confirmed_bp
+
+    @property
+    def ceiling_bp(self) -> int:
+        """The most that the router may show now (invariant I1)."""
+        if self.ended:
+            return FULL_BP if self.ended == "done" else 0
+        return FULL_BP if self.finishing else max(self.wanted_bp, self.confirmed_bp)
+
+    @property
+    def may_show_bp(self) -> frozenset[int]:
+        """The shares at which the router equals the record."""
+        if self.ended:
+            return frozenset({self.ceiling_bp})
+        if self.finishing:
+            return frozenset({FULL_BP} if self.base_moved else {FULL_BP, self.wanted_bp})
+        return frozenset({self.wanted_bp})
+
+    def take(self, row: ev.Recorded, now_ms: int) -> None:
+        """One more durable event, at the true time ``now_ms``."""
+        self.version, self.epoch = row.version, row.epoch
+        match row.event:
+            case ev.PreflightPassed():
+                self.preflight_epoch = row.epoch
+            case ev.StageEntered(index=index):
+                self.left_stage, self.left_confirmed_ms = self.stage, self.stage_confirmed_ms
+                self.stage, self.stage_confirmed_ms, self.asking = index, None, False
+            case ev.TrafficWanted(share=share):
+                self.wanted_bp, self.not_obeyed = share.basis_points, False
+            case ev.TrafficConfirmed(share=share):
+                self.confirmed_bp, self.not_obeyed = share.basis_points, False
+                self.stage_confirmed_ms = now_ms if self.stage_confirmed_ms is None else self.stage_confirmed_ms
+            case ev.TrafficNotObeyed():
+                self.not_obeyed = True
+            case ev.RouterRestarted(observed=observed):
+                self.confirmed_bp = observed.basis_points
+                self.doubts_ms.append(now_ms)
+            case ev.LeaseLapsed() | ev.DriftSeen():
+                self._differs(row.event, now_ms)
+            case ev.BaseConfirmed():
+                self._base(row.event)
+            case _:
+                self._phase(row.event, now_ms)
+
+    def _differs(self, event: ev.LeaseLapsed | ev.DriftSeen, now_ms: int) -> None:
+        self.doubts_ms.append(now_ms)
+        if event.observed < event.recorded:
+            self.wanted_bp = self.confirmed_bp = event.observed.basis_points
+
+    def _base(self, event: ev.BaseConfirmed) -> None:
+        self.base_moved = self.finishing
+        if self.base_moved:
+            self.wanted_bp = self.confirmed_bp = FULL_BP
+
+    def _phase(self, event: ev.Event, now_ms: int) -> None:
+        match event:
+            case ev.FinishStarted():
+                self.finishing = True
+            case ev.RecedeStarted():
+                self.receding, self.finishing, self.held, self.asking = True, False, False, False
+            case ev.RolloutHeld():
+                self.held, self.receding, self.asking = True, False, False
+            case ev.RolloutResumed():
+                self.held = False
+                self.doubts_ms.append(now_ms)
+            case ev.PersonAsked():
+                self.asking = True
+            case ev.StageApproved() | ev.StageExtended():
+                self.asking = False
+            case ev.RolloutEnded(outcome=outcome):
+                self.ended = outcome.value
+            case _:
+                pass
+
+
+def words(event: ev.Event) -> str:
+    """An event in the trace: its name and what matters for traffic."""
+    name = type(event).__name__
+    match event:
+        case ev.TrafficWanted(share=share, previous=previous, basis=basis):
+            return f"{name} {previous} -> {share} ({basis.kind.value}: {basis.why})"
+        case ev.TrafficConfirmed(share=share):
+            return f"{name} {share}"
+        case ev.TrafficNotObeyed(wanted=wanted, observed=observed, detail=detail):
+            return f"{name} wanted {wanted}, shown {observed} ({detail})"
+        case ev.LeaseLapsed() | ev.DriftSeen():
+            return f"{name} recorded {event.recorded}, shown {event.observed}"
+        case ev.RouterRestarted(observed=observed):
+            return f"{name} shows {observed}"
+        case ev.StageEntered(index=index):
+            return f"{name} {index}"
+        case ev.RecedeStarted() | ev.RolloutHeld():
+            return f"{name} {event.cause.value}: {event.reason}"
+        case ev.RolloutEnded():
+            return f"{name} {event.outcome.value}: {event.reason}"
+        case ev.BlindnessBegan() | ev.VerdictReached():
+            return f"{name} {event.metric}: {event.detail}"
+        case ev.WindowRestarted() | ev.RolloutResumed():
+            return f"{name}: {event.reason}"
+        case ev.CommandRefused():
+            return f"{name} {event.verb}: {event.why}"
+        case ev.PreflightFailed():
+            return f"{name}: {'; '.join(event.reasons)}"
+        case _:
+            return name

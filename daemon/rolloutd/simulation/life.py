@@ -1,0 +1,231 @@
+"""One process of the daemon, from its start to its death: the real loop, hands, poller and keeper on simulated ports.
+
+It puts the parts together as daemon.py does, without files, sockets and the scheduler's wall clock. It decides nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from rolloutd import outcomes
+from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
+from rolloutd.core.decide import Accepted
+from rolloutd.core.reconcile import check_invariants
+from rolloutd.core.values import Slot
+from rolloutd.hands import Hands
+from rolloutd.journal import CommandRepeated, JournalError
+from rolloutd.keeper import EvidenceKeeper
+from rolloutd.loop import Birth, Loop, Notice
+from rolloutd.polling import Poller
+from rolloutd.simulation.checkers import Checkers
+from rolloutd.simulation.disk import Disk, SimulatedEvidence, SimulatedJournal, SimulatedSpill
+from rolloutd.simulation.engine import CHALLENGER_SLOT, CHAMPION_SLOT
+from rolloutd.simulation.plans import NAME, ROUTE, SOURCE
+from rolloutd.simulation.ports import SimulatedProber, SimulatedRouter
+from rolloutd.simulation.sight import Sight
+from rolloutd.simulation.source import SimulatedSource
+from rolloutd.simulation.timewarp import TaskGroup, VirtualLoop
+from rolloutd.simulation.world import World
+
+EPOCH, CLOCK = "epoch", "clock"
+BEAT_S, KEEP_CLOCK_BEATS, SEAL_EVERY_TICKS = 1.0, 10, 8
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """What the loop asks about the configuration: the slots' names and the lease."""
+
+    lease_ms: int | None
+
+    def arms(self, route: str) -> Mapping[Slot, str]:
+        """The arm-label value of each slot."""
+        return {slot: slot.value for slot in Slot}
+
+    def lease(self, route: str) -> int | None:
+        """The length of the route's lease."""
+        return self.lease_ms
+
+
+class Life:
+    """One process. ``dies_at`` is the border at which it is to die; ``ended`` is set when it did, or broke."""
+
+    def __init__(self, world: World, checkers: Checkers, disk: Disk, rebooted: bool) -> None:
+        self.world, self.checkers, self.rebooted = world, checkers, rebooted
+        self.group = TaskGroup()
+        self.alive = True
+        self.ready = False
+        self.dies_at = ""
+        self.ended = asyncio.Event()
+        self._journal = SimulatedJournal(disk.journal, world, checkers, self.cross)
+        self._keeper = EvidenceKeeper(SimulatedEvidence(disk.evidence, world, self.cross))
+        self._spill = SimulatedSpill(disk.spilled, world, self.cross)
+        self._source = SimulatedSource(world, self._answered, lambda: self.alive)
+        self.loop: Loop | None = None
+        self._virtual = asyncio.get_running_loop()
+
+    # ---- dying
+
+    def cross(self, border: str) -> None:
+        """A border of the process. Raises CancelledError in a process that is dead, or dies here."""
+        if self.alive and self.dies_at == border:
+            self.die(f"killed at {border}")
+        if not self.alive:
+            raise asyncio.CancelledError
+
+    def die(self, why: str) -> None:
+        """From now on nothing that this process does reaches anything."""
+        if self.alive:
+            self.alive = self.ready = False
+            self.world.trace.say(f"process: {why}")
+            self.ended.set()
+
+    def broke(self, error: BaseException) -> None:
+        """An exception that nobody caught ends the daemon; only a store that failed is a reason for one."""
+        if self.alive and not isinstance(error, asyncio.CancelledError):
+            if not isinstance(error, JournalError):
+                self.checkers.fault("I6", f"the daemon broke: {type(error).__name__}: {error}")
+            self.die(f"ended by {type(error).__name__}: {error}")
+
+    # ---- living
+
+    async def run(self) -> None:
+        """Start as daemon.py does, and begin the ticks."""
+        try:
+            await self._start()
+        except Exception as error:  # noqa: BLE001 - whatever it is ends this process, and is judged in broke
+            self.broke(error)
+
+    async def _start(self) -> None:
+        world, journal = self.world, self._journal
+        epoch = int(await journal.read_meta(EPOCH) or 0) + 1
+        await journal.write_meta(EPOCH, str(epoch))
+        loop = self.loop = Loop(
+            journal=journal,
+            keeper=self._keeper,
+            clock=world.clock,
+            world=Names(world.scenario.lease_ms),
+            birth=Birth(epoch, self.rebooted),
+            spill=self._spill,
+            watcher=Notice(),
+        )
+        tick_ms = world.scenario.tick_ms
+        poller = Poller(loop, {SOURCE: self._source}, {SOURCE: tick_ms}, world.clock)
+        router = SimulatedRouter(world, self.checkers, self.cross, lambda: self.alive)
+        hands = Hands({ROUTE: router}, SimulatedProber(world), loop.observe)
+        loop.hands = hands
+        self.checkers.process_started(epoch)
+        await loop.restore()
+        self._every("poll", tick_ms / 1000, 0.0, lambda: poller.poll(SOURCE))
+        self._every("tick", tick_ms / 1000, world.rng.random() * tick_ms / 1000, self._tick())
+        self._every("beat", BEAT_S, BEAT_S, self._beat())
+        self.ready = True
+        world.trace.say(f"process: epoch {epoch} is up")
+        report = await journal.verify()
+        if not report.intact:
+            self.checkers.fault("I13", f"the chain does not hold: {report.detail}")
+        loop.set_raising("")
+
+    def _every(self, name: str, every_s: float, first_s: float, work: Callable[[], Awaitable[None]]) -> None:
+        """A job as the schedule runs it: late ones coalesce, none overlaps itself."""
+
+        async def job() -> None:
+            due_s = self._virtual.time() + first_s
+            try:
+                while True:
+                    await asyncio.sleep(max(0.0, due_s - self._virtual.time()))
+                    await work()
+                    missed = int((self._virtual.time() - due_s) / every_s)
+                    due_s += every_s * (1 + missed)
+            except Exception as error:  # noqa: BLE001 - as in schedule.py, it ends the daemon
+                self.broke(error)
+
+        self.group.spawn(job(), name)
+
+    def _tick(self) -> Callable[[], Awaitable[None]]:
+        ticks = 0
+
+        async def tick() -> None:
+            nonlocal ticks
+            assert self.loop is not None
+            for name in list(self.loop.lanes):
+                await self.loop.tick(name)
+                ticks += 1
+                if ticks % SEAL_EVERY_TICKS == 0:
+                    await self.loop.seal(name)
+
+        return tick
+
+    def _beat(self) -> Callable[[], Awaitable[None]]:
+        beats = 0
+
+        async def beat() -> None:
+            nonlocal beats
+            beats += 1
+            now = self.world.clock.now()
+            await self._keeper.pulse(now)
+            if beats % KEEP_CLOCK_BEATS == 0:
+                await self._journal.write_meta(CLOCK, str(now.clock_ms))
+
+        return beat
+
+    def _answered(self, metric: str, sight: Sight, now_ms: int) -> None:
+        if self.alive:
+            self.checkers.answered(metric, sight, now_ms)
+
+    # ---- what people reach
+
+    async def start_rollout(self, start: Start, command_id: str) -> Accepted | Refused:
+        """The start verb, as the desk passes it on."""
+        assert self.loop is not None
+        key = outcomes.key_of(command_id, start.actor, "start")
+        try:
+            return await self.loop.start(start, key)
+        except CommandRepeated as repeated:
+            return outcomes.from_text(repeated.stored.outcome)
+        except JournalError as error:
+            return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {error}", error.next_step)
+
+    async def act(self, act: Act, command_id: str) -> Accepted | Refused:
+        """Any other verb, as the desk passes it on: once for each id."""
+        assert self.loop is not None
+        key = outcomes.key_of_act(command_id, NAME, act)
+        stored = None if act.verb is Verb.ABORT else await self._journal.command_outcome(command_id)
+        if stored is None:
+            try:
+                decision, _ = await self.loop.command(NAME, act, key)
+                return decision
+            except CommandRepeated as repeated:
+                stored = repeated.stored
+            except KeyError:
+                return Refused(RefusalCode.NOT_FOUND, f"There is no rollout {NAME}.", "rollout list")
+            except JournalError as error:
+                return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {error}", error.next_step)
+        return outcomes.from_text(stored.outcome)
+
+    # ---- what the checkers look at
+
+    def look(self) -> None:
+        """What can be seen of a living process: its own invariants hold, and no request was counted twice."""
+        if self.loop is None or not self.alive:
+            return
+        world, broken = self.world, self.loop.broken
+        world.raising_stopped = bool(self.loop.why_not_raise)
+        if broken and "journal cannot be written" not in broken:
+            self.checkers.fault("I6", f"the loop stopped raising: {broken}")
+        world.flow()
+        for lane in self.loop.lanes.values():
+            for sentence in check_invariants(lane.rollout):
+                self.checkers.fault(*sentence.split(": ", 1))
+            for metric, known in lane.evidence.items():
+                counts = known.total_sum
+                for slot, n in ((CHALLENGER_SLOT, counts.challenger_n), (CHAMPION_SLOT, counts.champion_n)):
+                    served = world.servers.arms[slot].served
+                    if n > served and not world.counters_lied:
+                        self.checkers.fault(
+                            "I3", f"{metric} counted {n} requests of slot {slot.value}, of {served} served"
+                        )
+
+
+__all__ = ["Life", "VirtualLoop"]

@@ -1,0 +1,197 @@
+"""One seed from its first moment to its end: starts processes, lets faults happen, and asks whether it ended as it must."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import Counter
+from dataclasses import dataclass
+
+from rolloutd.simulation.checkers import Checkers
+from rolloutd.simulation.disk import Disk
+from rolloutd.simulation.life import Life
+from rolloutd.simulation.people import People
+from rolloutd.simulation.scenario import Challenger, Fault, Kind, Scenario, draw
+from rolloutd.simulation.timewarp import VirtualLoop, run_virtual
+from rolloutd.simulation.world import World
+
+PATIENCE_TICKS = 150
+RESTART_MS = 1_500
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What one seed came to. ``broken`` is the first broken invariant in words, empty when all held."""
+
+    seed: int
+    outcome: str
+    broken: str
+    virtual_ms: int
+    events: int
+    faults: Counter[str]
+    digest: str
+    tail: tuple[str, ...]
+
+
+class Run:
+    """The course of one seed."""
+
+    def __init__(self, scenario: Scenario, loop: VirtualLoop) -> None:
+        self.scenario = scenario
+        self.virtual = loop
+        self.world = World(scenario, loop)
+        self.checkers = Checkers(self.world)
+        self.disk = Disk()
+        self.life = Life(self.world, self.checkers, self.disk, rebooted=False)
+        self.people = People(scenario, self.world, self.checkers, lambda: self.life)
+        self._absent_ms: int | None = None
+        self._reboot = False
+
+    async def main(self) -> Result:
+        """Run to the end of the rollout, or until it is clear that it does not end."""
+        world, scenario = self.world, self.scenario
+        world.trace.say(f"seed {scenario.seed}: {scenario.challenger.value}, " + _words(scenario))
+        self.life.group.spawn(self.life.run(), "start")
+        for fault in scenario.faults:
+            self.virtual.call_later(fault.at_ms / 1000, self._begin, fault)
+            self.virtual.call_later((fault.at_ms + fault.for_ms) / 1000, self._end, fault)
+        minding = asyncio.ensure_future(self._mind())
+        self.people.arrive()
+        await self._watch()
+        minding.cancel()
+        self.people.leave()
+        await self._bury()
+        ledger = self.checkers.ledger
+        outcome = ledger.ended or ("held" if ledger.held else "never started" if not ledger.version else "live")
+        world.trace.say(f"outcome {outcome}")
+        trace = world.trace
+        return Result(
+            scenario.seed, outcome, self.checkers.broken, world.now_ms(), ledger.version, world.met, trace.digest(),
+            tuple(trace.lines),
+        )  # fmt: skip
+
+    # ---- processes
+
+    async def _mind(self) -> None:
+        """What the service manager does: bury a process that ended and start the next."""
+        while True:
+            await self.life.ended.wait()
+            await self._bury()
+            absent_ms, self._absent_ms = self._absent_ms or RESTART_MS, None
+            await asyncio.sleep(absent_ms / 1000)
+            rebooted, self._reboot = self._reboot, False
+            if rebooted:
+                self.world.clock.behind_ms += absent_ms
+            self.world.disturb()
+            self.life = Life(self.world, self.checkers, self.disk, rebooted)
+            self.life.group.spawn(self.life.run(), "start")
+
+    async def _bury(self) -> None:
+        self.life.die("stopped")
+        if not await self.life.group.kill():
+            self.checkers.fault("I6", "a task of a killed process does not end")
+
+    # ---- faults
+
+    def _begin(self, fault: Fault) -> None:
+        self.world.begin(fault)
+        if fault.kind in (Kind.CRASH, Kind.REBOOT):
+            self._absent_ms = fault.amount
+            self.life.dies_at = fault.word
+            self._reboot = fault.kind is Kind.REBOOT
+            if fault.word == "now":
+                self.life.die(fault.kind.value)
+        elif fault.kind is Kind.SUSPEND:
+            self._suspend(fault)
+
+    def _end(self, fault: Fault) -> None:
+        self.world.end(fault)
+        if fault.kind is Kind.CRASH and self.life.alive:
+            self.life.dies_at = ""
+
+    def _suspend(self, fault: Fault) -> None:
+        """The host sleeps: time goes on for the world, and everything that was due is late."""
+        self.virtual.pass_s(fault.amount / 1000)
+        self.world.disturb()
+        if fault.amount > 2 * self.scenario.tick_ms:
+            self.checkers.sight.woke(self.world.now_ms())
+
+    # ---- the end
+
+    async def _watch(self) -> None:
+        """Look again and again; when all is quiet people help the rollout to its end, and at last abort it."""
+        scenario, world = self.scenario, self.world
+        half_tick_s = scenario.tick_ms / 2000
+        last_ms = scenario.quiet_ms + PATIENCE_TICKS * scenario.tick_ms
+        while not self.checkers.broken:
+            await asyncio.sleep(half_tick_s)
+            self.life.look()
+            self.checkers.look()
+            now_ms, ledger = world.now_ms(), self.checkers.ledger
+            if ledger.ended or (now_ms > last_ms and not ledger.version):
+                await self._aftermath()
+                return
+            if now_ms > scenario.quiet_ms:
+                self._relieve(now_ms, last_ms)
+            if now_ms > last_ms + 30 * scenario.tick_ms:
+                self.checkers.fault("liveness", "the rollout has not ended though somebody aborted it long ago")
+
+    def _relieve(self, now_ms: int, last_ms: int) -> None:
+        """All faults are over: a daemon that gave up raising is restarted, people answer what it asks."""
+        loop = self.life.loop
+        if loop is not None and loop.broken and self.life.alive:
+            self.life.die("restarted by a person")
+        elif self.life.ready:
+            self.people.help(final=now_ms > last_ms)
+
+    async def _aftermath(self) -> None:
+        """Two more ticks, in which nothing may move; then whether this was the right end."""
+        ended, shown_bp = self.checkers.ledger.ended, self.world.engine.share_bp
+        for _ in range(4):
+            await asyncio.sleep(self.scenario.tick_ms / 2000)
+            self.checkers.look()
+        for sentence in judge_end(self.scenario, ended, self.people, self.world):
+            self.checkers.fault("liveness", sentence)
+        if ended == "done" and self.world.engine.base.value != "b":
+            self.checkers.fault("I6", f"done, but the base is slot a and {shown_bp} bp are on the challenger")
+
+
+def judge_end(scenario: Scenario, ended: str, people: People, world: World) -> list[str]:
+    """Sentences about an end that may not be: each kind of challenger has its own right ends."""
+    wrong: list[str] = []
+    kind = scenario.challenger
+    aborted = people.aborted or people.gave_up
+    if kind is Challenger.HEALTHY:
+        if ended == "rolled_back" and not people.may_time_out:
+            wrong.append("a healthy challenger was rolled back")
+        if people.gave_up and not world.scenario.finest_step_bp > 1:
+            wrong.append("a healthy challenger did not get through although nothing stood in its way any more")
+    if kind is Challenger.HARMFUL and ended == "done" and not people.promoted:
+        wrong.append("a harmful challenger is done")
+    if kind is Challenger.HARMFUL and people.gave_up and not people.on_hold_gate:
+        wrong.append("a harmful challenger was never rolled back")
+    if ended == "refused" and not scenario.faults:
+        wrong.append("the start was refused although nothing was wrong")
+    if ended == "aborted" and not aborted:
+        wrong.append("aborted although nobody asked for it")
+    return wrong
+
+
+def run_seed(seed: int) -> Result:
+    """Run one seed. The same seed gives the same trace in every process."""
+
+    async def main(loop: VirtualLoop) -> Result:
+        return await Run(draw(seed), loop).main()
+
+    logging.disable(logging.CRITICAL)
+    try:
+        return run_virtual(main)
+    finally:
+        logging.disable(logging.NOTSET)
+
+
+def _words(scenario: Scenario) -> str:
+    """The plan in one line."""
+    ladder = " > ".join(str(stage.share) for stage in scenario.plan.stages)
+    lease = f"lease {scenario.lease_ms} ms" if scenario.lease_ms else "no lease"
+    return f"{ladder}, tick {scenario.tick_ms} ms, {scenario.requests_per_s} requests/s, {lease}"

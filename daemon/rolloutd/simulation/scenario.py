@@ -1,0 +1,236 @@
+"""What one seed means: a plan, a challenger, traffic, people's requests and faults, all drawn before anything runs.
+
+Nothing here runs. Every number comes from one ``random.Random(seed)``, so a seed is the whole story.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from rolloutd.core.commands import Verb
+from rolloutd.core.plan import Plan, Spec
+from rolloutd.simulation.plans import draw_spec
+
+FAULT_TICKS = 30
+FAULTS_MOST = 6
+
+
+class Challenger(StrEnum):
+    """What the new version is like."""
+
+    HEALTHY = "healthy"
+    HARMFUL = "harmful"
+    LATE_HARMFUL = "late-harmful"
+    BOTH_SICK = "both-sick"
+
+
+class Kind(StrEnum):
+    """Everything that can go wrong, in words for the summary."""
+
+    ROUTER_REFUSES = "router refuses"
+    ROUTER_AWAY = "router unreachable"
+    REPLY_LOST = "reply lost after applying"
+    NOT_APPLIED = "accepted, not applied"
+    ROUTER_SLOW = "router slow"
+    ROUTER_FORGETS = "router restarts and forgets"
+    HAND_RAISES = "hand raises the share"
+    HAND_LOWERS = "hand lowers the share"
+    CHAMPION_DOWN = "champion down"
+    CHALLENGER_DOWN = "challenger down"
+    UNREADABLE = "metrics unreadable"
+    FROZEN = "metrics frozen, timestamps fresh"
+    OLD_SAMPLES = "samples old"
+    NOT_A_NUMBER = "not a number"
+    ZEROES = "zero for absent"
+    COUNTER_RESET = "counters reset"
+    SERIES_MISSING = "a series missing"
+    LATE_ANSWERS = "answers late"
+    CRASH = "process killed"
+    REBOOT = "host rebooted"
+    SUSPEND = "host suspended"
+    STORE_FULL = "store full"
+    STORE_SLOW = "store slow"
+    WALL_JUMP = "wall clock set"
+
+
+WEIGHTS: dict[Kind, int] = {
+    Kind.CRASH: 30,
+    Kind.UNREADABLE: 14,
+    Kind.HAND_RAISES: 8,
+    Kind.HAND_LOWERS: 8,
+    Kind.SUSPEND: 5,
+    Kind.REBOOT: 3,
+    **dict.fromkeys((Kind.ROUTER_REFUSES, Kind.ROUTER_AWAY, Kind.REPLY_LOST, Kind.NOT_APPLIED, Kind.ROUTER_SLOW), 6),
+    Kind.ROUTER_FORGETS: 6,
+    **dict.fromkeys((Kind.FROZEN, Kind.OLD_SAMPLES, Kind.NOT_A_NUMBER, Kind.ZEROES, Kind.COUNTER_RESET), 4),
+    **dict.fromkeys((Kind.SERIES_MISSING, Kind.LATE_ANSWERS, Kind.CHAMPION_DOWN, Kind.CHALLENGER_DOWN), 4),
+    **dict.fromkeys((Kind.STORE_FULL, Kind.STORE_SLOW, Kind.WALL_JUMP), 4),
+}
+"""How often each fault is drawn, beside the others."""
+
+AT_ONCE = frozenset({Kind.ROUTER_FORGETS, Kind.HAND_RAISES, Kind.HAND_LOWERS, Kind.COUNTER_RESET, Kind.WALL_JUMP})
+"""Faults that happen at one moment and have no end of their own."""
+
+CROSSINGS = (
+    "now",
+    "journal-before",
+    "journal-after",
+    "router-before",
+    "router-after",
+    "read-before",
+    "read-after",
+    "evidence-before",
+    "evidence-after",
+)
+"""Where a process can die: at any moment, or on either side of the border to the disk or the router."""
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """One thing that goes wrong from ``at_ms`` for ``for_ms``.
+
+    ``amount`` and ``chance`` say how much (a share in basis points, a delay, a downtime; a number from 0 to 1).
+    """
+
+    kind: Kind
+    at_ms: int
+    for_ms: int
+    amount: int = 0
+    chance: float = 0.0
+    word: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A person wants something. The revision was read ``looked_ms`` earlier; ``twice`` sends the same command again."""
+
+    at_ms: int
+    verb: Verb
+    admin: bool
+    looked_ms: int
+    twice: bool
+    override: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """One seed, drawn out. Times are milliseconds since the run began; nothing new goes wrong after ``quiet_ms``."""
+
+    seed: int
+    spec: Spec
+    challenger: Challenger
+    harm_from_ms: int
+    champion_rate: float
+    harm_rate: float
+    requests_per_s: int
+    lease_ms: int | None
+    finest_step_bp: int
+    faults: tuple[Fault, ...]
+    people: tuple[Request, ...]
+    quiet_ms: int
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the one rollout."""
+        return self.spec.plan
+
+    @property
+    def tick_ms(self) -> int:
+        """The check interval."""
+        return self.plan.timing.tick_ms
+
+
+def draw(seed: int) -> Scenario:
+    """Everything that this seed means."""
+    rng = Random(seed)
+    spec = draw_spec(rng)
+    tick_ms = spec.plan.timing.tick_ms
+    lease_ms = max(60_000, 3 * tick_ms) if rng.random() < 0.6 else None
+    challenger = rng.choices(tuple(Challenger), (5, 3, 3, 1))[0]
+    faults = _faults(rng, tick_ms, lease_ms)
+    people = _people(rng, tick_ms)
+    last_ms = max([f.at_ms + f.for_ms for f in faults] + [r.at_ms for r in people], default=0)
+    champion_rate = rng.choice((0.02, 0.05))
+    return Scenario(
+        seed=seed,
+        spec=spec,
+        challenger=challenger,
+        harm_from_ms=rng.randrange(FAULT_TICKS * tick_ms) if challenger is Challenger.LATE_HARMFUL else 0,
+        champion_rate=champion_rate,
+        harm_rate=min(0.9, champion_rate * rng.choice((6, 12, 18))),
+        requests_per_s=rng.choice((500, 2_000, 10_000)),
+        lease_ms=lease_ms,
+        finest_step_bp=1 if rng.random() < 0.94 else 40,
+        faults=faults,
+        people=people,
+        quiet_ms=last_ms + tick_ms,
+    )
+
+
+def _faults(rng: Random, tick_ms: int, lease_ms: int | None) -> tuple[Fault, ...]:
+    how_many = 0 if rng.random() < 0.12 else rng.randint(1, FAULTS_MOST)
+    kinds = rng.choices(tuple(WEIGHTS), tuple(WEIGHTS.values()), k=how_many)
+    return tuple(sorted((_fault(rng, kind, tick_ms, lease_ms) for kind in kinds), key=lambda fault: fault.at_ms))
+
+
+def _fault(rng: Random, kind: Kind, tick_ms: int, lease_ms: int | None) -> Fault:
+    at_ms = rng.randrange(FAULT_TICKS * tick_ms)
+    for_ms = 0 if kind in AT_ONCE else rng.randint(tick_ms // 2, 10 * tick_ms)
+    amount, word = 0, ""
+    if kind in (Kind.CRASH, Kind.REBOOT, Kind.SUSPEND):
+        word = rng.choice(CROSSINGS) if kind is Kind.CRASH else "now"
+        amount = _absence_ms(rng, lease_ms)
+        for_ms = for_ms if kind is Kind.CRASH else 0
+    elif kind in (Kind.ROUTER_SLOW, Kind.STORE_SLOW):
+        amount = rng.randint(200, 3_000)
+    elif kind in (Kind.HAND_RAISES, Kind.HAND_LOWERS):
+        amount = rng.randint(1, 10_000)
+    elif kind is Kind.WALL_JUMP:
+        amount = rng.choice((3_600_000, -3_600_000, 315_360_000_000, -1_600_000_000_000))
+    elif kind is Kind.UNREADABLE:
+        word = rng.choice(_BLIND_WORDS)
+    elif kind is Kind.NOT_A_NUMBER:
+        word = rng.choice(("nan", "inf", "-inf", "-1"))
+    return Fault(kind, at_ms, for_ms, amount, rng.random(), word)
+
+
+def _absence_ms(rng: Random, lease_ms: int | None) -> int:
+    """How long nobody is there: shorter or longer than the lease."""
+    lease_ms = lease_ms or 60_000
+    return rng.randint(600, lease_ms // 2) if rng.random() < 0.75 else rng.randint(lease_ms, 2 * lease_ms)
+
+
+def _people(rng: Random, tick_ms: int) -> tuple[Request, ...]:
+    """Nobody, one person, or two who decide on the same picture at the same moment."""
+    requests: list[Request] = []
+    for _ in range(rng.choices((0, 1, 2, 4), (5, 3, 2, 2))[0]):
+        at_ms = rng.randrange(FAULT_TICKS * tick_ms)
+        requests.append(_request(rng, at_ms, tick_ms))
+        if rng.random() < 0.2:
+            requests.append(_request(rng, at_ms, tick_ms))
+    return tuple(sorted(requests, key=lambda request: request.at_ms))
+
+
+def _request(rng: Random, at_ms: int, tick_ms: int) -> Request:
+    verbs = (Verb.PAUSE, Verb.RESUME, Verb.PROMOTE, Verb.ABORT, Verb.EXTEND, Verb.APPROVE, Verb.CLAIM)
+    verb = rng.choices(verbs, (4, 4, 6, 3, 2, 2, 1))[0]
+    looked_ms = rng.choice((0, 0, tick_ms // 2, 4 * tick_ms))
+    return Request(at_ms, verb, rng.random() < 0.5, looked_ms, rng.random() < 0.2, rng.random() < 0.6)
+
+
+_BLIND_WORDS = (
+    "unreachable",
+    "timeout",
+    "denied",
+    "bad-answer",
+    "partial",
+    "target-down",
+    "no-series",
+    "not-a-number",
+    "stale",
+    "too-many-series",
+    "too-big",
+    "clock-skew",
+)

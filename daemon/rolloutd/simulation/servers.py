@@ -1,0 +1,74 @@
+"""The two model servers and their counters: requests as the router truly splits them, errors at each arm's own rate.
+
+It only counts. What a metric source makes of the counters, and gets wrong, is another module's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from random import Random
+
+from rolloutd.core.values import Slot
+from rolloutd.simulation.engine import CHALLENGER_SLOT, CHAMPION_SLOT
+from rolloutd.simulation.scenario import Challenger, Scenario
+
+CHAMPION_HISTORY = 200_000
+
+
+@dataclass
+class Counters:
+    """What one arm has served: in truth since the run began, and as its counters say, which a restart sets to zero."""
+
+    served: int = 0
+    failed: int = 0
+    shown: int = 0
+    shown_failed: int = 0
+    debt: float = 0.0
+
+    def add(self, requests: int, failure_rate: float) -> None:
+        """Serve requests; failures come out at the rate with no chance in it."""
+        self.debt += requests * failure_rate
+        failed = int(self.debt)
+        self.debt -= failed
+        self.served += requests
+        self.failed += failed
+        self.shown += requests
+        self.shown_failed += failed
+
+    def reset(self) -> None:
+        """The server started anew."""
+        self.shown = self.shown_failed = 0
+
+
+@dataclass
+class Servers:
+    """Both arms under load."""
+
+    scenario: Scenario
+    rng: Random
+    until_ms: int = 0
+    arms: dict[Slot, Counters] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        rate = self.scenario.champion_rate
+        self.arms = {
+            CHAMPION_SLOT: Counters(shown=CHAMPION_HISTORY, shown_failed=round(CHAMPION_HISTORY * rate)),
+            CHALLENGER_SLOT: Counters(),
+        }
+
+    def flow(self, now_ms: int, share_bp: int) -> None:
+        """Let traffic flow until now under the share that stood since the last call."""
+        passed_ms, self.until_ms = now_ms - self.until_ms, now_ms
+        if passed_ms <= 0:
+            return
+        requests = self.scenario.requests_per_s * passed_ms / 1000 * self.rng.uniform(0.9, 1.1)
+        sick = now_ms >= self.scenario.harm_from_ms
+        for slot, part in ((CHALLENGER_SLOT, share_bp / 10_000), (CHAMPION_SLOT, 1 - share_bp / 10_000)):
+            self.arms[slot].add(round(requests * part), self._rate(slot, sick))
+
+    def _rate(self, slot: Slot, sick: bool) -> float:
+        kind, scenario = self.scenario.challenger, self.scenario
+        if kind is Challenger.BOTH_SICK:
+            return 0.6
+        harmed = slot is CHALLENGER_SLOT and sick and kind is not Challenger.HEALTHY
+        return scenario.harm_rate if harmed else scenario.champion_rate
