@@ -25,8 +25,9 @@ _PLAIN = re.compile(
     rf"([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{{((?:{_LABEL}(?:,{_LABEL})*,?)?)\}})? ([0-9.eE+-]{{1,32}})(?: (-?[0-9]{{1,18}}))?"
 )
 _LABELS = re.compile(r'([a-zA-Z0-9_]+)="([^"]*)"')
-# A line that begins as no sample does, or is a single word without a value.
-_FOREIGN = re.compile(r"^[^\S\n]*(?:(?![a-zA-Z_:{#\s])\S|[^\s#}]+[^\S\n]*$)", re.MULTILINE)
+# A line that begins as no sample does, or is a single word without a value. (Like the patterns below it begins with a
+# line feed and never backs off, which is several times faster than looking for line starts.)
+_FOREIGN = re.compile(r"\n[^\S\n]*+(?:[^a-zA-Z_:{#\s]|[^\s#}]++[^\S\n]*+(?:\n|\Z))")
 _SUFFIX = re.compile(r"_(?:total|created|bucket|count|sum|gcount|gsum|info)$")
 
 # name, labels, value, time of the sample in seconds where the page gives one
@@ -52,6 +53,7 @@ def read_page(body: bytes, content_type: str, names: frozenset[str]) -> list[Lin
 def _text(text: str, names: frozenset[str]) -> Iterator[Line]:
     if text and not text.endswith("\n"):
         raise ValueError("its last line has no end, so it was cut short")
+    text = "\n" + text
     foreign = _FOREIGN.search(text)
     if foreign:
         raise ValueError(f"line {text.count(chr(10), 0, foreign.start()) + 1} is neither a comment nor a sample")
@@ -76,8 +78,8 @@ def _openmetrics(text: str, names: frozenset[str]) -> Iterator[Line]:
     if not text.endswith(("# EOF\n", "# EOF")):
         raise ValueError("it does not end with # EOF, so it was cut short")
     families = frozenset(_SUFFIX.sub("", name) for name in names) | names
-    lines = _bounded(_family_lines(families).findall(text))
-    for family in read_openmetrics("\n".join([*lines, "# EOF\n"])):
+    lines = _bounded(_family_lines(families).findall("\n" + text))
+    for family in read_openmetrics("".join([*lines, "\n# EOF\n"]).removeprefix("\n")):
         yield from (_parsed(sample) for sample in family.samples if sample.name in names)
 
 
@@ -97,7 +99,7 @@ def _bounded(lines: list[str]) -> list[str]:
 def _wanted_lines(names: frozenset[str]) -> re.Pattern[str]:
     """Lines of these samples; a line that begins with a brace may hold the name inside it."""
     either = "|".join(map(re.escape, sorted(names)))
-    return re.compile(rf"^[^\S\n]*(?:(?:{either})(?=[\s{{])|\{{)[^\n]*", re.MULTILINE)
+    return re.compile(rf"\n[^\S\n]*+(?:(?:{either})(?=[\s{{])|\{{)[^\n]*+")
 
 
 @lru_cache(maxsize=64)
@@ -105,4 +107,4 @@ def _family_lines(families: frozenset[str]) -> re.Pattern[str]:
     """All lines of these families, because the OpenMetrics parser checks each family as a whole."""
     either = "|".join(map(re.escape, sorted(families)))
     suffix = _SUFFIX.pattern.removesuffix("$")
-    return re.compile(rf"^(?:# (?:TYPE|HELP|UNIT) (?:{either}) |(?:{either})(?:{suffix})?[{{ ])[^\n]*", re.MULTILINE)
+    return re.compile(rf"\n(?:# (?:TYPE|HELP|UNIT) (?:{either}) |(?:{either})(?:{suffix})?[{{ ])[^\n]*+")

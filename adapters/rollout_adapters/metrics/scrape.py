@@ -24,8 +24,9 @@ from rollout_adapters.options import AdapterOptions, check_options
 from rolloutd.core.metrics import Answer, BlindReason, Question, Unreadable
 
 TARGETS_MAX = 100
-# Bigger pages are read beside the loop, so that reading one never holds up an abort.
-PARSE_ASIDE_BYTES = 128 * 1024
+# Bigger pages and longer answers are worked on beside the loop, so that none ever holds up an abort.
+ASIDE_BYTES = 128 * 1024
+ASIDE_SAMPLES = 500
 
 
 class Target(AdapterOptions):
@@ -80,7 +81,9 @@ class ScrapeSource:
         """Read all pages concurrently; a page that is not there in time blinds its own arms only."""
         read_at_ms = self._clock.now_ms()
         pages = await asyncio.gather(*(self._page(target, question, deadline_s) for target in self._targets))
-        by_arm = readings(question, self._samples(pages, read_at_ms))
+        samples = list(self._samples(pages, read_at_ms))
+        aside = len(samples) > ASIDE_SAMPLES
+        by_arm = await asyncio.to_thread(readings, question, samples) if aside else readings(question, samples)
         for target, page in zip(self._targets, pages, strict=True):
             if isinstance(page, Unreadable):
                 by_arm |= dict.fromkeys(_arms_on(target, question), page)
@@ -130,7 +133,7 @@ class ScrapeSource:
                 body += chunk
                 if len(body) > BODY_MAX_BYTES:
                     raise Blind(BlindReason.TOO_BIG, f"the page is longer than {BODY_MAX_BYTES >> 20} MiB")
-        if len(body) > PARSE_ASIDE_BYTES:
+        if len(body) > ASIDE_BYTES:
             return await asyncio.to_thread(read_page, bytes(body), content_type, names)
         return read_page(bytes(body), content_type, names)
 
