@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from rollout_tui.facts import Facts, fold, open_rollout
-from rollout_tui.link import Link, LinkState, worst
+from rollout_tui.link import Link, LinkState
 from rolloutd.wire import Fleet
 from tests.tui import worlds
 
@@ -33,7 +33,6 @@ def test_a_closed_or_unsynced_link_is_lost() -> None:
 def test_never_is_not_lost() -> None:
     """Before the first word there is nothing to lose."""
     assert Link().trying(1.0).state(50.0) is LinkState.NEVER
-    assert worst(LinkState.LIVE, LinkState.LATE) is LinkState.LATE
 
 
 def test_another_boot_id_is_a_restart_with_its_gap() -> None:

@@ -60,9 +60,3 @@ class Link:
     def closed(self, why: str) -> Link:
         """The connection ended, for this reason."""
         return replace(self, open=False, synced=False, why=why or self.why)
-
-
-def worst(*links: LinkState) -> LinkState:
-    """The state that the least alive of several links has."""
-    order = (LinkState.NEVER, LinkState.LOST, LinkState.LATE, LinkState.LIVE)
-    return min(links, key=order.index)
