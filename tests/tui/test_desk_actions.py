@@ -101,9 +101,10 @@ async def test_a_promotion_that_moves_nothing_does_not_end_in_a_confirmation(dae
         await desk.until(lambda: "waiting for the router" not in desk.text)
         assert "router confirms" not in desk.text
         higher = OnNew(asked=0.5, observed=0.5, confirmed=0.5, confirmed_is_asked=True)
-        daemon.answer = done
+        daemon.answer = lambda post: done(post, 320)
         await desk.keys("m")
         await desk.keys("y", gap_s=1.0)
+        await desk.until(lambda: len(daemon.posts) == 2)
         daemon.set_status(worlds.ready(revision=320, on_new=higher))
         await desk.sees("router confirms 50.0%")
 
