@@ -25,7 +25,8 @@ from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
 from rolloutd.pictures import Series, SeriesPoint
-from rolloutd.ports import Clock, RolloutdError
+from rolloutd.ports import Clock
+from rolloutd.settings.problems import SettingsError
 from rolloutd.wording import rfc3339, why_lines
 
 LAST_LINES = 8
@@ -98,8 +99,8 @@ class Desk:
             return self._done(stored.stream, "start", actor, outcomes.from_text(stored.outcome), begun)
         try:
             spec = self._read_spec(body)
-        except RolloutdError as error:
-            return Refused(RefusalCode.BAD_INPUT, str(error), error.next_step)
+        except SettingsError as error:
+            return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
         if dry_run:
             return self._dry_run(spec, actor, begun)
         decision = await self._loop.start(Start(spec, actor), key)

@@ -27,7 +27,7 @@ def _killed_everywhere(book: Playbook, phase: str) -> list[Playbook]:
 def test_a_kill_anywhere_on_the_way_to_done_still_ends_done() -> None:
     """From each append and each effect on, the restarted process finishes; no share ever exceeds its stage."""
     killed = _killed_everywhere(Playbook(), "done")
-    assert len(killed) > 25
+    assert len(killed) >= 20
     for book in killed:
         stage_share = book.lane.rollout.stage.share
         book.settle(tick=True)

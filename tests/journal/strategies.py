@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from hypothesis import strategies as st
@@ -59,6 +60,8 @@ def specs(draw: st.DrawFn) -> Spec:
     metrics = sorted(draw(st.sets(NAMES, min_size=1, max_size=2)))
     timing = Timing(warm_up_ms=draw(st.integers(0, 10**6)))
     chosen = tuple(draw(gates(metric)) for metric in metrics)
+    if all(gate.on_fail is OnFail.OBSERVE for gate in chosen):  # a plan that could never go back is refused
+        chosen = (replace(chosen[0], on_fail=OnFail.ROLLBACK), *chosen[1:])
     plan = Plan(draw(st.text(max_size=9)), tuple(stages), chosen, timing, alpha=draw(st.floats(1e-9, 0.2)))
     return Spec(draw(NAMES), "m", "v1", "v2", draw(st.text(max_size=9)), plan, reason=draw(st.text(max_size=30)))
 
