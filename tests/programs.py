@@ -15,13 +15,15 @@ import pytest
 SKIP_PREFIX = "needs "
 
 
-def needs(program: str) -> str:
-    """The path of ``program``; skips the calling test with the reason ``needs PROGRAM`` where there is none.
-
-    Looks beside the interpreter first, because programs that came as packages (``envoy``) live there.
-    """
+def where(program: str) -> str | None:
+    """The path of ``program``, or None. Programs that came as packages (``envoy``) live beside the interpreter."""
     search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
-    found = shutil.which(program, path=search)
+    return shutil.which(program, path=search)
+
+
+def needs(program: str) -> str:
+    """The path of ``program``; skips the calling test with the reason ``needs PROGRAM`` where there is none."""
+    found = where(program)
     if found is None:
         pytest.skip(SKIP_PREFIX + program)
     return found

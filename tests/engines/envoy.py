@@ -28,6 +28,7 @@ class Envoy:
         *,
         threads: int = 1,
         timeout_s: float = 2.0,
+        group: int | None = None,
     ) -> None:
         self.folder = folder
         self.routes_file = folder / "routes" / "routes.json"
@@ -47,7 +48,7 @@ class Envoy:
         boot = folder / "bootstrap.json"
         boot.write_text(render_bootstrap(self._files, self._layout), encoding="utf-8")
         options = ["--concurrency", str(threads), "--disable-hot-restart", "--log-level", "warn"]
-        self.program = Program([needs("envoy"), "-c", str(boot), *options], folder, "envoy")
+        self.program = Program([needs("envoy"), "-c", str(boot), *options], folder, "envoy", group)
 
     def __enter__(self) -> Self:
         self.routes_file.parent.mkdir(exist_ok=True)

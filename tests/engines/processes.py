@@ -62,9 +62,13 @@ def listens(port: int) -> bool:
 
 
 class Program:
-    """One child process with its output in a file. It never outlives ``stop``."""
+    """One child process with its output in a file. It never outlives ``stop``.
 
-    def __init__(self, command: Sequence[str], folder: Path, name: str) -> None:
+    ``group`` is the process group that it joins; None is the caller's own.
+    """
+
+    def __init__(self, command: Sequence[str], folder: Path, name: str, group: int | None = None) -> None:
+        self.group = group
         self._command = list(command)
         self._folder = folder
         self.name = name
@@ -87,7 +91,12 @@ class Program:
         """Start it and wait until ``ready()``. Raises NotReady with the end of its output when that never comes."""
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
-                self._command, cwd=self._folder, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT
+                self._command,
+                cwd=self._folder,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                process_group=self.group,
             )
         try:
             wait_until(lambda: not self.running or ready(), f"{self.name} being ready")

@@ -32,6 +32,7 @@ class ModelServer:
     slow_rate: float = 0.0
     slow_s: float = 0.5
     healthy: bool = True
+    shows_metrics: bool = True
     port: int = field(default_factory=free_port)
     users: set[str] = field(default_factory=set)
     codes: Counter[int] = field(default_factory=Counter)
@@ -135,7 +136,7 @@ class _Connection(asyncio.Protocol):
 
     def _aside(self, path: str) -> tuple[int, bytes]:
         if path == "/metrics":
-            return 200, self._server.metrics().encode()
+            return (200, self._server.metrics().encode()) if self._server.shows_metrics else (503, b"")
         code = 200 if self._server.healthy else 503
         return code, json.dumps({"version": self._server.version, "slot": self._server.slot}).encode()
 
