@@ -32,6 +32,8 @@ from rolloutd.ports import Prober, Router, RouterError
 
 ROUTER_DEADLINE_S = 2.0
 PROBE_DEADLINE_S = 2.0
+RETRY_PAUSE_S = 1.0
+"""A write that came to nothing is asked for again at once; it goes out again only so long after its last end."""
 
 Write = SetTraffic | SetBase | DropOverride
 Report = Callable[[str, Observation], Awaitable[None]]
@@ -54,6 +56,7 @@ class Hands:
         self._prober = prober
         self._report = report
         self._writing: dict[str, _Writing] = {}
+        self._written: dict[str, tuple[Write, float]] = {}
         self._generation: dict[str, int] = {}
         self._single: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -96,17 +99,25 @@ class Hands:
         return True
 
     async def _write(self, lane: str, effect: Write, overtaken: asyncio.Task[None] | None) -> None:
-        loop = asyncio.get_running_loop()
-        started, generation = loop.time(), self._generation[effect.route]
+        loop, generation = asyncio.get_running_loop(), self._generation[effect.route]
+        await self._pause(effect)
+        started = loop.time()
         try:
             async with asyncio.timeout(ROUTER_DEADLINE_S):
                 reading = await self._write_and_read(effect, overtaken)
             seen: Observation = RouteSeen(reading, round((loop.time() - started) * 1000), renewed=True)
         except (RouterError, TimeoutError, OSError) as error:
             seen = RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s")
+        self._written[effect.route] = (effect, loop.time())
         if generation == self._generation[effect.route]:
             self._writing.pop(effect.route, None)
             await self._report(lane, seen)
+
+    async def _pause(self, effect: Write) -> None:
+        """Wait before the same write goes out again, so that a router that ignores or refuses it is not flooded."""
+        last, ended_s = self._written.get(effect.route, (None, 0.0))
+        if last == effect:
+            await asyncio.sleep(max(0.0, ended_s + RETRY_PAUSE_S - asyncio.get_running_loop().time()))
 
     async def _write_and_read(self, effect: Write, overtaken: asyncio.Task[None] | None) -> RouteReading:
         """Write, make sure that nothing overtaken can land afterwards, and read back on a connection of its own."""
