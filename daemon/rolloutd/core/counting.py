@@ -7,21 +7,28 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from math import inf
 
 from rolloutd.core.metrics import ArmReading, BlindReason, Counted, Point, Unreadable
 from rolloutd.core.stats.increment import Increment
 
 # A series that was there before may be missing this many readings in a row before it counts as gone for good.
 SHORT_READINGS_MAX = 3
+# So many series that went away are remembered for each arm, the last ones: one that comes back goes on where it was.
+REMEMBERED_MAX = 50
 
 
 @dataclass(frozen=True, slots=True)
 class ArmCounters:
-    """The last raw value of every series of one arm. ``short_readings`` counts readings in which some were missing."""
+    """The last raw value of every series of one arm. ``short_readings`` counts readings in which some were missing.
+
+    ``gone`` has the last values of series that went away, of both kinds.
+    """
 
     total: Mapping[str, float] = field(default_factory=dict)
     part: Mapping[str, float] = field(default_factory=dict)
     short_readings: int = 0
+    gone: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +48,9 @@ def usable(reading: ArmReading, read_at_ms: int, max_age_ms: int) -> ArmReading:
         return reading
     if not reading.total:
         return Unreadable(BlindReason.NO_SERIES, "the answer has no series for this arm")
+    wrong = next((point for point in (*reading.total, *reading.part) if not 0 <= point.value < inf), None)
+    if wrong is not None:  # every comparison with NaN is false, so it would pass for anything further down
+        return Unreadable(BlindReason.NOT_A_NUMBER, f"{wrong.series} is {wrong.value}, which no counter can be")
     oldest_ms = min(point.sampled_at_ms for point in (*reading.total, *reading.part))
     age_ms = read_at_ms - oldest_ms
     if age_ms > max_age_ms:
@@ -68,15 +78,18 @@ def arm_delta(last: ArmCounters | None, reading: Counted) -> ArmDelta | Unreadab
         born = any(name not in last.total for name in total)
         if not born and short < SHORT_READINGS_MAX:
             return Unreadable(BlindReason.PARTIAL, f"{len(missing)} series are missing, such as {missing[0]}")
-        return ArmDelta(ArmCounters(total, part), baseline_only=True)
-    n, total_resets = _added(last.total, total)
-    bad, part_resets = _added(last.part, part)
-    return ArmDelta(ArmCounters(total, part), n, bad, total_resets + part_resets)
+        went = {name: {**last.total, **last.part}[name] for name in missing}
+        gone = dict(list({**last.gone, **went}.items())[-REMEMBERED_MAX:])
+        return ArmDelta(ArmCounters(total, part, gone=gone), baseline_only=True)
+    n, total_resets = _added({**last.gone, **last.total}, total)
+    bad, part_resets = _added({**last.gone, **last.part}, part)
+    gone = {name: value for name, value in last.gone.items() if name not in total and name not in part}
+    return ArmDelta(ArmCounters(total, part, gone=gone), n, bad, total_resets + part_resets)
 
 
 def shorter(last: ArmCounters) -> ArmCounters:
     """The same counters after one more reading in which some series were missing."""
-    return ArmCounters(last.total, last.part, last.short_readings + 1)
+    return ArmCounters(last.total, last.part, last.short_readings + 1, last.gone)
 
 
 def increment(champion: ArmDelta | None, challenger: ArmDelta, part_is_good: bool) -> Increment:
