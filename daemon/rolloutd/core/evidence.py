@@ -126,7 +126,7 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
 
 
 def _count(ev: GateEvidence, inc: Increment, setting: Setting) -> GateEvidence:
-    """Add one tick's counts to every test. A tick without challenger requests counts to no dwell."""
+    """Add one tick's counts to every test. A tick that compares nothing counts to no dwell."""
     if inc == NOTHING:
         return ev
     gross, started = setting.warm_up, ev.stage_pending
@@ -143,7 +143,7 @@ def _count(ev: GateEvidence, inc: Increment, setting: Setting) -> GateEvidence:
         total_sum=ev.total_sum + inc,
         stage_pending=False,
     )
-    if inc.challenger_n == 0:
+    if inc.challenger_n == 0 or (inc.champion_n == 0 and not setting.champion_has_none):
         return ev
     since_ms = setting.tick_ms if ev.counted_at_ms is None else setting.now_ms - ev.counted_at_ms
     covered_ms = max(0, min(since_ms, setting.tick_ms))
