@@ -118,7 +118,9 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
     """The lane after a recorded event: the record evolves, the evidence turns its page where the event says so."""
     before = lane.rollout
     after = evolve(before, recorded)
-    evidence = lane.evidence
+    evidence, seen = lane.evidence, lane.seen
+    if before.traffic.wanted != after.traffic.wanted:  # the router has not been asked for this one yet
+        seen = replace(seen, differs_since_ms=None)
     match recorded.event:
         case ev.TrafficConfirmed() if _stage_begins(before, after):
             later = after.stage_index > 0
@@ -130,7 +132,7 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
             evidence = {name: known.on_doubt() for name, known in evidence.items()}
         case _:
             pass
-    return _mark_difference(replace(lane, rollout=after, evidence=evidence), recorded.at.clock_ms)
+    return _mark_difference(replace(lane, rollout=after, evidence=evidence, seen=seen), recorded.at.clock_ms)
 
 
 def _stage_begins(before: Rollout, after: Rollout) -> bool:
