@@ -89,7 +89,9 @@ def test_masses_never_exceed_one() -> None:
     """After very many ticks and more stage starts than planned, a part of the mass is still idle."""
     state = Restart.start(later_stages=2)
     for tick in range(5000):
-        state = state.step((0.0,), (0.0,), stage_started=tick % 50 == 0)
+        if tick % 50 == 0:
+            state = state.stage((0.0,))
+        state = state.step((0.0,), (0.0,))
     assert 0.5 + LATER_STAGES_MASS < state.spent < 1.0
     assert state.log_e == pytest.approx(0.0, abs=1e-12)
     assert sum(tick_mass(t) for t in range(1, 10**6)) < 0.25

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rolloutd.core.stats import conditional, gro, limit, robust
-from rolloutd.core.stats.grid import NINE, harmful_rate, safe_rates
+from rolloutd.core.stats.grid import HARM, harmful_rate, safe_rates
 from rolloutd.core.stats.gro import Rates
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.margins import Margin
@@ -28,10 +28,10 @@ def border_cases() -> list[tuple[Margin, tuple[int, int], float]]:
 @pytest.mark.parametrize(("margin", "sizes", "rate"), border_cases())
 def test_robust_bet_is_fair_for_independent_errors(margin: Margin, sizes: tuple[int, int], rate: float) -> None:
     """On the margin every effect's factor has mean at most 1, whatever phi made of the bet."""
-    for phi, k in product((1.0, 2.5), range(len(NINE.ratios))):
+    for phi, k in product((1.0, 2.5), range(len(HARM.ratios))):
 
         def bet(tick: Increment, phi: float = phi, k: int = k) -> float:
-            return robust.log_factors(tick, margin, NINE.ratios, phi)[k]
+            return robust.log_factors(tick, margin, HARM.ratios, phi)[k]
 
         assert exact_mean(*sizes, margin.tolerated(rate), rate, bet) <= SLACK
 
@@ -47,7 +47,7 @@ def test_robust_bet_above_one_is_exactly_fair() -> None:
     n1=st.integers(1, 50),
     n0=st.integers(1, 50),
     factor=st.sampled_from([0.7, 1.0, 1.5, 3.0]),
-    k=st.integers(0, len(NINE.ratios) - 1),
+    k=st.integers(0, len(HARM.ratios) - 1),
 )
 def test_robust_bet_is_fair_for_any_clusters(sizes: list[int], n1: int, n0: int, factor: float, k: int) -> None:
     """Each cluster of errors falls to the challenger with probability theta: the mean over that is at most 1."""
@@ -58,7 +58,7 @@ def test_robust_bet_is_fair_for_any_clusters(sizes: list[int], n1: int, n0: int,
         x1 = sum(size for size, fell in zip(sizes, falls, strict=True) if fell)
         chance = theta ** sum(falls) * (1.0 - theta) ** (len(falls) - sum(falls))
         tick = Increment(many * n0, sum(sizes) - x1, many * n1, x1)
-        total += chance * exp(robust.log_factors(tick, Margin.ratio(factor), NINE.ratios, 1.0)[k])
+        total += chance * exp(robust.log_factors(tick, Margin.ratio(factor), HARM.ratios, 1.0)[k])
     assert total <= SLACK
 
 
@@ -103,5 +103,5 @@ def test_limit_bet_is_fair_for_independent_errors() -> None:
 
 def test_one_tick_cannot_shout() -> None:
     """However bad a tick, the robust bet multiplies the evidence by less than 1/theta."""
-    worst = robust.log_factors(Increment(9900, 0, 100, 100), Margin.ratio(1.0), NINE.ratios, 1.0)
+    worst = robust.log_factors(Increment(9900, 0, 100, 100), Margin.ratio(1.0), HARM.ratios, 1.0)
     assert exp(max(worst)) < 100.0

@@ -8,19 +8,21 @@ line, the last step being the first-order condition of the projection on a conve
 however it moves from tick to tick, as long as the errors inside a tick are independent.
 """
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import log, log1p, sqrt
+from typing import NamedTuple
 
-from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.grid import MOST_LIKELY_RATE
+from rolloutd.core.stats.increment import Tick
 from rolloutd.core.stats.margins import Margin
 
+_PSEUDO_ERRORS, _PSEUDO_REQUESTS = 0.5, 50.0
 _TINY = 1e-300
 _ROUNDS = 100
 _EPSILON = 2e-16
 
 
-@dataclass(frozen=True, slots=True)
-class Rates:
+class Rates(NamedTuple):
     """A pair of error rates, each between 0 and 1."""
 
     challenger: float
@@ -39,15 +41,63 @@ def projection(challenger_n: float, champion_n: float, alternative: Rates, margi
     return Rates(margin.tolerated(champion), champion)
 
 
-def log_increment(tick: Increment, alternative: Rates, margin: Margin) -> float:
+def log_increment(tick: Tick, alternative: Rates, margin: Margin) -> float:
     """What one tick adds to the log evidence for `alternative` against the other side of the margin."""
     if not tick.comparable:
         return 0.0
+    if not tick.bounded:
+        null = event_projection(tick.challenger_n, tick.champion_n, alternative, margin)
+        return event_log_ratio(tick, alternative, null)
     null = projection(tick.challenger_n, tick.champion_n, alternative, margin)
     return log_ratio(tick, alternative, null)
 
 
-def log_ratio(tick: Increment, alternative: Rates, null: Rates) -> float:
+def log_event_increments(
+    tick: Tick, margin: Margin, ratios: Sequence[float], past_n: float, past_bad: float
+) -> list[float]:
+    """What one tick adds to the log evidence of rates r_k beyond the margin, the champion's predicted from its past.
+
+    With the likelihood of events, which is fair for requests too (1 + x <= e^x) and loses little while errors are rare.
+    """
+    champion = predicted_rate(past_n, past_bad, tick)
+    border = margin.tolerated(champion)
+    found = []
+    for ratio in ratios:
+        alternative = Rates(border * ratio, champion)
+        null = event_projection(tick.challenger_n, tick.champion_n, alternative, margin)
+        found.append(event_log_ratio(tick, alternative, null))
+    return found
+
+
+def predicted_rate(past_n: float, past_bad: float, tick: Tick) -> float:
+    """The champion's rate as its past has it, with half an error in 50 more requests, or in this tick's exposure."""
+    if tick.bounded:
+        return min((past_bad + _PSEUDO_ERRORS) / (past_n + _PSEUDO_REQUESTS), MOST_LIKELY_RATE)
+    return (past_bad + _PSEUDO_ERRORS) / (past_n + tick.champion_n)
+
+
+def event_projection(challenger_n: float, champion_n: float, alternative: Rates, margin: Margin) -> Rates:
+    """The same for Poisson counts of events, whose rates know no upper end; the positive root of a quadratic."""
+    f, d = margin.factor, margin.shift
+    weight = challenger_n * f + champion_n
+    expected = challenger_n * alternative.challenger * f + champion_n * alternative.champion * f
+    b = expected - weight * d
+    c = champion_n * alternative.champion * d
+    champion = (b + sqrt(b * b + 4.0 * f * weight * c)) / (2.0 * f * weight)
+    return Rates(margin.tolerated(champion), champion)
+
+
+def event_log_ratio(tick: Tick, alternative: Rates, null: Rates) -> float:
+    """log likelihood ratio of two pairs of event rates for one tick's counts."""
+    return (
+        tick.challenger_bad * log(alternative.challenger / null.challenger)
+        - tick.challenger_n * (alternative.challenger - null.challenger)
+        + tick.champion_bad * log(alternative.champion / null.champion)
+        - tick.champion_n * (alternative.champion - null.champion)
+    )
+
+
+def log_ratio(tick: Tick, alternative: Rates, null: Rates) -> float:
     """log likelihood ratio of two pairs of rates for one tick's counts."""
     good1, good0 = tick.challenger_n - tick.challenger_bad, tick.champion_n - tick.champion_bad
     return (

@@ -10,7 +10,7 @@ and any common F, however it moves. A slowdown inside one bucket is invisible: g
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
+from math import log, log1p
 from typing import Self
 
 from rolloutd.core.stats import normal
@@ -28,13 +28,15 @@ _PSEUDO = 0.05
 
 def shifted(distribution: Sequence[float], eta: float) -> list[float]:
     """Density ratios of the body shift `eta` to a champion's bucket probabilities, made fair for slower champions."""
-    scores = [normal.quantile(c) if 0.0 < c < 1.0 else None for c in _cumulative(distribution)]
-    return _rising(distribution, [1.0 if s is None else normal.cdf(s - eta) for s in scores])
+    return _shifted(distribution, _scores(_cumulative(distribution)), eta)
 
 
 def tailed(distribution: Sequence[float], part: float) -> list[float]:
     """Density ratios when `part` of the requests comes from a much slower distribution."""
-    cumulative = _cumulative(distribution)
+    return _tailed(distribution, _cumulative(distribution), part)
+
+
+def _tailed(distribution: Sequence[float], cumulative: Sequence[float], part: float) -> list[float]:
     return _rising(
         distribution, [(1.0 - part) * c + part * (1.0 - max(1.0 - c, 0.0) ** _TAIL_POWER) for c in cumulative]
     )
@@ -68,16 +70,14 @@ class LatencyEvidence:
             return LatencyEvidence(past, self.logs)
         total = sum(self.champion)
         distribution = [count / total for count in self.champion]
+        theta = n1 / (n1 + n0)
         seen = [(j, y1, y1 + y0) for j, (y1, y0) in enumerate(zip(challenger, champion, strict=True)) if y1 or y0]
-        bends = [shifted(distribution, eta) for eta in SHIFTS] + [tailed(distribution, part) for part in TAILS]
+        mine = [(j, y1) for j, y1, _ in seen if y1]
         logs = []
-        for value, g in zip(self.logs, bends, strict=True):
-            added = 0.0
-            for j, y1, both in seen:
-                if y1:
-                    added += y1 * log(g[j])
-                added -= both * log((n1 * g[j] + n0) / (n1 + n0))
-            logs.append(value + added)
+        for value, g in zip(self.logs, _bends(distribution), strict=True):
+            added = sum([y1 * log(g[j]) for j, y1 in mine])
+            spread = sum([both * log1p(theta * (g[j] - 1.0)) for j, _, both in seen])
+            logs.append(value + added - spread)
         return LatencyEvidence(past, tuple(logs))
 
     @property
@@ -94,6 +94,23 @@ class LatencyEvidence:
         """From what `encode` gave. Raises ValueError for anything else."""
         read = Reader(data, "latency.1")
         return cls(tuple(read.floats("champion")), tuple(read.floats("logs", len(LOG_WEIGHTS))))
+
+
+def _bends(distribution: Sequence[float]) -> list[list[float]]:
+    """Density ratios of all alternatives, in the order of LOG_WEIGHTS."""
+    cumulative = _cumulative(distribution)
+    scores = _scores(cumulative)
+    return [_shifted(distribution, scores, eta) for eta in SHIFTS] + [
+        _tailed(distribution, cumulative, part) for part in TAILS
+    ]
+
+
+def _scores(cumulative: Sequence[float]) -> list[float | None]:
+    return [normal.quantile(c) if 0.0 < c < 1.0 else None for c in cumulative]
+
+
+def _shifted(distribution: Sequence[float], scores: Sequence[float | None], eta: float) -> list[float]:
+    return _rising(distribution, [1.0 if s is None else normal.cdf(s - eta) for s in scores])
 
 
 def _cumulative(distribution: Sequence[float]) -> list[float]:

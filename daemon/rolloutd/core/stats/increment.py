@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from math import isfinite
-from typing import ClassVar, Protocol, Self
+from typing import ClassVar, Protocol, Self, TypeAlias
 
 
 class Tick(Protocol):
@@ -86,6 +86,28 @@ class EventIncrement:
     def comparable(self) -> bool:
         """Whether both arms were exposed, so that the tick can say anything about their difference."""
         return self.champion_n > 0 and self.challenger_n > 0
+
+
+AnyTick: TypeAlias = Increment | EventIncrement
+
+
+def merged(first: AnyTick, second: AnyTick) -> AnyTick:
+    """Two ticks of the same kind as one."""
+    if isinstance(first, Increment) and isinstance(second, Increment):
+        return first + second
+    return EventIncrement(
+        first.champion_n + second.champion_n,
+        first.champion_bad + second.champion_bad,
+        first.challenger_n + second.challenger_n,
+        first.challenger_bad + second.challenger_bad,
+    )
+
+
+def exchanged(tick: AnyTick) -> AnyTick:
+    """The tick with the arms' roles exchanged."""
+    if isinstance(tick, Increment):
+        return Increment(tick.challenger_n, tick.challenger_bad, tick.champion_n, tick.champion_bad)
+    return EventIncrement(tick.challenger_n, tick.challenger_bad, tick.champion_n, tick.champion_bad)
 
 
 def refuse_buckets(challenger: int, champion: int, expected: int) -> ValueError:

@@ -26,7 +26,7 @@ def ratio_range(groups: Sequence[Increment], alpha: float, phi: float = 1.0) -> 
     A ratio falls when the mixture of all has grown past 1/alpha times its own likelihood.
     """
     useful = [group for group in groups if group.comparable]
-    if sum(group.bad for group in useful) == 0:
+    if sum(g.challenger_bad + g.champion_bad for g in useful) == 0:
         return None
     logs = [sum(_log_likelihood(group, ratio) for group in useful) / phi for ratio in RATIOS]
     needed = logsumexp(logs) - log(_POINTS) - log(1.0 / alpha)
@@ -56,7 +56,9 @@ def difference_range(groups: Sequence[Increment], alpha: float, phi: float = 1.0
 
 
 def _log_likelihood(tick: Increment, ratio: float) -> float:
-    return tick.challenger_bad * log(ratio) - tick.bad * log(ratio * tick.challenger_n + tick.champion_n)
+    return tick.challenger_bad * log(ratio) - (tick.challenger_bad + tick.champion_bad) * log(
+        ratio * tick.challenger_n + tick.champion_n
+    )
 
 
 def _log_beta_mixture(bad: int, n: int) -> float:

@@ -44,21 +44,18 @@ class Restart:
             )
         return cls(0, later_stages, LATER_STAGES_MASS / max(later_stages, 1), 0.0, ())
 
-    def step(self, log_factors: Sequence[float], log_weights: Sequence[float], *, stage_started: bool) -> "Restart":
+    def stage(self, log_weights: Sequence[float]) -> "Restart":
+        """Put a later stage's mass to work, ahead of that stage's first tick; nothing once every stage had its own."""
+        if self.stages_left == 0:
+            return self
+        logs = self._with(self.stage_mass, log_weights)
+        return Restart(self.ticks, self.stages_left - 1, self.stage_mass, self.spent + self.stage_mass, logs)
+
+    def step(self, log_factors: Sequence[float], log_weights: Sequence[float]) -> "Restart":
         """Put this tick's mass to work, then multiply by the tick's factors."""
         tick = self.ticks + 1
         mass = tick_mass(tick) + (FIRST_TICK_MASS if tick == 1 else 0.0)
-        stages_left = self.stages_left
-        if stage_started and stages_left > 0:
-            mass += self.stage_mass
-            stages_left -= 1
-        return self._moved(tick, stages_left, mass, log_factors, log_weights)
-
-    def stage_without_data(self, log_weights: Sequence[float]) -> "Restart":
-        """Put a later stage's mass to work on a tick that says nothing: it waits in place for the next one."""
-        if self.stages_left == 0:
-            return self
-        return self._moved(self.ticks, self.stages_left - 1, self.stage_mass, (0.0,) * len(log_weights), log_weights)
+        return self._stepped(mass, log_factors, log_weights)
 
     def step_with_mass(self, mass: float, log_factors: Sequence[float], log_weights: Sequence[float]) -> "Restart":
         """Like `step` with the mass given from outside: for checking by hand. Raises ValueError past a total of 1."""
@@ -67,25 +64,18 @@ class Restart:
                 f"A mass of {mass} cannot be spent: {self.spent} of 1 is at work already. Nothing was calculated and "
                 "traffic is as before. Give masses that are not negative and sum to 1 at most."
             )
-        return self._moved(self.ticks + 1, self.stages_left, mass, log_factors, log_weights)
+        return self._stepped(mass, log_factors, log_weights)
 
-    def _moved(
-        self, ticks: int, stages_left: int, mass: float, log_factors: Sequence[float], log_weights: Sequence[float]
-    ) -> "Restart":
-        if not self.logs and mass > 0.0:
-            log_mass = log(mass)
-            logs = tuple([log_mass + w + f for w, f in zip(log_weights, log_factors, strict=True)])
-        elif mass > 0.0:
-            log_mass = log(mass)
-            logs = tuple(
-                [
-                    logaddexp(value, log_mass + w) + f
-                    for value, w, f in zip(self.logs, log_weights, log_factors, strict=True)
-                ]
-            )
-        else:
-            logs = tuple([value + f for value, f in zip(self.logs, log_factors, strict=False)])
-        return Restart(ticks, stages_left, self.stage_mass, self.spent + mass, logs)
+    def _stepped(self, mass: float, log_factors: Sequence[float], log_weights: Sequence[float]) -> "Restart":
+        logs = self._with(mass, log_weights) if mass > 0.0 else self.logs
+        moved = tuple([value + f for value, f in zip(logs, log_factors, strict=True)]) if logs else ()
+        return Restart(self.ticks + 1, self.stages_left, self.stage_mass, self.spent + mass, moved)
+
+    def _with(self, mass: float, log_weights: Sequence[float]) -> tuple[float, ...]:
+        log_mass = log(mass)
+        if not self.logs:
+            return tuple([log_mass + w for w in log_weights])
+        return tuple([logaddexp(value, log_mass + w) for value, w in zip(self.logs, log_weights, strict=True)])
 
     @property
     def log_e(self) -> float:

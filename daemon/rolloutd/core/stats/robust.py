@@ -28,17 +28,23 @@ from rolloutd.core.stats.increment import Tick
 from rolloutd.core.stats.margins import Margin
 
 PRIOR_ERRORS = 20.0
+_LARGEST_BURST = 16.0
 
 
 @dataclass(frozen=True, slots=True)
 class Dispersion:
-    """How much more than independent errors the difference between the arms has moved from tick to tick so far.
+    """How much more than independent errors the difference between the arms moves from one tick to the next.
 
-    It only chooses the size of the next bet: a wrong value costs speed and never a false alarm.
+    It only sizes the next bet: a wrong value costs speed and never a false alarm. Successive ticks are compared with
+    each other, and no pair may count for more than bursts of 16 would, so that a regression, which moves the difference
+    once, does not pass for bursts and hide behind the small bets that those deserve.
     """
 
     squares: float = 0.0
     expected: float = 0.0
+    last_n: float = 0.0
+    last_residual: float = 0.0
+    last_expected: float = 0.0
 
     @property
     def phi(self) -> float:
@@ -47,13 +53,28 @@ class Dispersion:
 
     def observe(self, tick: Tick, margin: Margin) -> "Dispersion":
         """With one more tick, in which both arms had traffic."""
-        scale = margin.factor * tick.challenger_n / tick.champion_n
-        shift = tick.challenger_n * margin.shift
-        residual = tick.challenger_bad - scale * tick.champion_bad - shift
-        return Dispersion(
-            self.squares + residual * residual,
-            self.expected + tick.challenger_bad + scale * scale * tick.champion_bad,
-        )
+        n = tick.challenger_n
+        scale = margin.factor * n / tick.champion_n
+        residual = tick.challenger_bad - scale * tick.champion_bad - n * margin.shift
+        expected = tick.challenger_bad + scale * scale * tick.champion_bad
+        squares, total = self.squares, self.expected
+        if self.last_n > 0.0:
+            growth = n / self.last_n
+            gap = residual - growth * self.last_residual
+            pair = expected + growth * growth * self.last_expected
+            squares += min(gap * gap, _LARGEST_BURST * pair)
+            total += pair
+        return Dispersion(squares, total, n, residual, expected)
+
+    def encode(self) -> list[float]:
+        """The five numbers it is made of."""
+        return [self.squares, self.expected, self.last_n, self.last_residual, self.last_expected]
+
+
+def theta(tick: Tick, margin: Margin) -> float:
+    """The part of errors that fall to the challenger on a ratio margin's line."""
+    weighted = margin.factor * tick.challenger_n
+    return weighted / (weighted + tick.champion_n)
 
 
 def log_factors(tick: Tick, margin: Margin, ratios: Sequence[float], phi: float) -> list[float]:
@@ -64,15 +85,14 @@ def log_factors(tick: Tick, margin: Margin, ratios: Sequence[float], phi: float)
     if not tick.comparable:
         return [0.0] * len(ratios)
     x1, m, factor = tick.challenger_bad, tick.champion_bad + tick.challenger_bad, margin.factor
-    weighted = factor * tick.challenger_n
-    theta = weighted / (weighted + tick.champion_n)
-    expected = theta * m + (1.0 - theta) * tick.challenger_n * margin.shift
+    part = theta(tick, margin)
+    expected = part * m + (1.0 - part) * tick.challenger_n * margin.shift
     if factor <= 1.0 or not tick.bounded or x1 in (0, m):
         return [log1p(lam * x1) - log1p(lam * expected) for lam in [(r - 1.0) / phi for r in ratios]]
-    pairs = theta * (1.0 - theta) * (factor - 1.0) * x1 * tick.champion_bad / tick.champion_n
+    pairs = part * (1.0 - part) * (factor - 1.0) * x1 * tick.champion_bad / tick.champion_n
     factors = []
     for r in ratios:
         lam = (r - 1.0) / phi
-        excess = lam * lam * pairs / (1.0 + lam * (expected - theta))
+        excess = lam * lam * pairs / (1.0 + lam * (expected - part))
         factors.append(log(1.0 + lam * x1 - excess) - log1p(lam * expected))
     return factors

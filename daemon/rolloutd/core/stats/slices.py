@@ -10,20 +10,21 @@ factor averaged over what is kept: exact for independent errors, near it for bur
 
 from collections import Counter
 from collections.abc import Sequence
-from math import exp, log, log1p
+from math import exp, log, log1p, sqrt
 
 from rolloutd.core.stats.logs import logsumexp
 from rolloutd.core.stats.robust import Dispersion
 
 _MOST_TERMS = 64
+_MANY_ERRORS = 512
+_UNLIKELY = 1e-12
 
 
-def observe(dispersion: Dispersion, challenger_bad: int, slices: Sequence[int]) -> Dispersion:
-    """Dispersion with one more tick: the variance between slices against their mean; one slice is held to the challenger."""
+def observe(dispersion: Dispersion, slices: Sequence[int]) -> Dispersion:
+    """Dispersion with one more tick: the variance of the champion's slices to their mean; one alone has none."""
     m = len(slices)
-    if m == 1:
-        gap = challenger_bad - slices[0]
-        return Dispersion(dispersion.squares + gap * gap, dispersion.expected + challenger_bad + slices[0])
+    if m < 2:
+        return dispersion
     total = sum(slices)
     spread = sum([y * y for y in slices]) - total * total / m
     return Dispersion(dispersion.squares + spread * m / (m - 1), dispersion.expected + total)
@@ -41,7 +42,8 @@ def log_factors(
         lam = log(ratio) / phi
         others = logsumexp([log(count) + lam * bad for bad, count in bag.items()])
         if len(kept) == 1:
-            found.append(log_places - _log1p_exp(others - lam * challenger_bad))
+            ((x, p),) = kept
+            found.append(log_places + log(p) - _log1p_exp(others - lam * x))
         else:
             found.append(log_places + log(sum([p / (1.0 + exp(min(others - lam * x, 700.0))) for x, p in kept])))
     return found
@@ -52,10 +54,13 @@ def _log1p_exp(x: float) -> float:
 
 
 def _thinned(bad: int, ratio_margin: float) -> list[tuple[int, float]]:
-    """Numbers of errors kept and their probabilities; long rows are thrown together at their lower ends, never upwards."""
+    """Numbers of errors kept, with probabilities; long rows are thrown together at their lower ends, never upwards."""
     if ratio_margin <= 1.0 or bad == 0:
         return [(bad, 1.0)]
     keep = 1.0 / ratio_margin
+    if bad > _MANY_ERRORS:  # Hoeffding: hardly ever fewer than this are kept
+        fewest = bad * keep - sqrt(bad * log(1.0 / _UNLIKELY) / 2.0)
+        return [(max(int(fewest), 0), 1.0 - _UNLIKELY)]
     log_odds = log(keep) - log1p(-keep)
     row, log_p = [], bad * log1p(-keep)
     for x in range(bad + 1):

@@ -1,0 +1,158 @@
+"""The evidence that takes a challenger back: it errs more often than the margin allows; it must not judge safety."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import log
+from typing import Self
+
+from rolloutd.core.stats import gro, robust, slices
+from rolloutd.core.stats.block import Block
+from rolloutd.core.stats.codec import Reader
+from rolloutd.core.stats.grid import HARM
+from rolloutd.core.stats.increment import AnyTick
+from rolloutd.core.stats.learnt import Learnt
+from rolloutd.core.stats.margins import Margin
+from rolloutd.core.stats.restart import Restart
+from rolloutd.core.stats.serial import psi_of_history
+
+GROSS_FACTOR = 3.0  # during a warm-up only harm beyond this ratio counts
+_LOPSIDED = 0.75
+_SPILLING_PSI = 1.2
+_SPILLING_BLOCK = 4
+_CALM = 1.0
+_TOTALS_WEIGHTS = HARM.log_weights
+_SLICED_WEIGHTS = tuple(w - log(2.0) for w in (*HARM.log_weights, *HARM.log_weights))
+
+
+@dataclass(frozen=True, slots=True)
+class HarmEvidence:
+    """Evidence that the challenger errs more often than the margin allows, carried through the whole rollout.
+
+    Nine effects in the restart mixture; at most alpha of all harmless rollouts ever reach log(1/alpha).
+      - Usual: the bet of `robust`, exact however errors cling together inside a tick. With `sliced`, half of the mass
+        bets on `slices` instead, where a tick has them and the margin is a ratio of at least 1.
+      - Challenger with over 75 % of the weight (a watch with a small holdback), where that bet says next to nothing:
+        the mixture of `gro` for rare events, divided by the dispersion; exact for independent errors, for bursts as
+        good as the dispersion, which the stages before have taught.
+      - Bursts that spill into later ticks: the log is discounted by psi (`serial`), and once psi > 1.2 four ticks are
+        bet on as one, so that few bursts are cut. Never unfair for unrelated ticks; for spilling bursts good once
+        learnt, hence `history`.
+    """
+
+    margin: Margin
+    sliced: bool
+    history_psi: float
+    learnt: Learnt
+    block: Block | None
+    restart: Restart
+
+    @classmethod
+    def start(
+        cls, margin: Margin, later_stages: int, *, sliced: bool = False, history: Sequence[tuple[float, int]] = ()
+    ) -> Self:
+        """Before the first tick of a plan with so many stages after the first.
+
+        `sliced`: ticks may bring the champion's errors in slices of the challenger's size. `history`: the champion's
+        ticks before the rollout as (requests, errors), of the length the rollout will use.
+        """
+        return cls(margin, sliced, psi_of_history(history), Learnt.start(), None, Restart.start(later_stages))
+
+    def observe(
+        self,
+        inc: AnyTick,
+        *,
+        stage_started: bool = False,
+        gross_only: bool = False,
+        slice_bad: Sequence[int] = (),
+    ) -> "HarmEvidence":
+        """With one more tick; `stage_started` on the first one after a later stage's share was confirmed.
+
+        `gross_only`: a warm-up, in which only errors beyond three times the champion's count as harm.
+        """
+        state = self
+        if stage_started:
+            state = _closed(self)
+            state = replace(state, restart=state.restart.stage(_log_weights(state.sliced)))
+        if not inc.comparable:
+            return state
+        if state.block is not None and not state.block.takes(inc, gross_only=gross_only, slices=len(slice_bad)):
+            state = _closed(state)
+        length = _SPILLING_BLOCK if state.psi > _SPILLING_PSI else 1
+        block = Block.start(inc, gross_only, slice_bad) if state.block is None else state.block.add(inc, slice_bad)
+        learnt = state.learnt
+        if not gross_only:
+            learnt = learnt.observe_tick(inc, state.margin, calm=state.restart.log_e <= _CALM)
+        state = HarmEvidence(state.margin, state.sliced, state.history_psi, learnt, block, state.restart)
+        return _closed(state) if block.ticks >= length else state
+
+    @property
+    def psi(self) -> float:
+        """How many ticks errors spill over, as far as known; 1 where they do not."""
+        return max(self.history_psi, self.learnt.serial.psi)
+
+    @property
+    def log_e(self) -> float:
+        """log of the evidence now."""
+        found = self.restart.log_e
+        if found <= 0.0:
+            return found
+        in_blocks_from_the_start = self.history_psi > _SPILLING_PSI
+        return found / (1.0 + (self.psi - 1.0) / (_SPILLING_BLOCK if in_blocks_from_the_start else 1))
+
+    def encode(self) -> dict[str, object]:
+        """As JSON can hold it."""
+        return {
+            "kind": "harm.2",
+            "margin": [self.margin.factor, self.margin.shift],
+            "sliced": self.sliced,
+            "history_psi": self.history_psi,
+            **self.learnt.encode(),
+            "block": None if self.block is None else self.block.encode(),
+            "restart": self.restart.encode(),
+        }
+
+    @classmethod
+    def decode(cls, data: Mapping[str, object]) -> Self:
+        """From what `encode` gave. Raises ValueError for anything else."""
+        read = Reader(data, "harm.2")
+        sliced = read.flag("sliced")
+        return cls(
+            Margin(*read.floats("margin", 2)),
+            sliced,
+            read.number("history_psi"),
+            Learnt.decode(read),
+            Block.decode(read, "block"),
+            read.restart("restart", len(_log_weights(sliced))),
+        )
+
+
+def _log_weights(sliced: bool) -> tuple[float, ...]:
+    return _SLICED_WEIGHTS if sliced else _TOTALS_WEIGHTS
+
+
+def _closed(evidence: HarmEvidence) -> HarmEvidence:
+    """The evidence with its open block bet on; only then may the block teach anything about bets."""
+    block = evidence.block
+    if block is None:
+        return evidence
+    learnt = evidence.learnt
+    restart = evidence.restart.step(_log_factors(evidence, block), _log_weights(evidence.sliced))
+    if not block.gross_only:
+        learnt = learnt.observe_block(block, evidence.margin)
+    return HarmEvidence(evidence.margin, evidence.sliced, evidence.history_psi, learnt, None, restart)
+
+
+def _log_factors(evidence: HarmEvidence, block: Block) -> list[float]:
+    margin = evidence.margin.widened(GROSS_FACTOR) if block.gross_only else evidence.margin
+    tick, learnt = block.tick, evidence.learnt
+    if robust.theta(tick, margin) > _LOPSIDED:
+        logs = gro.log_event_increments(tick, margin, HARM.ratios, *learnt.champion)
+        found = [value / learnt.totals.phi for value in logs]
+    else:
+        found = robust.log_factors(tick, margin, HARM.ratios, learnt.totals.phi)
+    if not evidence.sliced:
+        return found
+    if not block.slices or margin.shift > 0.0 or margin.factor < 1.0:
+        return found + found
+    phi = (learnt.between_slices if len(block.slices) > 1 else learnt.totals).phi
+    return found + slices.log_factors(tick.challenger_bad, block.slices, margin.factor, HARM.ratios, phi)

@@ -1,0 +1,84 @@
+"""How much errors cling together from one tick to the next, to discount evidence by it; it must never favour anyone.
+
+Dividing a log evidence above 0 by psi >= 1 never makes it cross a threshold it had not crossed: so whatever psi was
+learnt from, an exact test stays exact. psi is the variance of residuals summed over 2 to 32 ticks, over that many times
+the variance of one: 1 for unrelated ticks, at least the number of ticks a burst is spread over for bursts that spill
+over. Variances are Allan's, of neighbouring blocks: neither the time of day nor a regression, which moves the residual
+once, is taken for clinging; nor may a single pair count for more than nine usual ones. Each ratio is drawn to 1 by 30
+pseudo-pairs and lowered by two standard errors.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from math import sqrt
+
+SPANS = (1, 2, 4, 8, 16, 32)
+_HISTORY_SPANS = SPANS[1:5]
+_LEAST_HISTORY_PAIRS = 8
+_SHRINKAGE = 30.0
+_STANDARD_ERRORS = 2.0
+_LARGEST = 9.0
+_NONE = (0.0,) * len(SPANS)
+
+
+@dataclass(frozen=True, slots=True)
+class Serial:
+    """For each span: the block being filled, the last full one, and the squares of what successive ones differ by."""
+
+    ticks: int = 0
+    open_sums: tuple[float, ...] = _NONE
+    last_sums: tuple[float, ...] = _NONE
+    squares: tuple[float, ...] = _NONE
+
+    def observe(self, residual: float) -> "Serial":
+        """With one more tick's residual, in units of its own spread."""
+        ticks = self.ticks + 1
+        sums = [value + residual for value in self.open_sums]
+        last, squares = list(self.last_sums), list(self.squares)
+        usual = squares[0] / (ticks - 2) if ticks > 2 else 0.0
+        for k, span in enumerate(SPANS):
+            if ticks % span:
+                break
+            if ticks > span:
+                square = (sums[k] - last[k]) ** 2
+                squares[k] += min(square, _LARGEST * span * usual) if span > 1 else square
+            last[k], sums[k] = sums[k], 0.0
+        return Serial(ticks, tuple(sums), tuple(last), tuple(squares))
+
+    @property
+    def psi(self) -> float:
+        """The discount, at least 1."""
+        single = self.squares[0]
+        if single <= 0.0:
+            return 1.0
+        one = single / (self.ticks - 1)
+        found = 1.0
+        for span, squares in zip(SPANS[1:], self.squares[1:], strict=True):
+            pairs = self.ticks // span - 1
+            if pairs < 1:
+                break
+            spread = _STANDARD_ERRORS * sqrt(3.0 * pairs)
+            found = max(found, (_SHRINKAGE + squares / (span * one) - spread) / (_SHRINKAGE + pairs))
+        return found
+
+
+def psi_of_history(ticks: Sequence[tuple[float, int]]) -> float:
+    """psi from the champion's own ticks before the rollout, as (requests, errors); 1 where there are too few."""
+    useful = [(n, bad) for n, bad in ticks if n > 0]
+    single = _neighbours(useful, 1)
+    found = 1.0
+    for span in _HISTORY_SPANS:
+        pairs = len(useful) // span - 1
+        if single > 0.0 and pairs >= _LEAST_HISTORY_PAIRS:
+            ratio = _neighbours(useful, span) / (span * single)
+            found = max(found, ratio * (1.0 - _STANDARD_ERRORS * sqrt(3.0 / pairs)))
+    return found
+
+
+def _neighbours(ticks: Sequence[tuple[float, int]], span: int) -> float:
+    """Mean square of what successive blocks differ by, their sizes made equal."""
+    starts = range(0, len(ticks) - span + 1, span)
+    blocks = [(sum(n for n, _ in ticks[i : i + span]), sum(bad for _, bad in ticks[i : i + span])) for i in starts]
+    squares = [(after - before * n1 / n0) ** 2 for (n0, before), (n1, after) in pairwise(blocks)]
+    return sum(squares) / len(squares) if squares else 0.0
