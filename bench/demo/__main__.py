@@ -1,0 +1,141 @@
+"""``./dev demo``: four rollouts on real parts, on the screen, or with ``--headless`` told line by line and then judged.
+
+Exit codes: 0 all came out right (or the person left the screen), 1 something did not, 2 usage, 130 and 143 interrupted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import signal
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Iterator
+from types import FrameType
+
+from bench.demo import report
+from bench.demo.cases import CASES, CREEPING_ERRORS, figures
+from bench.demo.director import TURN_S, Director
+from bench.demo.parts import Parts, Trouble
+from rolloutd.ctl.exits import Failure
+
+DEADLINE_S = 165.0
+SETTLED_S = 1.0
+AGAIN_AFTER_S = 20.0
+_SCREEN_ENDS_WITHIN_S = 3.0
+# Leave the other screen, show the cursor, stop reporting the mouse: what a screen that was killed could not do.
+_PLAIN_TERMINAL = "\x1b[?1049l\x1b[?25h\x1b[?1000l\x1b[?1003l\x1b[?1006l\x1b[?2004l"
+
+
+class Stopped(Exception):
+    """A signal says that this is enough."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(signal.Signals(number).name)
+        self.exit_code = 128 + number
+
+
+def headless(as_json: bool) -> int:
+    """Run all four to their ends, telling what happens."""
+    began_s = time.monotonic()
+
+    def say(sentence: str) -> None:
+        print(f"{time.monotonic() - began_s:6.1f} s  {sentence}", flush=True)
+
+    print(figures(), flush=True)
+    with Parts(say) as parts:
+        director = Director(parts, lambda name, sentence: say(f"{name:9} {sentence}"))
+        for case in CASES:
+            director.begin(case)
+        while not director.over and time.monotonic() - began_s < DEADLINE_S:
+            director.turn()
+            time.sleep(TURN_S)
+        before, over_s = parts.eye.requests(), time.monotonic()
+        while time.monotonic() - over_s < SETTLED_S:
+            director.turn()
+            time.sleep(TURN_S)
+        wrong = report.faults(director.runs.values(), before, parts.eye.requests())
+    print(report.as_table(director.runs.values()))
+    for sentence in wrong:
+        print(f"WRONG: {sentence}")
+    if not wrong:
+        print("All four came out right.")
+    if as_json:
+        print(report.as_json(director.runs.values()), flush=True)
+    return 1 if wrong else 0
+
+
+def interactive() -> int:
+    """Open the screen on the running demo; it ends when the person leaves the screen."""
+    print(figures(), flush=True)
+    with _terminal_as_before(), Parts(lambda sentence: print(sentence, flush=True)) as parts:
+        director = Director(parts, lambda *_: None, CREEPING_ERRORS)
+        # What is to be seen first is begun first.
+        for case in sorted(CASES, key=lambda case: case.route != "harmful"):
+            director.begin(case)
+        with _ended(parts.screen()) as screen:
+            while screen.poll() is None:
+                director.turn()
+                director.begin_again(AGAIN_AFTER_S)
+                time.sleep(TURN_S)
+    return screen.returncode
+
+
+@contextlib.contextmanager
+def _ended(screen: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """Let no screen outlive the block."""
+    try:
+        yield screen
+    finally:
+        screen.terminate()
+        try:
+            screen.wait(_SCREEN_ENDS_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            screen.kill()
+            screen.wait()
+
+
+@contextlib.contextmanager
+def _terminal_as_before() -> Iterator[None]:
+    """Leave the terminal as it was, also when the screen could not."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        yield
+        return
+    before = termios.tcgetattr(sys.stdin)
+    try:
+        yield
+    except BaseException:
+        print(_PLAIN_TERMINAL, end="", flush=True)
+        raise
+    finally:
+        termios.tcsetattr(sys.stdin, termios.TCSADRAIN, before)
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    raise Stopped(number)
+
+
+def main() -> int:
+    """The demo's command line."""
+    parser = argparse.ArgumentParser(prog="./dev demo", description="Four rollouts on real parts, here and now.")
+    parser.add_argument("--headless", action="store_true", help="tell what happens line by line and judge it")
+    parser.add_argument("--json", action="store_true", help="with --headless: end with one JSON object")
+    options = parser.parse_args()
+    if options.json and not options.headless:
+        parser.error("--json belongs to --headless; nothing was started")
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        signal.signal(number, _stop)
+    try:
+        return headless(options.json) if options.headless else interactive()
+    except Stopped as stopped:
+        print(f"Stopped by {stopped}. Everything the demo had started is gone.", file=sys.stderr)
+        return stopped.exit_code
+    except (Trouble, Failure, OSError) as error:
+        print(f"The demo broke off: {error}\nEverything it had started is gone.", file=sys.stderr)
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,141 @@
+"""The four stories of the demo as data, and the files they are written in; nothing is started here.
+
+Only margins, rates, shares and times are the demo's own. alpha and beta are the shipped ones, so they stand nowhere.
+"""
+
+from __future__ import annotations
+
+import grp
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+from rolloutd.core.values import Slot
+from tests.engines.servers import ModelServer
+
+RPS = 250
+"""Requests a second on each route."""
+CHAMPION_ERRORS, CHALLENGER_ERRORS = 0.05, 0.04
+FAULTY_ERRORS, CREEPING_ERRORS = 0.5, 0.16
+LIMIT = 0.15
+HARM_RATIO, ACCEPT_RATIO = 1.2, 2.0
+STAGES = (("canary", "10%", "20s"), ("half", "50%", "15s"), ("watch", "100%", "15s"))
+HOLDBACK = "10%"
+TICK, EVERY = "500ms", "250ms"
+WARM_UP, WINDOW_TICKS, MIN_TICKS, BLIND_RECEDE = "3s", 10, 20, 12
+BY_HAND_BP = 4_000
+FAULT_AFTER_S = 6.0
+"""From the moment Envoy shows the first stage's share."""
+
+
+class Fault(StrEnum):
+    """What goes wrong."""
+
+    NONE = "none"
+    ERRORS = "errors"
+    BLIND = "blind"
+    BY_HAND = "by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One story: its route (and name), what goes wrong, and how it must end."""
+
+    route: str
+    fault: Fault
+    outcome: str
+    share_bp: int
+
+
+CASES = (
+    Case("healthy", Fault.NONE, "done", 10_000),
+    Case("harmful", Fault.ERRORS, "rolled_back", 0),
+    Case("blind", Fault.BLIND, "held", 0),
+    Case("drifting", Fault.BY_HAND, "done", 10_000),
+)
+OWN_METRICS = "blind"
+"""The route judged by its model servers' own metrics pages, so that these can go away; the others are by Envoy's."""
+MARGINS = {"harm": {"ratio": HARM_RATIO}, "accept": {"ratio": ACCEPT_RATIO}}
+
+Servers = Mapping[str, Mapping[Slot, ModelServer]]
+
+
+def make_servers() -> dict[str, dict[Slot, ModelServer]]:
+    """Two model servers a route: the champion in slot a, the challenger in slot b."""
+    return {
+        case.route: {
+            Slot.A: ModelServer(f"{case.route}-a", "v1", failure_rate=CHAMPION_ERRORS),
+            Slot.B: ModelServer(f"{case.route}-b", "v2", failure_rate=CHALLENGER_ERRORS),
+        }
+        for case in CASES
+    }
+
+
+def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Servers) -> str:
+    """The daemon's configuration, TOML."""
+    counters = f"{admin_url}/stats/prometheus?filter=upstream_rq_(completed|5xx)"
+    pages = [
+        f'{{ url = "{server.url}/metrics", labels = {{ slot = "{server.slot}" }} }}'
+        for server in servers[OWN_METRICS].values()
+    ]
+    parts = [
+        f'[daemon]\nstate_dir = "{folder}/state"\ntick = "{TICK}"',
+        f'[sockets]\ndir = "{folder}/run"\ngroup = "{grp.getgrgid(os.getegid()).gr_name}"',
+        f'[policy]\nallow_short_times = true\ndefault_strategy = "demo"\nholdback = "{HOLDBACK}"',
+        f'[routers.edge]\nkind = "envoy"\nadmin = "{admin_url}"\nroutes_file = "{routes_file}"',
+        f'[sources.envoy]\nkind = "scrape"\nevery = "{EVERY}"\ntargets = [{{ url = "{counters}" }}]',
+        f'[sources.models]\nkind = "scrape"\nevery = "{EVERY}"\ntargets = [{", ".join(pages)}]',
+        '[metrics.errors]\ntemplate = "envoy.errors"\nsource = "envoy"',
+        '[metrics.own-errors]\ntemplate = "python.errors"\nsource = "models"',
+        *(_route(name, slots) for name, slots in servers.items()),
+        _strategy(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def spec_text(case: Case, name: str, champion: str, challenger: str) -> str:
+    """A rollout file, TOML."""
+    metric = "own-errors" if case.route == OWN_METRICS else "errors"
+    return (
+        f'[rollout]\nname = "{name}"\nmodel = "{case.route}"\nroute = "{case.route}"\n'
+        f'champion = "{champion}"\nchallenger = "{challenger}"\nreason = "demo"\n\n'
+        f'[[gate]]\nmetric = "{metric}"\nlimit = "{LIMIT:.0%}"\n'
+        f"harm = {{ ratio = {HARM_RATIO} }}\naccept = {{ ratio = {ACCEPT_RATIO} }}\n"
+    )
+
+
+def figures() -> str:
+    """What a person must know to judge what follows."""
+    shares = ", ".join(f"{share} for at least {time}" for _, share, time in STAGES)
+    return (
+        f"Each of {len(CASES)} routes gets {RPS} requests a second. Champions fail {CHAMPION_ERRORS:.0%} of them, "
+        f"challengers {CHALLENGER_ERRORS:.0%}.\n"
+        f"Stages: {shares}, with {HOLDBACK} held back at the end. Checked every {TICK}, counters read every {EVERY}; "
+        f"warm-up {WARM_UP}.\n"
+        f"Margins: harm beyond x{HARM_RATIO:g}, accepted below x{ACCEPT_RATIO:g}, never above {LIMIT:.0%}. "
+        "alpha and beta as shipped."
+    )
+
+
+def _route(name: str, slots: Mapping[Slot, ModelServer]) -> str:
+    arms = [
+        f'[routes.{name}.slots.{slot}]\narm = "{server.slot}"\nprobe_url = "{server.url}/version"'
+        for slot, server in slots.items()
+    ]
+    return "\n".join([f'[routes.{name}]\nrouter = "edge"', *arms])
+
+
+def _strategy() -> str:
+    head = (
+        f'[strategies.demo]\ntick = "{TICK}"\nwarm_up = "{WARM_UP}"\nwindow_ticks = {WINDOW_TICKS}\n'
+        f"blind_hold = 2\nblind_recede = {BLIND_RECEDE}"
+    )
+    stages = [
+        f"[[strategies.demo.stage]]\nname = {json.dumps(name)}\nshare = {json.dumps(share)}\n"
+        f'min_time = {json.dumps(time)}\nmax_time = "2m"\nmin_ticks = {MIN_TICKS}\non_undecided = "extend"'
+        for name, share, time in STAGES
+    ]
+    return "\n\n".join([head, *stages])

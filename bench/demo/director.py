@@ -1,0 +1,193 @@
+"""Starts the rollouts, makes things go wrong, and notes what came of it, as Envoy shows it; it judges nothing.
+
+One turn after the other, all in one thread: look at Envoy, read what is new on record, do what is due.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from bench.demo.cases import (
+    BY_HAND_BP,
+    CHALLENGER_ERRORS,
+    CHAMPION_ERRORS,
+    FAULT_AFTER_S,
+    FAULTY_ERRORS,
+    Case,
+    Fault,
+    spec_text,
+)
+from bench.demo.eye import Sight
+from bench.demo.parts import Parts
+from bench.demo.servers import Moment
+from rolloutd.core.values import Slot
+from rolloutd.ctl.exits import Failure
+
+TURN_S = 0.1
+READ_EVERY_S = 0.3
+
+
+@dataclass(slots=True)
+class Run:
+    """One rollout and what was seen of it. Shares are the challenger's, in basis points, as Envoy shows them."""
+
+    case: Case
+    name: str
+    version: str
+    challenger: Slot
+    first: int
+    staged_s: float | None = None
+    fault: Moment | None = None
+    fail_unix_s: float | None = None
+    zero_s: float | None = None
+    was_raised: bool = False
+    put_back_s: float | None = None
+    max_bp: int = 0
+    now_bp: int = 0
+    outcome: str | None = None
+    over_s: float | None = None
+    requests: int | None = None
+    seq: int = 0
+    told_why: str = ""
+    status: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def fault_to_fail_s(self) -> float | None:
+        """From the fault to the recorded verdict."""
+        return self.fail_unix_s - self.fault.unix_s if self.fault and self.fail_unix_s else None
+
+    @property
+    def fault_to_zero_s(self) -> float | None:
+        """From the fault to the first look at which Envoy had the challenger at zero."""
+        return self.zero_s - self.fault.monotonic_s if self.fault and self.zero_s else None
+
+
+class Director:
+    """``tell`` gets (rollout, sentence) for all that happens; ``faulty`` is the error rate of a challenger gone wrong."""
+
+    def __init__(self, parts: Parts, tell: Callable[[str, str], None], faulty: float = FAULTY_ERRORS) -> None:
+        self._parts = parts
+        self._tell = tell
+        self._faulty = faulty
+        self._read_at_s = 0.0
+        self.runs: dict[str, Run] = {}
+        self._counts = dict.fromkeys(parts.servers, 0)
+        self._base = dict.fromkeys(parts.servers, Slot.A)
+        self._serves = dict.fromkeys(parts.servers, "v1")
+
+    @property
+    def over(self) -> bool:
+        """Whether every rollout came to where it stays."""
+        return all(run.outcome is not None for run in self.runs.values())
+
+    def begin(self, case: Case) -> None:
+        """Heal the route's servers and start its next rollout, by the real command."""
+        route, base = case.route, self._base[case.route]
+        self._counts[route] += 1
+        count, slot, servers = self._counts[route], base.other, self._parts.servers[route]
+        champion, challenger = self._serves[route], f"v{count + 1}"
+        switch = self._parts.backends.switch
+        switch(servers[base].slot, failure_rate=CHAMPION_ERRORS, shows_metrics=True)
+        switch(servers[slot].slot, failure_rate=CHALLENGER_ERRORS, shows_metrics=True, version=challenger)
+        name = route if count == 1 else f"{route}-{count}"
+        file = self._parts.folder / f"{name}.toml"
+        file.write_text(spec_text(case, name, champion, challenger), encoding="utf-8")
+        first = sum(self._parts.eye.requests()[route].values())
+        self._parts.rollout("start", str(file))
+        self.runs[route] = Run(case, name, challenger, slot, first)
+
+    def turn(self) -> None:
+        """Look, read, act; takes some milliseconds. Raises Trouble, Failure or OSError when a part is gone."""
+        self._parts.check()
+        sight = self._parts.eye.look()
+        for run in self.runs.values():
+            self._see(run, sight)
+            self._make_trouble(run)
+        if time.monotonic() - self._read_at_s >= READ_EVERY_S:
+            self._read_at_s = time.monotonic()
+            for run in self.runs.values():
+                if run.outcome is None:
+                    self._read(run)
+
+    def _see(self, run: Run, sight: Sight) -> None:
+        run.now_bp = sight.shares_bp[run.case.route][run.challenger]
+        run.max_bp = max(run.max_bp, run.now_bp)
+        if run.staged_s is None and run.now_bp > 0:
+            run.staged_s = sight.monotonic_s
+        if run.fault is None:
+            return
+        if run.zero_s is None and run.now_bp == 0 and run.case.fault is not Fault.BY_HAND:
+            run.zero_s = sight.monotonic_s
+        if run.case.fault is not Fault.BY_HAND or run.put_back_s is not None:
+            return
+        if run.was_raised and run.now_bp < BY_HAND_BP:
+            run.put_back_s = sight.monotonic_s
+            after_s = sight.monotonic_s - run.fault.monotonic_s
+            self._tell(run.name, f"Envoy shows {run.now_bp / 100:g}% again, {after_s:.1f} s later")
+        run.was_raised = run.was_raised or run.now_bp == BY_HAND_BP
+
+    def _make_trouble(self, run: Run) -> None:
+        if run.fault or run.staged_s is None or time.monotonic() < run.staged_s + FAULT_AFTER_S:
+            return
+        server = self._parts.servers[run.case.route][run.challenger].slot
+        switch = self._parts.backends.switch
+        match run.case.fault:
+            case Fault.ERRORS:
+                run.fault = switch(server, failure_rate=self._faulty)
+                self._tell(run.name, f"FAULT: {server} fails {self._faulty:.0%} of its requests from now on")
+            case Fault.BLIND:
+                run.fault = switch(server, shows_metrics=False)
+                self._tell(run.name, f"FAULT: {server} shows no metrics from now on")
+            case Fault.BY_HAND:
+                at_s = self._parts.eye.raise_by_hand(run.case.route, run.challenger, BY_HAND_BP)
+                run.fault = Moment(time.time(), at_s)
+                self._see(run, self._parts.eye.look())
+                self._tell(run.name, f"FAULT: somebody raises the share to {BY_HAND_BP / 100:g}% by hand in Envoy")
+            case Fault.NONE:
+                pass
+
+    def _read(self, run: Run) -> None:
+        """What is new on record, and whether this is where it stays. The status first: the record then has its end."""
+        run.status = self._parts.client.get("rollouts", run.name)
+        record = self._parts.client.get("rollouts", run.name, "timeline", since_seq=run.seq)
+        for row in record["entries"]:
+            run.seq = max(run.seq, row["seq"])
+            if row["kind"] == "VerdictReached" and row["what"].endswith("FAIL") and run.fail_unix_s is None:
+                run.fail_unix_s = datetime.fromisoformat(row["at"]).timestamp()
+            self._report(run, row)
+        at_zero = run.status["on_new"]["asked"] == 0 and run.now_bp == 0
+        if run.status["ended"]:
+            self._conclude(run, run.status["outcome"])
+        elif run.status["phase"].lower() == "held" and at_zero and run.staged_s is not None:
+            self._conclude(run, "held")
+
+    def _conclude(self, run: Run, outcome: str) -> None:
+        run.outcome, run.over_s = outcome, time.monotonic()
+        run.requests = sum(self._parts.eye.requests()[run.case.route].values()) - run.first
+        if outcome == "done":
+            self._base[run.case.route], self._serves[run.case.route] = run.challenger, run.version
+
+    def _report(self, run: Run, row: dict[str, Any]) -> None:
+        """Tell one line of the record; a reason is told once, the seals of the evidence never."""
+        if row["kind"] == "EvidenceSealed":
+            return
+        is_new, run.told_why = row["why"] != run.told_why, row["why"]
+        self._tell(run.name, f"{row['what']}: {row['why']}" if row["why"] and is_new else row["what"])
+
+    def begin_again(self, after_s: float) -> None:
+        """Start anew what ended this long ago, so that there is always something to see."""
+        for run in list(self.runs.values()):
+            if run.over_s is not None and time.monotonic() - run.over_s > after_s:
+                self._again(run)
+
+    def _again(self, run: Run) -> None:
+        try:
+            found = self._parts.client.get("rollouts", run.name)
+        except Failure:
+            return
+        if found["ended"]:
+            self.begin(run.case)

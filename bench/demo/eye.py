@@ -1,0 +1,82 @@
+"""Looks at Envoy's own admin port, past the daemon and its adapter: shares and counters as they are; changes nothing.
+
+The one exception is ``raise_by_hand``, which does what a person with a shell could do.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import urllib.request
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from rolloutd.core.values import FULL_BP, Slot
+
+_ANSWER_WITHIN_S = 5.0
+_COUNTERS = "/stats?filter=upstream_rq_completed$"
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What Envoy showed at ``monotonic_s``: each route's share in basis points, by slot."""
+
+    monotonic_s: float
+    shares_bp: Mapping[str, Mapping[Slot, int]]
+
+
+class Eye:
+    """One Envoy's admin port. Raises OSError when it does not answer."""
+
+    def __init__(self, admin_url: str, arms: Mapping[str, Mapping[Slot, str]]) -> None:
+        self._admin_url = admin_url
+        self._arms = arms
+
+    def look(self) -> Sight:
+        """The split that requests meet now: weights of the routes in force, overridden by the runtime."""
+        runtime = {key: entry["final_value"] for key, entry in self._json("/runtime")["entries"].items()}
+        shares: dict[str, dict[Slot, int]] = {}
+        for entry in self._entries():
+            keys, written = _keys(entry), entry["route"]["weighted_clusters"]["clusters"]
+            weights = {one["name"]: int(runtime.get(keys[one["name"]], one.get("weight", 0))) for one in written}
+            total, arms = sum(weights.values()), self._arms[entry["name"]]
+            shares[entry["name"]] = {slot: round(weights[arm] * FULL_BP / total) for slot, arm in arms.items()}
+        return Sight(time.monotonic(), shares)
+
+    def requests(self) -> dict[str, dict[Slot, int]]:
+        """Requests answered so far, by route and slot."""
+        count = {}
+        for line in self._get(_COUNTERS).splitlines():
+            name, _, value = line.partition(": ")
+            count[name.removeprefix("cluster.").removesuffix(".upstream_rq_completed")] = int(value)
+        return {route: {slot: count.get(arm, 0) for slot, arm in arms.items()} for route, arms in self._arms.items()}
+
+    def raise_by_hand(self, route: str, slot: Slot, share_bp: int) -> float:
+        """Give the slot a share by runtime overrides; returns when that was in force, on the monotonic clock."""
+        weights = {slot: share_bp, slot.other: FULL_BP - share_bp}
+        keys = next(_keys(entry) for entry in self._entries() if entry["name"] == route)
+        values = {keys[self._arms[route][arm]]: str(weight) for arm, weight in weights.items()}
+        self._get(f"/runtime_modify?{urlencode(values)}", method="POST")
+        return time.monotonic()
+
+    def _entries(self) -> list[dict[str, Any]]:
+        configs = self._json("/config_dump?resource=dynamic_route_configs")["configs"]
+        hosts = [host for config in configs for host in config["route_config"]["virtual_hosts"]]
+        return [entry for host in hosts for entry in host["routes"]]
+
+    def _json(self, path: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self._get(path))
+        return found
+
+    def _get(self, path: str, method: str = "GET") -> str:
+        request = urllib.request.Request(self._admin_url + path, method=method)
+        with urllib.request.urlopen(request, timeout=_ANSWER_WITHIN_S) as answer:
+            return str(answer.read().decode())
+
+
+def _keys(entry: dict[str, Any]) -> dict[str, str]:
+    """The runtime key that overrides the weight of each of a route entry's clusters."""
+    weighted = entry["route"]["weighted_clusters"]
+    return {cluster["name"]: f"{weighted['runtime_key_prefix']}.{cluster['name']}" for cluster in weighted["clusters"]}

@@ -1,0 +1,89 @@
+"""What came of the rollouts, as a table for people and as JSON for scripts, and whether it is right; measures nothing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+
+from bench.demo.cases import MARGINS, Case, Fault
+from bench.demo.director import Run
+from rolloutd.core.values import Slot
+
+Counts = Mapping[str, Mapping[Slot, int]]
+
+
+def as_json(runs: Iterable[Run]) -> str:
+    """One object on one line. Seconds count from the fault; null is what did not happen."""
+    return json.dumps({"rollouts": [_row(run) for run in runs]})
+
+
+def as_table(runs: Iterable[Run]) -> str:
+    """One line a rollout."""
+    head = ("", "outcome", "share", "most", "fault to FAIL", "fault to 0%", "requests")
+    lines = ["{:10} {:12} {:>6} {:>6} {:>14} {:>12} {:>9}".format(*head)]
+    lines += [
+        f"{run.name:10} {run.outcome or '-':12} {run.now_bp / 100:5g}% {run.max_bp / 100:5g}% "
+        f"{_seconds(run.fault_to_fail_s):>14} {_seconds(run.fault_to_zero_s):>12} {run.requests or 0:9,}"
+        for run in runs
+    ]
+    return "\n".join(lines)
+
+
+def faults(runs: Iterable[Run], before: Counts, after: Counts) -> list[str]:
+    """Sentences about what is not as it must be; ``before`` and ``after`` are Envoy's counters once all was over."""
+    found = []
+    for run in runs:
+        case = run.case
+        if run.outcome != case.outcome:
+            found.append(f"{run.name} came to {run.outcome or 'no end'}, not to {case.outcome}.")
+        if run.now_bp != case.share_bp:
+            found.append(f"Envoy gives {run.name}'s challenger {run.now_bp / 100:g}%, not {case.share_bp / 100:g}%.")
+        found += _unseen(run)
+        found += _flow(run, case, before[case.route], after[case.route])
+    return found
+
+
+def _unseen(run: Run) -> list[str]:
+    """What should have been seen on the way."""
+    found = []
+    if run.max_bp == 0:
+        found.append(f"Envoy never gave {run.name}'s challenger anything.")
+    if run.case.fault is not Fault.NONE and run.fault is None:
+        found.append(f"Nothing ever went wrong with {run.name}.")
+    if run.case.fault is Fault.ERRORS and (run.fault_to_fail_s is None or run.fault_to_fail_s <= 0):
+        found.append(f"{run.name} did not FAIL after its fault.")
+    if run.case.fault is Fault.BY_HAND and run.put_back_s is None:
+        found.append(f"The share of {run.name} was not put back.")
+    return found
+
+
+def _flow(run: Run, case: Case, before: Mapping[Slot, int], after: Mapping[Slot, int]) -> list[str]:
+    """Whether requests go where the shares say, by Envoy's own counters."""
+    grew = {slot: after[slot] - before[slot] for slot in Slot}
+    serving = run.challenger if case.share_bp else run.challenger.other
+    if grew[serving] <= 0 or grew[serving.other] != 0:
+        return [f"Requests of {run.name} went {grew[Slot.A]} to slot a and {grew[Slot.B]} to slot b at the end."]
+    return []
+
+
+def _row(run: Run) -> dict[str, object]:
+    return {
+        "name": run.name,
+        "outcome": run.outcome,
+        "max_share_bp": run.max_bp,
+        "share_now_bp": run.now_bp,
+        "fault_to_fail_s": _rounded(run.fault_to_fail_s),
+        "fault_to_zero_s": _rounded(run.fault_to_zero_s),
+        "alpha": run.status.get("alpha"),
+        "beta": run.status.get("beta"),
+        "margins": MARGINS,
+        "requests": run.requests,
+    }
+
+
+def _rounded(seconds: float | None) -> float | None:
+    return None if seconds is None else round(seconds, 3)
+
+
+def _seconds(seconds: float | None) -> str:
+    return "-" if seconds is None else f"{seconds:.2f} s"
