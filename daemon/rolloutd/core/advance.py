@@ -23,11 +23,17 @@ def advance(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     """The next events, or none. Each call handles the most urgent matter only; call again after evolving."""
     if not rollout.live or rollout.champion_slot is None:
         return NOTHING
-    for matter in (_route, _obedience, _harm, _speech, _blindness, _end_of_recede, _end_of_finish, _undecided, _climb):
+    for matter in (_doubt, _route, _obedience, _harm, _speech, _blindness, _end_of_recede, _end_of_finish, _undecided, _climb):
         events = matter(rollout, pic, now_ms)
         if events:
             return events
     return NOTHING
+
+
+def _doubt(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """A host that slept, or a process that was stopped, knows nothing of the time between: a fresh look is due."""
+    slept_ms = pic.seen.overslept_ms
+    return (ev.WindowRestarted(f"nobody looked for {format_duration(slept_ms)}"),) if slept_ms else NOTHING
 
 
 def _route(rollout: Rollout, pic: Picture, now_ms: int) -> Events:

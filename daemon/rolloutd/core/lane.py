@@ -31,6 +31,8 @@ from rolloutd.core.state import Rollout
 from rolloutd.core.values import FULL, ZERO, Slot
 
 PREFLIGHT_PATIENCE_MS = 10_000
+OVERSLEPT_MS = 5_000
+"""Two ticks in which nothing at all was seen give reason to doubt, but never less time than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +58,7 @@ def open_lane(rollout: Rollout, evidence: Mapping[str, GateEvidence], seen: Seen
 
 def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
     """The lane after seeing something (rollout clock)."""
+    lane = _wake(lane, now_ms)
     seen = lane.seen
     match observation:
         case RouteSeen(reading=reading, renewed=renewed):
@@ -79,6 +82,15 @@ def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
         case TickPassed():
             pass
     return _mark_difference(replace(lane, seen=seen), now_ms)
+
+
+def _wake(lane: Lane, now_ms: int) -> Lane:
+    """Remember that somebody looked, and for how long nobody did when that is worth a doubt."""
+    seen = lane.seen
+    slept_ms = 0 if seen.looked_at_ms is None else now_ms - seen.looked_at_ms
+    long_ms = max(OVERSLEPT_MS, 2 * lane.rollout.spec.plan.timing.tick_ms)
+    overslept_ms = slept_ms if slept_ms > long_ms else seen.overslept_ms
+    return replace(lane, seen=replace(seen, looked_at_ms=now_ms, overslept_ms=overslept_ms))
 
 
 def _mark_difference(lane: Lane, now_ms: int) -> Lane:
@@ -130,6 +142,7 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
             evidence = {name: known.on_share_change() for name, known in evidence.items()}
         case ev.WindowRestarted():
             evidence = {name: known.on_doubt() for name, known in evidence.items()}
+            seen = replace(seen, overslept_ms=0)
         case _:
             pass
     return _mark_difference(replace(lane, rollout=after, evidence=evidence, seen=seen), recorded.at.clock_ms)

@@ -12,7 +12,10 @@ from rolloutd.core.values import FULL, ZERO, Share, Slot
 
 @dataclass(frozen=True, slots=True)
 class Abilities:
-    """What an engine can do, declared as data and consulted before a plan is accepted."""
+    """What an engine can do, declared as data and consulted before a plan is accepted.
+
+    ``simulated`` says that no request of anybody passes through it.
+    """
 
     engine: str
     leases: bool
@@ -20,6 +23,7 @@ class Abilities:
     mirrors: bool = False
     segments: bool = False
     survives_restart: bool = False
+    simulated: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +79,8 @@ class Seen:
     only. ``route_error`` is set while reading fails.
     ``differs_since_ms`` is since when the router has not shown the wanted share. ``away_ms`` is how long nobody
     renewed the lease before the first reading of this process; ``rebooted`` says that the host started anew.
+    ``looked_at_ms`` is when anything was last seen, ``overslept_ms`` a long time in which nothing was (a suspended
+    host, a process that was stopped) and that is not yet recorded as a doubt.
     ``may_raise`` is false while the journal is unverified or broken; ``fleet_hold`` while the fleet is frozen.
     """
 
@@ -90,6 +96,8 @@ class Seen:
     lease_ms: int | None = None
     renewed_at_ms: int | None = None
     rebooted: bool = False
+    looked_at_ms: int | None = None
+    overslept_ms: int = 0
     may_raise: bool = True
     why_not_raise: str = ""
     fleet_hold: str = ""
