@@ -80,8 +80,9 @@ class Checkers:
         elif isinstance(event, ev.TrafficConfirmed) and not self._showed(event.share.basis_points, now_ms):
             self.fault("I4", f"{event.share} was called confirmed, but the router never showed it lately")
         elif isinstance(event, ev.RolloutEnded) and event.outcome is not ev.Outcome.DONE:
-            if self.world.engine.share_bp and not self._by_hand_lately(now_ms):
-                self.fault("I2", f"ended {event.outcome.value} while {self.world.engine.share_bp} bp was on the router")
+            shown_bp = self.world.engine.share_bp
+            if shown_bp and not self._by_hand_lately(now_ms):
+                self.fault("I2", f"ended {event.outcome.value} while {shown_bp} bp was on the router")
 
     def _raised(self, row: ev.Recorded, kind: ev.BasisKind, what: str) -> None:
         if kind not in RAISING:
@@ -175,7 +176,7 @@ class Checkers:
         if self._writes > WRITES_A_LOOK_MOST:
             self.fault("I12", f"{self._writes} writes to the router within half a tick")
         self._writes = 0
-        self.sight.look(now_ms, shown)
+        self.sight.look(now_ms, shown, self.world.disturbed_ms)
 
     @property
     def _rounded(self) -> bool:

@@ -26,7 +26,7 @@ class Ledger:
     finishing: bool = False
     receding: bool = False
     held: bool = False
-    asking: bool = False
+    asking: ev.Question | None = None
     base_moved: bool = False
     ended: str = ""
     doubts_ms: list[int] = field(default_factory=list)
@@ -66,7 +66,7 @@ class Ledger:
                 self.preflight_epoch = row.epoch
             case ev.StageEntered(index=index):
                 self.left_stage, self.left_confirmed_ms = self.stage, self.stage_confirmed_ms
-                self.stage, self.stage_confirmed_ms, self.asking = index, None, False
+                self.stage, self.stage_confirmed_ms, self.asking = index, None, None
             case ev.TrafficWanted(share=share):
                 self.wanted_bp, self.not_obeyed = share.basis_points, False
             case ev.TrafficConfirmed(share=share):
@@ -82,7 +82,7 @@ class Ledger:
             case ev.BaseConfirmed():
                 self._base(row.event)
             case _:
-                self._phase(row.event, now_ms)
+                self._phase(row.event)
 
     def _differs(self, event: ev.LeaseLapsed | ev.DriftSeen, now_ms: int) -> None:
         self.doubts_ms.append(now_ms)
@@ -94,21 +94,20 @@ class Ledger:
         if self.base_moved:
             self.wanted_bp = self.confirmed_bp = FULL_BP
 
-    def _phase(self, event: ev.Event, now_ms: int) -> None:
+    def _phase(self, event: ev.Event) -> None:
         match event:
             case ev.FinishStarted():
                 self.finishing = True
             case ev.RecedeStarted():
-                self.receding, self.finishing, self.held, self.asking = True, False, False, False
+                self.receding, self.finishing, self.held, self.asking = True, False, False, None
             case ev.RolloutHeld():
-                self.held, self.receding, self.asking = True, False, False
+                self.held, self.receding, self.asking = True, False, None
             case ev.RolloutResumed():
                 self.held = False
-                self.doubts_ms.append(now_ms)
-            case ev.PersonAsked():
-                self.asking = True
+            case ev.PersonAsked(question=question):
+                self.asking = question
             case ev.StageApproved() | ev.StageExtended():
-                self.asking = False
+                self.asking = None
             case ev.RolloutEnded(outcome=outcome):
                 self.ended = outcome.value
             case _:

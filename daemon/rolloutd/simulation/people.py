@@ -8,6 +8,7 @@ from typing import Any
 
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
 from rolloutd.core.decide import Decision
+from rolloutd.core.events import Question
 from rolloutd.core.plan import OnFail, OnUndecided
 from rolloutd.core.values import Actor, ActorKind, Role
 from rolloutd.simulation.checkers import Checkers
@@ -83,18 +84,19 @@ class People:
             override=override,
             confirm=NAME if override else "",
         )
-        first = await self._send(act, self._new_id(act))
+        command_id = self._new_id(act)
+        first = await self._send(act, command_id)
         if request.twice and first is not None:
-            again = await self._send(act, self._last_id)
+            again = await self._send(act, command_id)
             same = type(again) is type(first)
             if again is not None and not same and request.verb is not Verb.ABORT:
                 self._checkers.fault("I11", f"{request.verb.value} sent twice was answered {first} and then {again}")
 
     def _new_id(self, act: Act) -> str:
         self._sent += 1
-        self._last_id = f"command-{self._sent}"
-        self._checkers.revision_of[self._last_id] = (act.verb, act.revision)
-        return self._last_id
+        command_id = f"command-{self._sent}"
+        self._checkers.revision_of[command_id] = (act.verb, act.revision)
+        return command_id
 
     async def _send(self, act: Act, command_id: str) -> Decision | None:
         """Send a command until it is answered. What the answer promises is noted."""
@@ -144,9 +146,9 @@ class People:
             act = Act(Verb.ABORT, ADMIN, reason="it does not end by itself")
         elif ledger.held:
             act = Act(Verb.RESUME, ADMIN, ledger.version, "all is quiet again now", override=True, confirm=NAME)
-        elif ledger.asking:
-            approval = self._scenario.plan.stages[max(0, ledger.stage)].approval
-            act = Act(Verb.APPROVE if approval else Verb.EXTEND, ADMIN, ledger.version, "all is quiet again now")
+        elif ledger.asking is not None:
+            verb = Verb.APPROVE if ledger.asking is Question.APPROVAL else Verb.EXTEND
+            act = Act(verb, ADMIN, ledger.version, "all is quiet again now")
         else:
             return
         self._helping = True

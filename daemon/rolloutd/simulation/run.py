@@ -113,7 +113,7 @@ class Run:
         """The host sleeps: time goes on for the world, and everything that was due is late."""
         self.virtual.pass_s(fault.amount / 1000)
         self.world.disturb()
-        if fault.amount > 2 * self.scenario.tick_ms:
+        if fault.amount > max(5_000, 2 * self.scenario.tick_ms):
             self.checkers.sight.woke(self.world.now_ms())
 
     # ---- the end
@@ -125,8 +125,7 @@ class Run:
         last_ms = scenario.quiet_ms + PATIENCE_TICKS * scenario.tick_ms
         while not self.checkers.broken:
             await asyncio.sleep(half_tick_s)
-            self.life.look()
-            self.checkers.look()
+            self._look()
             now_ms, ledger = world.now_ms(), self.checkers.ledger
             if ledger.ended or (now_ms > last_ms and not ledger.version):
                 await self._aftermath()
@@ -135,6 +134,12 @@ class Run:
                 self._relieve(now_ms, last_ms)
             if now_ms > last_ms + 30 * scenario.tick_ms:
                 self.checkers.fault("liveness", "the rollout has not ended though somebody aborted it long ago")
+
+    def _look(self) -> None:
+        if not self.life.ready:
+            self.world.disturb()
+        self.life.look()
+        self.checkers.look()
 
     def _relieve(self, now_ms: int, last_ms: int) -> None:
         """All faults are over: a daemon that gave up raising is restarted, people answer what it asks."""
@@ -149,26 +154,27 @@ class Run:
         ended, shown_bp = self.checkers.ledger.ended, self.world.engine.share_bp
         for _ in range(4):
             await asyncio.sleep(self.scenario.tick_ms / 2000)
-            self.checkers.look()
-        for sentence in judge_end(self.scenario, ended, self.people, self.world):
+            self._look()
+        for sentence in judge_end(self.scenario, ended, self.people):
             self.checkers.fault("liveness", sentence)
         if ended == "done" and self.world.engine.base.value != "b":
             self.checkers.fault("I6", f"done, but the base is slot a and {shown_bp} bp are on the challenger")
 
 
-def judge_end(scenario: Scenario, ended: str, people: People, world: World) -> list[str]:
+def judge_end(scenario: Scenario, ended: str, people: People) -> list[str]:
     """Sentences about an end that may not be: each kind of challenger has its own right ends."""
     wrong: list[str] = []
     kind = scenario.challenger
+    rounded = scenario.finest_step_bp > 1  # such a router never shows what was asked, and nothing goes up on it
     aborted = people.aborted or people.gave_up
     if kind is Challenger.HEALTHY:
         if ended == "rolled_back" and not people.may_time_out:
             wrong.append("a healthy challenger was rolled back")
-        if people.gave_up and not world.scenario.finest_step_bp > 1:
+        if people.gave_up and not rounded:
             wrong.append("a healthy challenger did not get through although nothing stood in its way any more")
     if kind is Challenger.HARMFUL and ended == "done" and not people.promoted:
         wrong.append("a harmful challenger is done")
-    if kind is Challenger.HARMFUL and people.gave_up and not people.on_hold_gate:
+    if kind is Challenger.HARMFUL and people.gave_up and not people.on_hold_gate and not rounded:
         wrong.append("a harmful challenger was never rolled back")
     if ended == "refused" and not scenario.faults:
         wrong.append("the start was refused although nothing was wrong")

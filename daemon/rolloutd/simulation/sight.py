@@ -104,13 +104,13 @@ class SightCheckers:
         if last_ms >= 0 and (seen := known.usable_since(last_ms)) < due:
             self._fault("I8", f"went up {now_ms - last_ms} ms after a doubt, on {seen} of {due} ticks of {metric}")
 
-    def look(self, now_ms: int, shown_bp: int) -> None:
-        """Blind for long enough means zero."""
+    def look(self, now_ms: int, shown_bp: int, able_since_ms: int) -> None:
+        """Blind for long enough means zero. Since ``able_since_ms`` nothing kept the daemon from acting."""
         ledger, timing = self._ledger, self._scenario.plan.timing
         if not shown_bp or not ledger.confirmed_bp or ledger.finishing or ledger.receding or ledger.ended:
             return
         patience_ms = (timing.blind_recede_ticks + 3) * timing.tick_ms + 4_500
         for metric, known in self._metrics.items():
             since_ms = known.blind_since_ms
-            if since_ms is not None and now_ms - max(since_ms, self._life_from_ms) > patience_ms:
+            if since_ms is not None and now_ms - max(since_ms, able_since_ms) > patience_ms:
                 self._fault("I7", f"{metric} has been blind for {now_ms - since_ms} ms and {shown_bp} bp are served")
