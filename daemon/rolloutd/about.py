@@ -62,6 +62,7 @@ class AboutDaemon:
             role=actor.role.value,
             read_only=read_only,
             as_of=rfc3339(self._parts.clock.now().wall_ms),
+            simulated=any(router.abilities.simulated for router in self._parts.routers.values()),
         )
 
     def heartbeat(self, seq: int, needs_you: int) -> wire.Heartbeat:
@@ -80,8 +81,10 @@ class AboutDaemon:
     def _source_ages(self, now_ms: int) -> list[wire.SourceAge]:
         ages = []
         for name, health in self._parts.poller.health.items():
-            age_s = None if health.answered_at_ms is None else (now_ms - health.answered_at_ms) / 1000
-            state = "down" if health.trouble else "ok"
+            asked = self._parts.poller.is_asked(name)
+            at_ms = health.answered_at_ms if asked else None
+            age_s = None if at_ms is None else (now_ms - at_ms) / 1000
+            state = "idle" if not asked else "down" if health.trouble else "ok"
             ages.append(wire.SourceAge(name=name, age_s=age_s, every_s=health.every_ms / 1000, state=state))
         return ages
 

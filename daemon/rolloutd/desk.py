@@ -231,13 +231,13 @@ class Desk:
         self._pictures[rollout.name] = (rollout.version, now.clock_ms, drawn)
         return drawn
 
-    def _draw(self, rollout: Rollout) -> wire.Status:
+    def _draw(self, rollout: Rollout, *, ranges: bool = True) -> wire.Status:
         now, last = self._clock.now(), list(self._last.get(rollout.name, ()))
         lane = self._loop.lanes.get(rollout.name)
         if lane is None:
             return view.ended_status(rollout, now, view.Frame(last))
         engine, by_hand = self._about.router_of(rollout.spec.route, rollout.challenger_slot)
-        return view.status(lane, now, view.Frame(last, engine, by_hand))
+        return view.status(lane, now, view.Frame(last, engine, by_hand, ranges))
 
     def row(self, name: str) -> wire.FleetRow | None:
         """One line of the fleet, drawn anew only when the rollout changed."""
@@ -246,7 +246,7 @@ class Desk:
             return None
         kept = self._rows.get(rollout.name)
         if kept is None:
-            kept = self._rows[rollout.name] = view.row(self._draw(rollout))
+            kept = self._rows[rollout.name] = view.row(self._draw(rollout, ranges=False))
         return kept
 
     def fleet(self, filter_text: str, limit: int) -> wire.Fleet:

@@ -22,22 +22,27 @@ def foresee(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant
     rollout = lane.rollout
     match rollout.phase:
         case Phase.PREFLIGHT:
-            return Next(action="start", by="daemon", sentence="checks before traffic are running")
+            return Next(action="start", by="daemon", sentence="checks before traffic are running", short="checks run")
         case Phase.RECEDING:
             back = (
                 f"the share goes to 0% as soon as the router obeys ({rollout.recede.reason if rollout.recede else ''})"
             )
-            return Next(action="rollback", by="daemon", sentence=back)
+            return Next(action="rollback", by="daemon", sentence=back, short="to 0% now")
         case Phase.FINISHING:
-            return Next(action="finish", by="daemon", sentence="the new version becomes the base of the route")
+            return Next(
+                action="finish",
+                by="daemon",
+                sentence="the new version becomes the base of the route",
+                short="finishing",
+            )
         case Phase.HELD:
             reason = rollout.hold.reason if rollout.hold else ""
             stays = f"stays at {rollout.traffic.wanted} until somebody resumes it ({reason})"
-            return Next(action="hold", by="person", sentence=stays)
+            return Next(action="hold", by="person", sentence=stays, short=f"held: {reason}")
         case Phase.ASKING:
             question = rollout.question.value if rollout.question else "a question"
             asked = f"stays at {rollout.traffic.wanted}; a person is asked ({question}): promote, extend or abort"
-            return Next(action="ask", by="person", sentence=asked)
+            return Next(action="ask", by="person", sentence=asked, short="m, extend or a")
         case _:
             return _running(lane, pic, against, now)
 
@@ -50,13 +55,22 @@ def _running(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instan
         text = (
             f"automatic rollback when {harmful.gate.metric} harm reaches 100% ({harmful.harm_progress:.0%} now{soon})"
         )
-        return Next(action="rollback", by=f"gate:{harmful.gate.metric}", sentence=text, eta_s=eta_s)
+        about = "" if eta_s is None else f" ~{format_duration(int(eta_s * 1000))}"
+        return Next(
+            action="rollback",
+            by=f"gate:{harmful.gate.metric}",
+            sentence=text,
+            eta_s=eta_s,
+            short=f"back by itself{about}",
+        )
     blind = pic.judgement.blind
     if blind:
         timing = lane.rollout.spec.plan.timing
         left_ms = max(0, timing.blind_recede_ticks * timing.tick_ms - max(g.blind_for_ms for g in blind))
         text = f"held until {blind[0].gate.metric} has data; the share goes to 0% in {format_duration(left_ms)} without"
-        return Next(action="recede", by=f"gate:{blind[0].gate.metric}", sentence=text, eta_s=left_ms / 1000)
+        short = f"held; 0% in {format_duration(left_ms)}"
+        by = f"gate:{blind[0].gate.metric}"
+        return Next(action="recede", by=by, sentence=text, eta_s=left_ms / 1000, short=short)
     return _up(lane, pic, against, now)
 
 
@@ -67,19 +81,20 @@ def _up(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) ->
         "done" if rollout.on_last_stage else f"{stages[rollout.stage_index + 1].share}" if rollout.visits else "start"
     )
     if not against:
-        return Next(action="promote", by="daemon", sentence=f"{goal} at the next tick", eta_s=0.0)
+        return Next(action="promote", by="daemon", sentence=f"{goal} at the next tick", eta_s=0.0, short=f"{goal} now")
     known = [b.left_ms for b in against if b.left_ms is not None]
     safe = [_safe_eta_s(lane, g.log_e_safe, now) for g in pic.judgement.gates if g.verdict is Verdict.COLLECTING]
     others = [b for b in against if b.left_ms is None and b.kind is not BlockerKind.GATE_COLLECTING]
     waits = f"waits for {against[0].sentence}"
     if others or any(eta is None for eta in safe):
-        return Next(action="promote", by="daemon", sentence=f"{goal}: {waits}")
+        return Next(action="promote", by="daemon", sentence=f"{goal}: {waits}", short=f"{goal}: {against[0].what}")
     eta_s = max([left / 1000 for left in known] + [eta for eta in safe if eta is not None], default=0.0)
     return Next(
         action="promote",
         by="daemon",
         sentence=f"{goal} in about {format_duration(int(eta_s * 1000))}: {waits}",
         eta_s=eta_s,
+        short=f"{goal} in ~{format_duration(int(eta_s * 1000))}",
     )
 
 

@@ -65,6 +65,10 @@ class Poller:
             if count % BREATH_EVERY == BREATH_EVERY - 1:
                 await asyncio.sleep(BREATH_S)
 
+    def is_asked(self, source_name: str) -> bool:
+        """Whether a live rollout wants anything of this source; nobody asks one that is not wanted."""
+        return any(_templates(lane, source_name) for lane in self._loop.lanes.values())
+
     async def _ask(self, source: MetricSource, question: Question, deadline_s: float) -> Answer:
         """One question under its total deadline; a source that breaks its own contract is unreadable, not fatal."""
         try:

@@ -15,22 +15,25 @@ from rolloutd.core.observed import Seen
 from rolloutd.core.phases import Phase
 from rolloutd.core.reconcile import observed_share
 from rolloutd.core.state import Rollout
+from rolloutd.core.stats.range import difference_range
 from rolloutd.core.values import Instant, Share
 from rolloutd.core.verdict import GateVerdict, Verdict, rates
 from rolloutd.foresight import foresee
 from rolloutd.ladder import ladder, stage_now
 from rolloutd.wording import NEEDS_YOU, margin_words, rfc3339, state_word
 
+CONFIDENCE = 0.95
 _CLIMBING = frozenset({Phase.RUNNING, Phase.WATCHING, Phase.HELD, Phase.ASKING})
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """What a picture needs beside the lane: its last lines, the engine's name, and the command to stop by hand."""
+    """What a picture needs beside the lane. ``ranges`` costs milliseconds a gate, so the fleet goes without."""
 
     last: list[wire.TimelineEntry]
     engine: str = ""
     by_hand: str = ""
+    ranges: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +60,7 @@ def status(lane: Lane, now: Instant, frame: Frame) -> wire.Status:
         next=foresee(lane, pic, against, now),
         age=_ages(lane, now),
         observed=None if shown is None else shown.fraction,
-        gates=[_gate(lane, verdict, now) for verdict in pic.judgement.gates],
+        gates=[_gate(lane, verdict, now, ranges=frame.ranges) for verdict in pic.judgement.gates],
         blocked_by=[blocker.what for blocker in against] if rollout.phase in _CLIMBING else [],
         samples=_samples(lane),
     )
@@ -149,7 +152,7 @@ def _samples(lane: Lane) -> tuple[int, int]:
     return max((s.champion_n for s in sums), default=0), max((s.challenger_n for s in sums), default=0)
 
 
-def _gate(lane: Lane, verdict: GateVerdict, now: Instant) -> wire.GateNow:
+def _gate(lane: Lane, verdict: GateVerdict, now: Instant, *, ranges: bool) -> wire.GateNow:
     """One gate's row. A blind gate shows no numbers: the last ones must not look live."""
     gate, known = verdict.gate, lane.evidence[verdict.gate.metric]
     sums = known.stage_sum
@@ -166,8 +169,8 @@ def _gate(lane: Lane, verdict: GateVerdict, now: Instant) -> wire.GateNow:
         challenger=challenger,
         delta=delta,
         delta_kind="difference",
-        range=None,
-        confidence=1 - lane.rollout.spec.plan.alpha,
+        range=difference_range([sums], 1 - CONFIDENCE, known.harm.learnt.totals.phi) if ranges and not blind else None,
+        confidence=CONFIDENCE,
         limit=gate.limit,
         harm_margin=margin_words(gate.harm),
         accept_margin=margin_words(gate.accept),
@@ -199,7 +202,7 @@ def row(picture: wire.Status) -> wire.FleetRow:
         asked=picture.on_new.asked,
         observed=picture.on_new.observed,
         worst=_worst(worst),
-        next=picture.next.sentence,
+        next=picture.next.short or picture.next.sentence,
         who=picture.claimed_by or picture.started_by,
         as_of=picture.as_of,
     )

@@ -97,12 +97,13 @@ class GateNow(Model):
 
 
 class Next(Model):
-    """What happens if nobody acts. ``sentence`` is for people; the rest is for scripts."""
+    """What happens if nobody acts: ``sentence`` for people, ``short`` for a column, the rest for scripts."""
 
     action: str
     by: str
     sentence: str
     eta_s: float | None = None
+    short: str = ""
 
 
 class Override(Model):
@@ -275,7 +276,7 @@ class ActionRequest(BaseModel):
 
 
 class Hello(Model):
-    """First message of the event stream."""
+    """First message of the event stream. ``simulated``: some router of this daemon carries no real traffic."""
 
     boot_id: str
     api: str = API_VERSION
@@ -285,6 +286,7 @@ class Hello(Model):
     role: str
     read_only: bool
     as_of: str
+    simulated: bool = False
 
 
 class SourceAge(Model):
