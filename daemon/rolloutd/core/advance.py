@@ -17,6 +17,15 @@ from rolloutd.core.verdict import GateVerdict
 
 Events = tuple[ev.Event, ...]
 NOTHING: Events = ()
+_BEFORE_TRAFFIC = frozenset(
+    {
+        BlockerKind.ROUTER,
+        BlockerKind.CHAMPION,
+        BlockerKind.CHALLENGER,
+        BlockerKind.POLICY,
+        BlockerKind.GATE_BLIND,
+    }
+)
 
 
 def advance(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
@@ -233,6 +242,8 @@ def _undecided(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
 def _climb(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     """Nothing stands against it: the next stage, or after the watch the end."""
     if rollout.phase is Phase.RUNNING and not rollout.visits:
+        if not _checks_hold(rollout, pic, now_ms):
+            return NOTHING
         return enter(rollout, 0, ev.Basis(ev.BasisKind.VERDICT, "all checks before traffic passed"))
     if rollout.phase not in (Phase.RUNNING, Phase.WATCHING) or not rollout.traffic.settled:
         return NOTHING
@@ -245,6 +256,12 @@ def _climb(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     if against:
         return NOTHING
     return up(rollout, ev.Basis(ev.BasisKind.VERDICT, f"all gates of {rollout.stage.name} passed and its time is over"))
+
+
+def _checks_hold(rollout: Rollout, pic: Picture, now_ms: int) -> bool:
+    """Whether the checks before traffic hold now, as this process saw it: those recorded may be an earlier one's."""
+    own = all((known.fresh_at_ms or 0) >= pic.seen.watching_from_ms for known in pic.evidence.values())
+    return own and all(blocker.kind not in _BEFORE_TRAFFIC for blocker in blockers(rollout, pic, now_ms))
 
 
 def up(rollout: Rollout, basis: ev.Basis) -> Events:
