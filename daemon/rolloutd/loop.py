@@ -25,10 +25,11 @@ from rolloutd.core.state import Rollout
 from rolloutd.core.values import THE_DAEMON, Actor, Slot
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.hands import Hands
-from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
+from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError, StoreBusy, StoreFull
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop_edges import Birth, Notice, World
 from rolloutd.ports import Clock
+from rolloutd.recorder import Recorder, Unwritten
 from rolloutd.spill import SpillFile
 
 MOST_STEPS_A_TURN = 20
@@ -64,7 +65,8 @@ class Loop:
         self.epoch = birth.epoch
         self.lanes: dict[str, Lane] = {}
         self.ended: dict[str, Rollout] = {}
-        self.why_not_raise = "the journal's chain has not been verified yet"
+        self._against = {"chain": "the journal's chain has not been verified yet"}
+        self._recorder = Recorder(journal, birth.epoch)
         self.broken = ""
         self.hands: Hands | None = None
 
@@ -87,7 +89,7 @@ class Loop:
             self.lanes[stream] = open_lane(rollout, evidence, seen, self._world.arms(rollout.spec.route))
         for name in list(self.lanes):
             async with self._lock(name):
-                await self._record(name, (ev.WindowRestarted("the daemon started"),), THE_DAEMON)
+                await self._note(name, ev.WindowRestarted("the daemon started"), THE_DAEMON)
         await self._fold_spilled()
         reach(CrashPoint.IN_RECONCILE)
 
@@ -111,13 +113,26 @@ class Loop:
             why_not_raise=self.why_not_raise,
         )
 
-    def set_raising(self, why_not: str) -> None:
-        """Allow increases with an empty reason, or stop them for every rollout with a sentence."""
-        self.why_not_raise = why_not
+    @property
+    def why_not_raise(self) -> str:
+        """Why nothing is raised now, empty when nothing stands against it."""
+        return next(iter(self._against.values()), "")
+
+    def set_raising(self, why_not: str, matter: str = "chain") -> None:
+        """Clear one matter that stands against increases with an empty reason, or raise it with a sentence."""
+        if self._against.get(matter, "") == why_not:
+            return
+        self._against.pop(matter, None)
+        if why_not:
+            self._against[matter] = why_not
         for name, lane in self.lanes.items():
-            seen = replace(lane.seen, may_raise=not why_not, why_not_raise=why_not)
-            self.lanes[name] = replace(lane, seen=seen)
+            self.lanes[name] = self._allowed(lane)
             self._changed(name)
+
+    def _allowed(self, lane: Lane) -> Lane:
+        """The lane with what stands against increases now; a turn may have waited while that changed."""
+        why = self.why_not_raise
+        return replace(lane, seen=replace(lane.seen, may_raise=not why, why_not_raise=why))
 
     # ---- what comes in
 
@@ -237,7 +252,7 @@ class Loop:
             return
         async with self._lock(name):
             if name in self.lanes:
-                await self._record(name, (ev.CommandRefused(verb, code, why),), actor)
+                await self._note(name, ev.CommandRefused(verb, code, why), actor)
 
     # ---- what follows
 
@@ -256,7 +271,11 @@ class Loop:
             events = next_events(self.lanes[name], self._clock.now().clock_ms)
             if not events:
                 break
-            await self._record(name, self._sealed(name, events), THE_DAEMON)
+            try:
+                await self._record(name, self._sealed(name, events), THE_DAEMON)
+            except (StoreFull, StoreBusy) as error:
+                log.error("not recorded, so not done", extra={"rollout": name, "error": str(error)})  # noqa: TRY400
+                break
         else:
             self.stop_raising(f"rollout {name} does not come to rest: {events!r}")
         if name in self.lanes:
@@ -282,9 +301,7 @@ class Loop:
                 evidence = self.lanes[name].evidence
                 tick = max((known.tick for known in evidence.values()), default=0)
                 if tick > self.lanes[name].rollout.sealed_tick:
-                    await self._record(
-                        name, (ev.EvidenceSealed(tick, self._keeper.digest(name, evidence)),), THE_DAEMON
-                    )
+                    await self._note(name, ev.EvidenceSealed(tick, self._keeper.digest(name, evidence)), THE_DAEMON)
 
     def _act(self, name: str, *, tick: bool) -> None:
         """Begin effects. A write makes every earlier reading worthless, so it is forgotten before the write begins."""
@@ -295,6 +312,13 @@ class Loop:
                 continue
             if self.hands.perform(name, effect):
                 self.lanes[name] = before_write(self.lanes[name])
+
+    async def _note(self, name: str, event: ev.Event, actor: Actor) -> None:
+        """Record something that moves no traffic; a journal short of space loses it, and increases stop meanwhile."""
+        try:
+            await self._record(name, (event,), actor)
+        except (StoreFull, StoreBusy) as error:
+            log.error("not recorded", extra={"rollout": name, "event": type(event).__name__, "error": str(error)})  # noqa: TRY400
 
     async def _record(
         self,
@@ -315,41 +339,40 @@ class Loop:
         for row in rows:
             after = follow(after, row)
         reach(CrashPoint.BEFORE_INTENT)
-        appending = asyncio.ensure_future(
-            self._journal.append(
-                name,
-                version,
-                events,
-                at=now,
-                actor=actor,
-                epoch=self.epoch,
-                command=key,
-                outcome=None if key is None else outcome,
-            )
-        )
+        unwritten = Unwritten(version, events, now, actor, key, outcome)
+        appending = asyncio.ensure_future(self._recorder.append(name, unwritten))
         if after.rollout.traffic.wanted < lane.rollout.traffic.wanted:
             await asyncio.wait({appending}, timeout=unrecorded.RECORD_PATIENCE_S)
             if not appending.done():
                 await self._lower_unrecorded(name, actor, unrecorded.reason_of(events))
         try:
             rows = await appending
+            self.set_raising("", "space")
         except CommandRepeated:
             raise
         except JournalError as error:
-            self.stop_raising(f"the journal cannot be written: {error}")
+            self._in_trouble(error)
             if not _only_lowers(lane, after):
                 raise
+            self._recorder.keep(name, unwritten)
             await self._lower_unrecorded(name, actor, unrecorded.reason_of(events))
         if any(isinstance(event, ev.TrafficConfirmed) for event in events):
             reach(CrashPoint.OUTCOME_DURABLE)
         self._recorded(rows)
         self._log(name, events, actor, after.rollout.version)
         if after.rollout.live:
-            self.lanes[name] = after
+            self.lanes[name] = self._allowed(after)
         else:
             del self.lanes[name]
             self.ended[name] = after.rollout
         self._changed(name)
+
+    def _in_trouble(self, error: JournalError) -> None:
+        """A shortage stops increases while it lasts; anything else stops them for good."""
+        if isinstance(error, StoreFull | StoreBusy):
+            self.set_raising(f"the journal cannot be written: {error}", "space")
+        else:
+            self.stop_raising(f"the journal cannot be written: {error}")
 
     def stop_raising(self, why: str) -> None:
         """Something that must not be is: from here nothing is raised, lowering still works."""
@@ -357,7 +380,7 @@ class Loop:
             return
         self.broken = why
         log.critical("nothing is raised any more", extra={"why": why})
-        self.set_raising(why)
+        self.set_raising(why, "broken")
 
     def _log(self, name: str, events: tuple[ev.Event, ...], actor: Actor, version: int) -> None:
         for event in events:

@@ -77,13 +77,31 @@ async def test_abort_behind_another_turn_that_hangs_lowers_first(tmp_path: Path)
     assert rig.world.override == ZERO
 
 
-async def test_abort_with_a_full_store_lowers_and_stops_all_increases(tmp_path: Path) -> None:
-    """I2, I4: the record does not fit; the share goes to zero all the same, and nothing is raised any more."""
+async def test_abort_with_a_full_store_lowers_and_is_recorded_when_there_is_space(tmp_path: Path) -> None:
+    """I2, I4: the record does not fit; the share goes to zero all the same, and the record follows with its author."""
     rig, name = await _running(tmp_path)
     rig.journal.faults.fail_next(StoreFull("No space."))
     await rig.abort(name)
     await rig.until(lambda: rig.world.override == ZERO)
-    assert "No space" in rig.loop.broken
+    await rig.loop.tick(name)
+    await rig.until(lambda: name in rig.loop.ended)
+    rows = [row async for row in rig.journal.load_all()]
+    back = next(row for row in rows if isinstance(row.event, ev.RecedeStarted))
+    assert back.actor == OPERATOR
+    assert rig.loop.why_not_raise == ""
+
+
+async def test_a_full_store_stops_increases_and_ends_nothing(tmp_path: Path) -> None:
+    """I4: what cannot be recorded is not done; the daemon goes on, says why, and raises again when there is space."""
+    rig = Rig(tmp_path)
+    rig.router.gate.clear()
+    name = await rig.start()
+    rig.journal.faults.fail_next(StoreFull("No space."))
+    await rig.loop.audit_refusal(name, "promote", "gate", "no", OPERATOR)
+    assert "No space" in rig.loop.why_not_raise
+    assert not rig.loop.lanes[name].seen.may_raise
+    await rig.loop.audit_refusal(name, "promote", "gate", "no", OPERATOR)
+    assert rig.loop.lanes[name].seen.may_raise
 
 
 async def test_a_spilled_decrease_is_folded_into_the_journal_at_the_next_start(tmp_path: Path) -> None:

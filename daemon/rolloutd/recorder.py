@@ -1,0 +1,56 @@
+"""Puts the loop's events into the journal in their order, also those that a full journal could not take at first.
+
+It knows no rollout and decides nothing: what may be done unrecorded is the loop's question.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from rolloutd.core import events as ev
+from rolloutd.core.values import Actor, Instant
+from rolloutd.journal import CommandKey, Journal
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """Events on their way into the journal: after which version, when, by whom, and for which command."""
+
+    version: int
+    events: tuple[ev.Event, ...]
+    at: Instant
+    actor: Actor
+    key: CommandKey | None = None
+    outcome: str | None = None
+
+
+class Recorder:
+    """Appends, with a backlog for each rollout of what was done before it could be written."""
+
+    def __init__(self, journal: Journal, epoch: int) -> None:
+        self._journal = journal
+        self._epoch = epoch
+        self._backlog: dict[str, list[Unwritten]] = {}
+
+    def keep(self, name: str, unwritten: Unwritten) -> None:
+        """Remember events that were carried out unrecorded; they go first when the journal takes some again."""
+        self._backlog.setdefault(name, []).append(unwritten)
+
+    async def append(self, name: str, new: Unwritten) -> tuple[ev.Recorded, ...]:
+        """Write the backlog and then this, each in a transaction of its own. Raises the journal's errors."""
+        while backlog := self._backlog.get(name):
+            await self._write(name, backlog[0])
+            del backlog[0]
+        return await self._write(name, new)
+
+    async def _write(self, name: str, item: Unwritten) -> tuple[ev.Recorded, ...]:
+        return await self._journal.append(
+            name,
+            item.version,
+            item.events,
+            at=item.at,
+            actor=item.actor,
+            epoch=self._epoch,
+            command=item.key,
+            outcome=None if item.key is None else item.outcome,
+        )
