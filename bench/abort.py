@@ -1,0 +1,209 @@
+"""How long an abort takes from the last byte of its request to the share read back by somebody else, beside its floor.
+
+A request on an open control socket; a real daemon on a real HAProxy; a second connection of the bench's own looks at
+the share table until the entry is gone. The floor, taken in turn with the aborts, is what blocking code needs for one
+fsynced commit, one command and one look. A fleet of rollouts is live all the time, on a 10 s tick and a metric source.
+There are no model registries and notifiers yet, so nothing of theirs can be dead; servers and metrics can.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import socket
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+from bench.rig import figures
+from bench.rig.floor import Floor
+from bench.rig.runtime_socket import RuntimeSocket
+from bench.rig.site import FleetSite, folder
+from bench.table import Row
+
+MOST_TIMES_THE_FLOOR, MOST_MS = 2.5, 100.0
+FEW, MANY = 50, 1_000
+_WITHIN_S = 5.0
+_PAUSE_S = (0.02, 0.12)
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """What the world is like while the aborts come. ``spoil`` takes the site's metric source and servers away."""
+
+    name: str
+    size: int
+    spoil: Callable[[FleetSite], None] | None = None
+
+
+def _hang(site: FleetSite) -> None:
+    site.fleet.signal(signal.SIGSTOP)
+
+
+def _die(site: FleetSite) -> None:
+    site.fleet.kill()
+
+
+CASES = (
+    Case("healthy", FEW),
+    Case("servers and metrics refuse", FEW, _die),
+    Case("servers and metrics hang", FEW, _hang),
+    Case("1,000 rollouts tick", MANY),
+    Case("1,000 tick, servers and metrics hang", MANY, _hang),
+)
+
+
+@dataclass(slots=True)
+class Round:
+    """The times of one round, in ms."""
+
+    aborts_ms: list[float] = field(default_factory=list)
+    replies_ms: list[float] = field(default_factory=list)
+    floors_ms: list[float] = field(default_factory=list)
+    cpu: float = 0.0
+    rss_mib: float = 0.0
+
+    @property
+    def ratio(self) -> float:
+        """How many floors an abort took, by the medians."""
+        return figures.quantile(self.aborts_ms, 0.5) / figures.quantile(self.floors_ms, 0.5)
+
+
+class Caller:
+    """Somebody with the control socket open."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = str(path)
+        self._sock: socket.socket | None = None
+
+    def open(self) -> socket.socket:
+        """The open connection; a new one where the daemon ended the last."""
+        if self._sock is None:
+            self._sock = socket.socket(socket.AF_UNIX)
+            self._sock.settimeout(_WITHIN_S)
+            self._sock.connect(self._path)
+        return self._sock
+
+    def send_abort(self, name: str) -> float:
+        """Write the whole request; the moment after its last byte."""
+        body = json.dumps({"reason": "bench"})
+        head = f"POST /v1/rollouts/{name}/abort HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\n"
+        self.open().sendall(f"{head}content-length: {len(body)}\r\n\r\n{body}".encode())
+        return time.perf_counter()
+
+    def answer(self) -> int:
+        """The status of the answer, once it is there as a whole."""
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += self.open().recv(65_536)
+        head, _, body = received.partition(b"\r\n\r\n")
+        length = next(
+            int(row.split(b":")[1]) for row in head.split(b"\r\n") if row.lower().startswith(b"content-length")
+        )
+        while len(body) < length:
+            body += self.open().recv(65_536)
+        return int(head.split(b" ")[1])
+
+    def close(self) -> None:
+        """End the connection."""
+        if self._sock is not None:
+            self._sock.close()
+            self._sock = None
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """How much is measured."""
+    parser.add_argument("--quick", action="store_true", help="fewer aborts, in about 20 seconds; nothing is written")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--aborts", type=int, default=50, help="aborts a round and case, at most 50")
+
+
+async def run(options: argparse.Namespace) -> list[Row]:
+    """All cases, one after the other; the results of a full run are kept."""
+    rounds, aborts = (1, 25) if options.quick else (options.rounds, min(options.aborts, FEW))
+    cases = [case for case in CASES if not options.quick or case.name in ("healthy", "1,000 rollouts tick")]
+    rows: list[Row] = []
+    for case in cases:
+        rows += _rows(case, await _measured(case, rounds, aborts))
+    if not options.quick:
+        figures.keep("abort", rows, f"{rounds} rounds of {aborts} aborts a case; the fleet loses those it aborts")
+    return rows
+
+
+async def _measured(case: Case, rounds: int, aborts: int) -> list[Round]:
+    done = []
+    with folder() as place:
+        site = FleetSite(place, case.size)
+        with site.running():
+            for number in range(rounds):
+                if not site.fleet.running:
+                    site.start_fleet()
+                await site.start()
+                done.append(_round(site, case, aborts, random.Random(number)))
+                if site.fleet.running:
+                    site.fleet.signal(signal.SIGCONT)
+                site.house.stop()
+    return done
+
+
+def _round(site: FleetSite, case: Case, aborts: int, chance: random.Random) -> Round:
+    found = Round()
+    pid = site.house.program.pid
+    # Every rollout has ticked and every gate has seen a reading.
+    if not figures.wait_for(partial(_all_read, site), 40.0):
+        raise RuntimeError(f"the fleet did not come to rest; see {site.house.program.log()[-2000:]}")
+    if case.spoil is not None:
+        case.spoil(site)
+    before_s, began_s = figures.cpu_s(pid), time.monotonic()
+    floor, eye = Floor(site.place, site.proxy.socket), RuntimeSocket(site.proxy.socket)
+    caller = Caller(site.place / "run" / "control.sock")
+    for name in chance.sample(site.names, aborts):
+        time.sleep(chance.uniform(*_PAUSE_S))
+        found.floors_ms.append(floor.once_ms())
+        time.sleep(chance.uniform(*_PAUSE_S))
+        caller.open()
+        _one(caller, eye, name, found)
+        caller.close()
+    found.cpu = (figures.cpu_s(pid) - before_s) / (time.monotonic() - began_s)
+    found.rss_mib = figures.rss_mib(pid)
+    floor.close()
+    return found
+
+
+def _all_read(site: FleetSite) -> bool:
+    return bool(site.house.client.get("rollouts")["total"]) and site.seen(lambda row: True)
+
+
+def _one(caller: Caller, eye: RuntimeSocket, name: str, found: Round) -> None:
+    """One abort; anything but an accepted one that takes the share away ends the bench."""
+    if not eye.share_bp(f"{name}/b"):
+        raise RuntimeError(f"{name} has no share to take back")
+    sent_s = caller.send_abort(name)
+    gone_s = eye.zero_s(f"{name}/b", _WITHIN_S)
+    status = caller.answer()
+    if gone_s is None or status not in (200, 202):
+        raise RuntimeError(f"the abort of {name} was answered {status} and its share is {eye.share_bp(f'{name}/b')}")
+    found.aborts_ms.append((gone_s - sent_s) * 1000)
+    found.replies_ms.append((time.perf_counter() - sent_s) * 1000)
+
+
+def _rows(case: Case, done: list[Round]) -> list[Row]:
+    aborts = [value for each in done for value in each.aborts_ms]
+    floors = [value for each in done for value in each.floors_ms]
+    replies = [value for each in done for value in each.replies_ms]
+    best = min(done, key=lambda each: each.ratio)
+    return [
+        Row(f"{case.name}: floor p50", figures.quantile(best.floors_ms, 0.5), "ms"),
+        Row(f"{case.name}: abort p50", figures.quantile(best.aborts_ms, 0.5), "ms"),
+        Row.at_most(f"{case.name}: abort p50 / floor p50, best round", best.ratio, "x", MOST_TIMES_THE_FLOOR),
+        Row(f"{case.name}: floor p99, all rounds", figures.quantile(floors, 0.99), "ms"),
+        Row.at_most(f"{case.name}: abort p99, all rounds", figures.quantile(aborts, 0.99), "ms", MOST_MS),
+        Row(f"{case.name}: abort worst of {len(aborts)}", max(aborts), "ms"),
+        Row(f"{case.name}: answered p50", figures.quantile(replies, 0.5), "ms"),
+        Row(f"{case.name}: daemon's processor", 100 * max(each.cpu for each in done), "% of a core"),
+        Row(f"{case.name}: daemon's memory", max(each.rss_mib for each in done), "MiB"),
+    ]
