@@ -83,7 +83,9 @@ class MemoryRouter:
     def abilities(self) -> Abilities:
         """Leases and steps as asked for."""
         leases = self.leases_ms is not None
-        return Abilities("memory", leases=leases, finest_step_bp=self._step_bp, survives_restart=not leases)
+        return Abilities(
+            "memory", leases=leases, finest_step_bp=self._step_bp, survives_restart=not leases, simulated=True
+        )
 
     @property
     def lease_ms(self) -> int:

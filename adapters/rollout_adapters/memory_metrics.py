@@ -77,12 +77,13 @@ class MemorySource:
         else:
             self._arm(arm).fault = Unreadable(reason, detail)
 
-    def heal(self) -> None:
-        """End every fault and go on sampling."""
-        self._fault = None
-        for arm in self._arms.values():
-            arm.fault = None
-            for counter in arm.counters.values():
+    def heal(self, arm: str | None = None) -> None:
+        """End every fault, or those of one arm, and go on sampling."""
+        if arm is None:
+            self._fault = None
+        for healed in self._arms.values() if arm is None else [self._arm(arm)]:
+            healed.fault = None
+            for counter in healed.counters.values():
                 counter.frozen_at_ms = None
 
     async def read(self, question: Question, deadline_s: float) -> Answer:

@@ -21,7 +21,7 @@ from rollout_tui.order import matches
 from rollout_tui.scene import Look
 from rollout_tui.words import state_word
 from rolloutd.verbs import BY_NAME, Risk, Socket
-from rolloutd.wire import ActionRequest, FleetRow, Problem
+from rolloutd.wire import ActionRequest, FleetRow, Hello, Problem
 
 STILL_S = 60.0
 NO_DAEMON = 10
@@ -64,7 +64,10 @@ class Plain:
         if self._lost:
             self._lost = False
             self._line("contact with the daemon again.")
+        told_before = self.facts.hello is not None
         self.facts = fold(self.facts, one, detail=False, now_s=self._heard_s)
+        if isinstance(one, Hello) and one.simulated and not told_before:
+            self._out("SIMULATED: no real traffic passes through the routers of this daemon.")
         for row in self.facts.rows.values():
             wanted = row.name == self._name if self._name else matches(row, self._filter)
             told = say_row(row)

@@ -89,6 +89,16 @@ class Scene:
         return link.age_s(self.now_s)
 
     @property
+    def mark(self) -> str:
+        """What stands first on line 1 of every screen of a daemon without real traffic."""
+        return "SIMULATED " if self.facts.hello is not None and self.facts.hello.simulated else ""
+
+    @property
+    def first_width(self) -> int:
+        """The cells of line 1 beside the mark."""
+        return self.width - len(self.mark)
+
+    @property
     def stale(self) -> str:
         """The mark that every value of a lost picture carries."""
         return "~" if self.link is LinkState.LOST else ""

@@ -14,6 +14,7 @@ from rollout_tui.lines import Line
 from rollout_tui.scene import Scene
 from rollout_tui.strip import Step, paste
 from rollout_tui.widgets.canvas import Canvas
+from rollout_tui.widgets.link_line import marked
 
 if TYPE_CHECKING:
     from rollout_tui.desk import RolloutApp
@@ -54,7 +55,8 @@ class Sheet(Screen[None]):
     def draw(self) -> None:
         """Show this moment."""
         if self.is_mounted:
-            self.query_one(Canvas).show(self.picture(self.desk.scene(on_rollout=self.on_rollout)))
+            scene = self.desk.scene(on_rollout=self.on_rollout)
+            self.query_one(Canvas).show(marked(scene, self.picture(scene)))
 
     def picture(self, scene: Scene) -> tuple[Line, ...]:
         """The lines of this screen."""

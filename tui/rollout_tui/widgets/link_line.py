@@ -14,6 +14,13 @@ from rolloutd.wire import Status
 _LINK_ROLES = {LinkState.LIVE: Role.GOOD, LinkState.LATE: Role.WARNING}
 
 
+def marked(scene: Scene, lines: tuple[Line, ...]) -> tuple[Line, ...]:
+    """The screen with the mark before its first line, whatever that line is."""
+    if not scene.mark or not lines:
+        return lines
+    return (crop(line(Span(scene.mark, Role.WARNING), *lines[0]), scene.width), *lines[1:])
+
+
 def render_link(scene: Scene) -> Span:
     """The link's state with its age: ``LIVE 1s``, ``LATE 4s``, ``LOST 14s``."""
     state = scene.link
@@ -50,7 +57,7 @@ def render_fleet_line(scene: Scene) -> Line:
         far.append("   hold ON" if facts.hold else "   hold off")
     else:
         left.append(render_who(scene))
-    return spread(line(*left), line(*far), scene.width)
+    return spread(line(*left), line(*far), scene.first_width)
 
 
 def render_sources(scene: Scene) -> str:
@@ -63,7 +70,9 @@ def render_sources(scene: Scene) -> str:
     parts = []
     for kind, ages in (("metrics", beat.sources), ("router", beat.routers)):
         told = [
-            f"{clean(one.name)} {figures.age(None if one.age_s is None else one.age_s + since_s)}{scene.stale}"
+            f"{clean(one.name)} idle"
+            if one.state == "idle"
+            else f"{clean(one.name)} {figures.age(None if one.age_s is None else one.age_s + since_s)}{scene.stale}"
             + (" ?" if one.age_s is None or one.age_s > 2 * one.every_s or one.state != "ok" else "")
             for one in ages
         ]
@@ -107,12 +116,12 @@ def render_rollout_line(scene: Scene, status: Status) -> Line:
         who = render_who(scene)
         far += ["  ", who if wide or scene.facts.read_only else Span(middle(who.text, min(13, len(who.text))))]
     tail = line(*far)
-    room = scene.width - sum(len(span.text) for span in tail) - 2
+    room = scene.first_width - sum(len(span.text) for span in tail) - 2
     old, new = clean(status.champion), clean(status.challenger)
     long = f"{status.name}  champion {old} > challenger {new}"
     short = f"{status.name} {old} > {new}"
     name = long if len(long) <= room else short if len(short) <= room else middle(status.name, max(5, room))
-    return spread(line(Span(name, Role.STRONG)), tail, scene.width)
+    return spread(line(Span(name, Role.STRONG)), tail, scene.first_width)
 
 
 def render_lost(scene: Scene) -> list[Line]:

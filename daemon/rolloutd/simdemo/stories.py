@@ -1,0 +1,131 @@
+"""The four stories of the simulated demo as data, and the files they are written in; nothing is started here.
+
+Only margins, rates, shares and times are the demo's own. alpha and beta are the shipped ones, so they stand nowhere.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+
+RPS = 400
+"""Requests a second on each route."""
+CHAMPION_ERRORS, CHALLENGER_ERRORS, FAULTY_ERRORS = 0.05, 0.04, 0.16
+LIMIT, HARM_RATIO, ACCEPT_RATIO = "30%", 1.2, 2.0
+STAGES = (("canary", "10%", "12s"), ("half", "50%", "8s"), ("watch", "100%", "8s"))
+HOLDBACK = "10%"
+TICK, EVERY = "500ms", "250ms"
+WARM_UP, WINDOW_TICKS, MIN_TICKS, BLIND_RECEDE = "2s", 6, 10, 12
+BY_HAND_BP = 4_000
+FAULT_AFTER_S = 5.0
+"""From the moment the router in memory shows the first stage's share."""
+ROUTER, SOURCE, METRIC = "made-up", "counters", "errors"
+
+
+class Fault(StrEnum):
+    """What goes wrong with a challenger."""
+
+    NONE = "nothing goes wrong"
+    ERRORS = "it begins to fail more requests"
+    BLIND = "its counters can no longer be read"
+    BY_HAND = "somebody raises its share by hand"
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """One route, which is also its model's name, what goes wrong on it, and how its rollout must end."""
+
+    route: str
+    fault: Fault
+    outcome: str
+    share: float
+
+
+# What is to be seen first stands first.
+STORIES = (
+    Story("harmful", Fault.ERRORS, "rolled_back", 0.0),
+    Story("healthy", Fault.NONE, "done", 1.0),
+    Story("blind", Fault.BLIND, "held", 0.0),
+    Story("drifting", Fault.BY_HAND, "done", 1.0),
+)
+
+
+def arm(route: str, slot: str) -> str:
+    """What the counters call a slot of a route."""
+    return f"{route}-{slot}"
+
+
+def config_text(folder: Path, group: str) -> str:
+    """The daemon's configuration, TOML. Its probe addresses are never asked."""
+    parts = [
+        f'[daemon]\nstate_dir = "{folder}/state"\ntick = "{TICK}"',
+        f'[sockets]\ndir = "{folder}/run"\ngroup = "{group}"',
+        f'[policy]\nallow_short_times = true\ndefault_strategy = "demo"\nholdback = "{HOLDBACK}"',
+        f'[routers.{ROUTER}]\nkind = "memory"\nlease = "10s"',
+        f'[sources.{SOURCE}]\nkind = "memory"\nevery = "{EVERY}"',
+        _metric(),
+        *(_route(story.route) for story in STORIES),
+        _strategy(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def spec(story: Story, name: str, champion: str, challenger: str) -> Mapping[str, object]:
+    """A rollout as the body of a request."""
+    rollout = {
+        "name": name,
+        "model": story.route,
+        "route": story.route,
+        "champion": champion,
+        "challenger": challenger,
+        "reason": f"the simulated demo: {story.fault.value}",
+    }
+    gate = {
+        "metric": METRIC,
+        "limit": LIMIT,
+        "harm": {"ratio": HARM_RATIO},
+        "accept": {"ratio": ACCEPT_RATIO},
+    }
+    return {"rollout": rollout, "gate": [gate]}
+
+
+def figures() -> str:
+    """What a person must know to judge what follows."""
+    shares = ", ".join(f"{share} for at least {time}" for _, share, time in STAGES)
+    return (
+        f"SIMULATED: the daemon is the real one; routers, servers and users are made up.\n"
+        f"Each of {len(STORIES)} routes gets {RPS} requests a second. Champions fail {CHAMPION_ERRORS:.0%} of them, "
+        f"challengers {CHALLENGER_ERRORS:.0%}, the harmful one {FAULTY_ERRORS:.0%}.\n"
+        f"Stages: {shares}, with {HOLDBACK} held back at the end. Checked every {TICK}; warm-up {WARM_UP}.\n"
+        f"Margins: harm beyond x{HARM_RATIO:g}, accepted below x{ACCEPT_RATIO:g}, never above {LIMIT}. "
+        "alpha and beta as shipped."
+    )
+
+
+def _metric() -> str:
+    counted = 'total = { series = "requests_total" }\nbad = { series = "requests_failed_total" }'
+    return f'[metrics.{METRIC}]\nsource = "{SOURCE}"\narm_label = "slot"\n{counted}'
+
+
+def _route(route: str) -> str:
+    slots = [
+        f'[routes.{route}.slots.{slot}]\narm = "{arm(route, slot)}"\nprobe_url = "http://127.0.0.1:9/{slot}"'
+        for slot in ("a", "b")
+    ]
+    return "\n".join([f'[routes.{route}]\nrouter = "{ROUTER}"', *slots])
+
+
+def _strategy() -> str:
+    head = (
+        f'[strategies.demo]\ntick = "{TICK}"\nwarm_up = "{WARM_UP}"\nwindow_ticks = {WINDOW_TICKS}\n'
+        f"blind_hold = 2\nblind_recede = {BLIND_RECEDE}"
+    )
+    stages = [
+        f"[[strategies.demo.stage]]\nname = {json.dumps(name)}\nshare = {json.dumps(share)}\n"
+        f'min_time = {json.dumps(time)}\nmax_time = "2m"\nmin_ticks = {MIN_TICKS}\non_undecided = "extend"'
+        for name, share, time in STAGES
+    ]
+    return "\n\n".join([head, *stages])
