@@ -12,7 +12,7 @@ from rollout_adapters.traffic.haproxy import HAProxyOptions, HAProxyRouter
 from rollout_adapters.traffic.haproxy_config import HAProxyFiles, HAProxyRoute, render_base_map, render_config
 from rolloutd.core.values import Slot
 from rolloutd.ports import RouteConfig, RouteSlot
-from tests.engines.processes import Program, free_port, listens, wait_until
+from tests.engines.processes import Program, free_port, listens, listens_at, wait_until
 from tests.engines.servers import ModelServer
 from tests.programs import needs
 
@@ -83,7 +83,7 @@ class HAProxy:
 
     def start(self) -> None:
         """Start it (again) with the files as they are."""
-        self.program.start(lambda: self.socket.exists() and all(listens(port) for port in self.ports.values()))
+        self.program.start(lambda: listens_at(self.socket) and all(listens(port) for port in self.ports.values()))
 
     def reload(self) -> None:
         """Reload the files; returns when the new worker has taken over."""

@@ -61,6 +61,16 @@ def listens(port: int) -> bool:
     return True
 
 
+def listens_at(path: Path) -> bool:
+    """Whether somebody accepts connections on this Unix socket."""
+    with socket.socket(socket.AF_UNIX) as probe:
+        try:
+            probe.connect(str(path))
+        except OSError:
+            return False
+    return True
+
+
 class Program:
     """One child process with its output in a file. It never outlives ``stop``.
 

@@ -1,12 +1,13 @@
 """HAProxy as a router: the share is an entry of a stick table that expires by itself, the base a line of a map file.
 
-It holds nothing between calls and keeps no connection. An entry ``<route>/<slot>`` of the table holds basis points in
-gpt0; the table's own expiry is the lease. The base map has a line ``<route> a`` or ``<route> b`` in a file (for the
-next start) and in HAProxy (for now). Level operator of the runtime socket suffices for all of it.
+It keeps no connection and no record, and knows only its own writes under way. An entry ``<route>/<slot>`` of the table
+holds basis points in gpt0; the table's own expiry is the lease. The base map has a line ``<route> a`` or ``<route> b``
+in a file (for the next start) and in HAProxy (for now). Level operator of the runtime socket suffices for all of it.
 """
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import re
 from collections.abc import Mapping
@@ -28,7 +29,7 @@ from rolloutd.ports import (
 )
 
 SHORTEST_LEASE_MS = 500
-ZERO_TRIES_MORE = 3
+REMOVALS_MORE = 3
 log = logging.getLogger("rolloutd.haproxy")
 
 
@@ -66,6 +67,7 @@ class HAProxyRouter:
         self.lease_ms = parse_duration_ms(options.lease)
         self._routes = frozenset(routes)
         self._writes: dict[str, int] = dict.fromkeys(routes, 0)
+        self._under_way: dict[str, set[asyncio.Task[Answered]]] = {route: set() for route in routes}
 
     @property
     def abilities(self) -> Abilities:
@@ -80,10 +82,8 @@ class HAProxyRouter:
         answered = await ask(self._socket, *commands, f"get map {self._base_map} {route}", "show info")
         base = self._base_in(answered, route)
         # What the config looks at comes first: the entry of the slot that is not the base.
-        slot = next((slot for slot in (base.other, base) if _key(route, slot) in answered.entries), None)
+        slot = next((slot for slot in (base.other, base) if _key(route, slot) in _shares(answered)), None)
         share, left_ms = (0, None) if slot is None else answered.entries[_key(route, slot)]
-        if share == 0:
-            slot, left_ms = None, None
         return RouteReading(base, slot, _share(share, route), left_ms, _instance(answered))
 
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
@@ -91,22 +91,19 @@ class HAProxyRouter:
         self._check(route)
         self._writes[route] += 1
         table, mine, other = self._table, _key(route, slot), _key(route, slot.other)
-        write = f"set table {table} key {mine} data.gpt0 {share.basis_points}"
+        write = (f"set table {table} key {mine} data.gpt0 {share.basis_points}",)
         line = (
-            f"clear table {table} key {other}",
-            f"clear table {table} key {mine}" if share == ZERO else write,
+            *_removal(table, other),
+            *(_removal(table, mine) if share == ZERO else write),
             *(f"show table {table} key {key}" for key in (mine, other)),
             f"get map {self._base_map} {route}",
         )
-        answered = await ask(self._socket, *line)
-        # HAProxy's threads carry out two connections' lines at once: a raise under way can land between our removal
-        # and our look. The removal must win.
-        for _ in range(ZERO_TRIES_MORE if share == ZERO else 0):
-            if answered.entries:
-                answered = await ask(self._socket, *line)
-        await self._check_held(answered, {} if share == ZERO else {mine: share})
-        if share == ZERO:
-            await self._mend_base_file(route, answered)
+        if share > ZERO:
+            await self._check_held(await self._ask_to_the_end(route, *line), {mine: share})
+            return
+        answered = await self._remove(route, line)
+        await self._check_held(answered, {})
+        await self._mend_base_file(route, answered)
 
     async def renew(self, route: str, slot: Slot, share: Share) -> bool:
         """Write the entry again when it still holds exactly ``share``; HAProxy starts its expiry anew.
@@ -121,7 +118,7 @@ class HAProxyRouter:
         if share == ZERO or held is None or held[0] != share.basis_points or writes != self._writes[route]:
             return False
         write = f"set table {self._table} key {key} data.gpt0 {share.basis_points}"
-        answered = await ask(self._socket, write, f"show table {self._table} key {key}")
+        answered = await self._ask_to_the_end(route, write, f"show table {self._table} key {key}")
         await self._check_held(answered, {key: share})
         return True
 
@@ -135,7 +132,7 @@ class HAProxyRouter:
         get = f"get map {self._base_map} {route}"
         show = [f"show table {self._table} key {_key(route, each)}" for each in Slot]
         answered = await ask(self._socket, get, *show)
-        if len(answered.entries) == len(Slot):
+        if len(_shares(answered)) == len(Slot):
             raise RouterRefused(
                 f"The base of {route} stays as it is: both slots have an entry in the table {self._table}, and the one "
                 "without effect now would take traffic as soon as the base changes.",
@@ -148,20 +145,48 @@ class HAProxyRouter:
             raise RouterRefused(f"HAProxy took base {slot} for {route}, but its map still says {answered.mapped}.")
 
     async def close(self) -> None:
-        """Nothing is kept open."""
+        """No connection is kept; writes under way are cut off."""
+        for task in set().union(*self._under_way.values()):
+            task.cancel()
+
+    async def _ask_to_the_end(self, route: str, *line: str) -> Answered:
+        """Ask in a task that a cancelled caller does not end.
+
+        Closing the connection takes nothing back: HAProxy may carry out the line later, on another thread, after a
+        removal that was sent later. Only its answer tells that it is over, and a removal waits for that.
+        """
+        task = asyncio.create_task(ask(self._socket, *line))
+        self._under_way[route].add(task)
+        task.add_done_callback(self._under_way[route].discard)
+        return await asyncio.shield(task)
+
+    async def _remove(self, route: str, line: tuple[str, ...]) -> Answered:
+        """Remove at once; then, where writes of ours were under way, again when those are over.
+
+        HAProxy's threads carry out two lines at once, so what another process writes can still land between removal
+        and look: the removal must win, and is repeated.
+        """
+        answered = await ask(self._socket, *line)
+        if self._under_way[route]:
+            await asyncio.wait(set(self._under_way[route]))
+            answered = await ask(self._socket, *line)
+        for _ in range(REMOVALS_MORE):
+            if _shares(answered):
+                answered = await ask(self._socket, *line)
+        return answered
 
     async def _check_held(self, answered: Answered, wanted: Mapping[str, Share]) -> None:
         """What was written must be there, and live exactly as long as was promised."""
-        held = {key: share for key, (share, _) in answered.entries.items()}
+        held = _shares(answered)
         if held != {key: share.basis_points for key, share in wanted.items()}:
             raise RouterRefused(
                 f"HAProxy took {_told(wanted)} without a word, but then its table {self._table} held "
                 f"{held or 'nothing'}.",
                 "See who else writes to this table, and that it has room for every route (its `size`).",
             )
-        for key, (_, left_ms) in answered.entries.items():
+        for key, left_ms in ((key, answered.entries[key][1]) for key in wanted):
             if not self.lease_ms - min(1_000, self.lease_ms // 4) <= left_ms <= self.lease_ms:
-                await ask(self._socket, f"clear table {self._table} key {key}")
+                await ask(self._socket, *_removal(self._table, key))
                 raise RouterRefused(
                     f"An entry of HAProxy's table {self._table} lives {left_ms} ms and not {self.lease_ms} ms as the "
                     f"router's lease says; {key} was taken back, and the base serves.",
@@ -224,6 +249,16 @@ def with_base(text: str, route: str, slot: Slot) -> str:
 
 def _key(route: str, slot: Slot) -> str:
     return f"{route}/{slot}"
+
+
+def _removal(table: str, key: str) -> tuple[str, str]:
+    """The commands that end an entry. An entry that a request reads just then cannot be removed, but always zeroed."""
+    return f"set table {table} key {key} data.gpt0 0", f"clear table {table} key {key}"
+
+
+def _shares(answered: Answered) -> dict[str, int]:
+    """The entries that give a share; one of zero is as good as none."""
+    return {key: share for key, (share, _) in answered.entries.items() if share > 0}
 
 
 def _told(wanted: Mapping[str, Share]) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from rolloutd.ports import RouterBadAnswer, RouterDenied, RouterRefused, RouterUnreachable
 
+ANSWER_WITHIN_S = 2.0
 _ANSWER_MAX_BYTES = 1 << 20
 _ENTRY = re.compile(r"0x[0-9a-f]+: key=(?P<key>\S+) use=\d+ exp=(?P<exp>\d+)\b.*\bgpt0=(?P<share>\d+)")
 _TABLE = re.compile(r"# table: ")
@@ -18,6 +19,8 @@ _FOUND = re.compile(
     r"type=\S+, case=\S+, found=(?P<found>yes|no)\b(?:.*?key=\"(?P<key>[^\"]*)\", value=\"(?P<value>[^\"]*)\")?"
 )
 _INFO = re.compile(r"(?P<name>[A-Za-z][\w.+/-]*(?: [\w()]+)*): ?(?P<value>.*)")
+# A removal can meet a request that reads the entry. Whoever removes writes a zero first and looks at what is left.
+_IN_USE = "Entry currently in use, cannot remove"
 _DENIED = ("Permission denied", "# contents not dumped due to insufficient privileges")
 
 
@@ -34,10 +37,17 @@ async def ask(socket: str, *commands: str) -> Answered:
     """Send the commands as one line on a new connection and read to its end.
 
     Raises RouterUnreachable, RouterDenied, RouterRefused (a sentence of HAProxy's own) or RouterBadAnswer. Cancelling
-    closes the connection at once; HAProxy may have carried out the line all the same.
+    closes the connection at once; HAProxy may carry out the line all the same, now or a moment later.
     """
     line = "; ".join(commands)
-    return parse(await _exchange(socket, line), line)
+    try:
+        async with asyncio.timeout(ANSWER_WITHIN_S):
+            return parse(await _exchange(socket, line), line)
+    except TimeoutError:
+        raise RouterUnreachable(
+            f"HAProxy did not answer {line!r} within {ANSWER_WITHIN_S:g} s; whether it was carried out shows when "
+            "it is read again."
+        ) from None
 
 
 async def _exchange(socket: str, line: str) -> str:
@@ -75,7 +85,7 @@ def parse(text: str, line: str) -> Answered:
     answered = Answered()
     in_info = False
     for row in text.splitlines():
-        if not row or _TABLE.match(row):
+        if not row or row == _IN_USE or _TABLE.match(row):
             continue
         in_info = in_info or row.startswith("Name: ")
         if in_info:

@@ -258,3 +258,17 @@ def test_one_line_of_the_map_changes() -> None:
     changed = with_base(text, "ranker", Slot.B)
     assert changed == "# bases\nranker-eu a\n\nranker b\n"
     assert (base_of(changed, "ranker"), base_of(changed, "ranker-eu"), base_of(changed, "x")) == (Slot.B, Slot.A, None)
+
+
+@real
+async def test_going_back_succeeds_every_time_under_load(haproxy: HAProxyRig) -> None:
+    """An entry that a request reads cannot be removed at that moment; the share is zero all the same, at once."""
+    async with haproxy.load(2_000):
+        for _ in range(150):
+            await asyncio.gather(
+                haproxy.router.set_share(ROUTE, Slot.B, Share(5_000)),
+                haproxy.router.read(ROUTE),
+                return_exceptions=True,
+            )
+            await haproxy.router.set_share(ROUTE, Slot.B, ZERO)
+            assert (await haproxy.router.read(ROUTE)).override_slot is None
