@@ -1,96 +1,21 @@
-"""The real daemon as a process on a real HAProxy, with everything it needs to be asked and killed. It knows no test."""
+"""The real daemon as a process, and all it takes to ask, freeze, kill and stop it. It knows no test and no engine."""
 
 from __future__ import annotations
 
-import grp
-import os
+import signal
+import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from rolloutd.core.values import Slot
 from rolloutd.ctl.client import Client
 from rolloutd.ctl.exits import Failure
-from tests.engines.haproxy import HAProxy
 from tests.engines.processes import Program, wait_until
 
-PLAN_STAGES = (("canary", "10%"), ("half", "50%"))
-
-
-def config(folder: Path, proxy: HAProxy, source: str, every: str = "250ms", tick: str = "500ms", lease: str = "5s") -> str:
-    """A configuration for this proxy's routes; ``source`` is the body of the one metric source's table."""
-    routes = "".join(
-        f'[routes.{name}]\nrouter = "edge"\n'
-        + "".join(
-            f'[routes.{name}.slots.{slot}]\narm = "{route.slots[slot].arm_value}"\n'
-            f'probe_url = "{route.slots[slot].probe_url}"\n'
-            for slot in Slot
-        )
-        for name, route in proxy.routes.items()
-    )
-    return f"""
-[daemon]
-state_dir = "{folder}/state"
-tick = "{tick}"
-[sockets]
-dir = "{folder}/run"
-group = "{grp.getgrgid(os.getegid()).gr_name}"
-[policy]
-allow_short_times = true
-min_time = "1s"
-min_ticks = 2
-warm_up = "0s"
-window_ticks = 4
-[routers.edge]
-kind = "haproxy"
-socket = "{proxy.socket}"
-base_map = "{proxy.base_map}"
-lease = "{lease}"
-{routes}
-[sources.proxy]
-every = "{every}"
-{source}
-[metrics.errors]
-template = "haproxy.errors"
-source = "proxy"
-"""
-
-
-def scrape_source(proxy: HAProxy) -> str:
-    """The proxy's own counters as the source."""
-    return f'kind = "scrape"\ntargets = [{{ url = "{proxy.metrics_url}?scope=backend" }}]'
-
-
-def spec(challenger: str = "v2", champion: str = "v1", route: str = "ranker", **more: str) -> str:
-    """A rollout file of quick stages whose margins suit a few hundred requests a second."""
-    stages = "".join(
-        f'[[stage]]\nname = "{name}"\nshare = "{share}"\nmin_time = "2s"\nmax_time = "10m"\nmin_ticks = 2\n'
-        for name, share in PLAN_STAGES
-    )
-    name = more.get("name", f"{route}-{challenger}")
-    return f"""
-[rollout]
-name = "{name}"
-model = "{route}"
-champion = "{champion}"
-challenger = "{challenger}"
-route = "{route}"
-reason = "an end-to-end test"
-{stages}
-[[stage]]
-name = "watch"
-share = "100%"
-holdback = "20%"
-min_time = "2s"
-max_time = "10m"
-min_ticks = 2
-[[gate]]
-metric = "errors"
-limit = "40%"
-harm = {{ ratio = 1.0 }}
-accept = {{ ratio = {more.get("accept", "4.0")} }}
-"""
+ANSWERS_WITHIN_S = 10.0
+ENDS_WITHIN_S = 20.0
+Status = dict[str, Any]
 
 
 class House:
@@ -101,8 +26,9 @@ class House:
         self.file = folder / "config.toml"
         self.file.write_text(text, encoding="utf-8")
         self.file.chmod(0o600)
-        self.run = folder / "run"
-        self.client = Client(str(self.run), 10.0)
+        self.client = Client(str(folder / "run"), ANSWERS_WITHIN_S)
+        # A lost link is not tried again: who kills daemons wants to hear of it at once.
+        self.impatient = Client(str(folder / "run"), 0.2)
         self.program = Program(self._command({}), folder, "rolloutd")
 
     def _command(self, environment: Mapping[str, str]) -> list[str]:
@@ -117,49 +43,82 @@ class House:
     def answers(self) -> bool:
         """Whether the daemon answers on its socket."""
         try:
-            return bool(self.client.get("health")["ok"])
+            return bool(self.impatient.get("health")["ok"])
         except (Failure, OSError):
             return False
 
-    def begin(self, text: str) -> dict[str, Any]:
+    def begin(self, text: str) -> Status:
         """Start a rollout through the socket."""
-        body = {"spec_toml": text, "file": "rollout.toml", "reason": ""}
-        return self.client.post("rollouts", body=body)
+        return self.client.post("rollouts", body={"spec_toml": text, "file": "rollout.toml", "reason": ""})
 
-    def act(self, name: str, verb: str, *, revision: int | None = None, wait_s: float = 0, **body: Any) -> dict[str, Any]:
+    def act(self, name: str, verb: str, *, revision: int | None = None, wait_s: float = 0, **body: object) -> Status:
         """One verb through the socket."""
         words = {"wait_s": wait_s, **body}
         return self.client.post("rollouts", name, verb, body=words, revision=revision, wait_s=wait_s)
 
-    def status(self, name: str) -> dict[str, Any]:
+    def resume(self, name: str) -> Status:
+        """A person's resume of what he looks at now."""
+        revision = self.status(name)["revision"]
+        return self.act(name, "resume", revision=revision, reason="looked at it, all is well")
+
+    def status(self, name: str) -> Status:
         """One rollout now."""
         return self.client.get("rollouts", name)
 
-    def timeline(self, name: str) -> list[dict[str, Any]]:
-        """Its record."""
-        entries: list[dict[str, Any]] = self.client.get("rollouts", name, "timeline")["entries"]
-        return entries
+    def kinds(self, name: str) -> list[str]:
+        """The kinds of the rollout's recorded events, in order."""
+        return [entry["kind"] for entry in self.client.get("rollouts", name, "timeline")["entries"]]
 
-    def wait(self, name: str, *phases: str, within_s: float = 90.0) -> dict[str, Any]:
+    def why(self, name: str, kind: str) -> list[str]:
+        """What the rollout's record says in each event of this kind: what happened and why, in one line."""
+        entries = self.client.get("rollouts", name, "timeline")["entries"]
+        return [f"{entry['what']}: {entry['why']}" for entry in entries if entry["kind"] == kind]
+
+    def wait(self, name: str, *phases: str, within_s: float = 90.0) -> Status:
         """Wait until the rollout is in one of these phases; a daemon that is away meanwhile is waited for."""
-        found: dict[str, Any] = {}
+        return self.wait_for(name, lambda found: found["phase"] in phases, " or ".join(phases), within_s)
 
-        def there() -> bool:
+    def wait_for(self, name: str, there: Callable[[Status], bool], what: str, within_s: float = 90.0) -> Status:
+        """Wait until ``there(status)`` is true; returns that status."""
+        found: Status = {}
+
+        def look() -> bool:
             try:
                 found.update(self.status(name))
             except (Failure, OSError):
                 return False
-            return found.get("phase") in phases
+            return there(found)
 
-        wait_until(there, f"{name} to be {' or '.join(phases)} (is {found.get('phase')})", within_s)
+        try:
+            wait_until(look, what, within_s)
+        except Exception as error:
+            error.add_note(f"{name} is {found.get('phase')}, blocked by {found.get('blocked_by')}; {self._tail()}")
+            raise
         return found
 
+    def freeze(self) -> None:
+        """Stop the daemon as a hang would: it is there and does nothing."""
+        self.program.signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let a frozen daemon go on."""
+        self.program.signal(signal.SIGCONT)
+
     def stop(self) -> None:
-        """End the daemon politely."""
+        """End the daemon politely, also a frozen one."""
+        if self.program.running:
+            self.thaw()
         self.program.stop()
 
+    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run another `rolloutd` on the same configuration to its end, for example with the words emergency-abort."""
+        command = [sys.executable, "-m", "rolloutd.main", "--config", str(self.file), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=ENDS_WITHIN_S, check=False)
 
-def emergency_abort(house: House, *words: str) -> int:
-    """Run `rolloutd emergency-abort` beside the daemon; its exit code."""
-    command = [sys.executable, "-m", "rolloutd.main", "--config", str(house.file), "emergency-abort", *words]
-    return os.spawnv(os.P_WAIT, sys.executable, command)
+    def ctl(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the `rollout` command as a person would."""
+        command = [str(Path(sys.executable).parent / "rollout"), "--socket-dir", str(self.folder / "run"), *words]
+        return subprocess.run(command, capture_output=True, text=True, timeout=ENDS_WITHIN_S, check=False)
+
+    def _tail(self) -> str:
+        return f"its log ends:\n{self.program.log()[-3000:]}"

@@ -9,168 +9,155 @@ from __future__ import annotations
 import asyncio
 import itertools
 import os
+import statistics
 import time
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
 
-from rollout_adapters.traffic.haproxy import HAProxyRouter
-from rolloutd.core.fold import fold
 from rolloutd.core.phases import Phase
-from rolloutd.core.state import Rollout
-from rolloutd.core.values import Share, Slot
 from rolloutd.ctl.exits import Failure
-from rolloutd.journal_sqlite import SqliteJournal
-from tests.e2e.house import House, config, scrape_source, spec
+from tests.e2e.corpse import Record, record_left, record_of
+from tests.e2e.paper import spec
+from tests.e2e.sites import Site, haproxy_site
 from tests.e2e.zygote import Zygote
 from tests.engines.haproxy import HAProxy
-from tests.engines.load import load
-from tests.engines.servers import ModelServer, ServerThread
 
-KILLS = int(os.environ.get("ROLLOUTD_KILLS", "200"))
-TICK_S = 0.25
-MACHINE_S = 1.5  # what a busy machine may add to two ticks
+HOUSES = 2
+KILLS = int(os.environ.get("ROLLOUTD_KILLS", "200")) // HOUSES
+RATE = 100.0
+TICK_S = 0.3
+MACHINE_S = 3.0  # what a busy machine may add to two ticks
 PATIENCE_S = 10.0
-# Where to die. P1 to P4 lie between the intent and its outcome; they get most of the kills.
-POINTS = ("P1", "P2", "P3", "P4", "P1", "P3", "P5", "P0")
+# Where to die. P1 to P4 lie between an intent and its outcome; they get most of the kills.
+POINTS = ("P1", "P2", "P3", "P4", "P0", "P1", "P2", "P3", "P4", "P5", "P3", "P10", "P1", "P4", "P11")
 BETWEEN = frozenset({"P1", "P2", "P3", "P4"})
+AT_ANY_TIME = "any time"
+STAGES = (("canary", "10%"), ("third", "30%"))
 
 
 @dataclass(slots=True)
-class Count:
-    """What was seen over all kills."""
+class Drill:
+    """One house that is killed again and again, and what was seen of it."""
 
+    site: Site[HAProxy]
+    zygote: Zygote
+    number: int = 0
+    events: int = 0
     kills: Counter[str] = field(default_factory=Counter)
-    slow_s: list[float] = field(default_factory=list)
-    rollouts: int = 0
+    phases: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    converged_s: list[float] = field(default_factory=list)
 
+    @property
+    def name(self) -> str:
+        """The present rollout."""
+        return f"ranker-{self.number}"
 
-@pytest.fixture
-def proxy_and_house(tmp_path: Path) -> Iterator[tuple[HAProxy, House]]:
-    """A proxy with servers that never fail, and the daemon's files."""
-    servers = {Slot.A: ModelServer("ranker-a", "v1"), Slot.B: ModelServer("ranker-b", "v2")}
-    with ServerThread(*servers.values()), HAProxy(tmp_path, {"ranker": servers}, lease="60s") as proxy:
-        text = config(tmp_path, proxy, scrape_source(proxy), tick=f"{int(TICK_S * 1000)}ms", lease="60s")
-        yield proxy, House(tmp_path, text)
+    @property
+    def journal(self) -> Path:
+        """The file of the daemon's record."""
+        return self.site.house.folder / "state" / "journal.db"
 
+    async def one_kill(self, point: str) -> None:
+        """A daemon armed with this point repairs what the last kill left, is given something to do, and dies."""
+        acknowledged = 0
+        armed = {} if point == AT_ANY_TIME else {"ROLLOUTD_CRASH_AT": point}
+        if await asyncio.to_thread(self.zygote.start, self.site.house.answers, **armed) and await self._converges():
+            acknowledged = await self._give_work()
+            if point == "P11":
+                self.zygote.terminate()
+            if not await asyncio.to_thread(self.zygote.died, 2.0):
+                point = AT_ANY_TIME
+                await asyncio.to_thread(self.zygote.kill)
+        self.kills[point] += 1
+        await self._look_at_the_corpse(acknowledged)
 
-async def _recorded(house: House, name: str) -> Rollout | None:
-    """The rollout as its journal has it, read beside a dead daemon."""
-    journal = SqliteJournal.open(house.folder / "state" / "journal.db", read_only=True)
-    try:
-        return fold(await journal.load(name))
-    finally:
-        await journal.close()
+    async def _converges(self) -> bool:
+        """The restarted daemon makes the router equal to the record, soon; False when it died of its point first."""
+        begun, record = time.monotonic(), None
+        while record is None or not record.is_met_by(await self.site.read()):
+            if not self.zygote.alive:
+                return False
+            assert time.monotonic() - begun < PATIENCE_S, f"the router does not become what is recorded: {record}"
+            await asyncio.sleep(0.01)
+            record = await record_of(self.journal, self.name)
+        self.converged_s.append(time.monotonic() - begun)
+        return True
+
+    async def _give_work(self) -> int:
+        """Ask for the next thing that moves traffic; the revision that was acknowledged, 0 when it was not.
+
+        Every second rollout climbs by itself to its end and moves the base, so that the next one goes the other way.
+        """
+        rollout = (await record_of(self.journal, self.name)).rollout
+        if rollout is None or not rollout.live:
+            return await self._start_the_next()
+        by_itself = self.number % 2 == 0
+        if rollout.phase is not Phase.RUNNING or (by_itself and rollout.stage_index > 0):
+            return 0
+        if rollout.stage_index == 0:
+            words = {"override": True, "confirm": self.name, "reason": "a drill goes up early"}
+            return await self._ask("rollouts", self.name, "promote", body=words, revision=rollout.version)
+        return await self._ask("rollouts", self.name, "abort", body={"reason": "drill"})
+
+    async def _start_the_next(self) -> int:
+        base = (await self.site.read()).base
+        champion, challenger = self.site.servers[base].version, self.site.servers[base.other].version
+        self.number += 1
+        text = spec(challenger, champion, name=self.name, stages=STAGES, stay="200ms")
+        return await self._ask("rollouts", body={"spec_toml": text, "file": "r.toml", "reason": ""})
+
+    async def _ask(self, *path: str, body: dict[str, object], revision: int | None = None) -> int:
+        """Send a command to a daemon that may die of it."""
+        client = self.site.house.impatient
+        try:
+            answer = await asyncio.to_thread(client.post, *path, body=body, revision=revision, wait_s=10)
+        except Failure as error:
+            self.refused[str(error.problem["code"])] += 1
+            return 0
+        return int(answer["revision"])
+
+    async def _look_at_the_corpse(self, acknowledged: int) -> None:
+        """What was acknowledged is recorded, nothing is gone, and the router shows no increase that is not recorded."""
+        record: Record = await record_left(self.journal, self.name)
+        assert record.events >= self.events
+        assert acknowledged <= (record.rollout.version if record.rollout else 0)
+        assert record.allows(await self.site.read())
+        self.events = record.events
+        self.phases[record.rollout.phase.value if record.rollout else "none"] += 1
+
+    def report(self) -> str:
+        """The figures, in one line."""
+        slow = sorted(self.converged_s)
+        return (
+            f"{self.kills.total()} kills {dict(self.kills)} in phases {dict(self.phases)}; {self.number} rollouts, "
+            f"{self.events} events; converged in {statistics.median(slow):.2f} s (median), {slow[-1]:.2f} s (slowest); "
+            f"not answered {dict(self.refused)}"
+        )
 
 
 @pytest.mark.real
 @pytest.mark.slow
-async def test_kills_lose_nothing_and_raise_nothing(proxy_and_house: tuple[HAProxy, House]) -> None:
+@pytest.mark.parametrize("house", range(HOUSES))
+async def test_kills_lose_nothing_and_raise_nothing(house: int, tmp_path: Path) -> None:
     """I1, I2, I4, I6 over hundreds of SIGKILLs; at least half of them between an intent and its outcome."""
-    proxy, house = proxy_and_house
-    zygote, count = Zygote(house.file, house.folder / "rolloutd.log"), Count()
-    names, points = (f"ranker-{n}" for n in itertools.count()), itertools.cycle(POINTS)
-    try:
-        async with load(proxy.ports["ranker"], 150.0, connections=2) as tally:
-            while count.kills.total() < KILLS:
-                await _one_rollout(next(names), points, proxy, house, zygote, count)
-    finally:
-        await asyncio.to_thread(zygote.stop)
-    between = sum(number for point, number in count.kills.items() if point in BETWEEN)
-    print(f"kills {dict(count.kills)}, rollouts {count.rollouts}, slowest {max(count.slow_s):.2f} s to converge")
+    points = itertools.islice(itertools.cycle(POINTS), house * len(POINTS) // HOUSES, None)
+    with haproxy_site(tmp_path, lease="60s", tick=f"{round(TICK_S * 1000)}ms") as site:
+        drill = Drill(site, Zygote(site.house.file, tmp_path / "rolloutd.log"))
+        try:
+            async with site.load(RATE) as tally:
+                while drill.kills.total() < KILLS:
+                    await drill.one_kill(next(points))
+                await drill.one_kill(AT_ANY_TIME)
+        finally:
+            await asyncio.to_thread(drill.zygote.kill)
+        await record_left(drill.journal, drill.name, whole=True)
+    print(drill.report(), f"requests {dict(tally.codes)}")
     assert tally.failed == 0
-    assert max(count.slow_s) <= 2 * TICK_S + MACHINE_S
-    assert between >= count.kills.total() / 2
-
-
-async def _one_rollout(
-    name: str, points: Iterator[str], proxy: HAProxy, house: House, zygote: Zygote, count: Count
-) -> None:
-    """Start it and abort it, with a kill on the way up, on the way down, and in whatever a restart has to repair."""
-    for verb in ("start", "abort"):
-        point = await _alive_with_next_point(name, points, proxy, house, zygote, count)
-        acknowledged = await asyncio.to_thread(_ask, house, name, verb)
-        if not await asyncio.to_thread(zygote.died, 2.0):
-            point = "any time"
-            await asyncio.to_thread(zygote.kill)
-        count.kills[point] += 1
-        await _check_dead(name, proxy, house, acknowledged)
-    count.rollouts += 1
-    await asyncio.to_thread(zygote.start, house.answers)
-    await asyncio.to_thread(_end, house, name)
-    await asyncio.to_thread(zygote.stop)
-
-
-async def _alive_with_next_point(
-    name: str, points: Iterator[str], proxy: HAProxy, house: House, zygote: Zygote, count: Count
-) -> str:
-    """A daemon that has repaired what the last kill left and is armed with the next one; repairing may kill it too."""
-    while True:
-        point = next(points)
-        if await asyncio.to_thread(zygote.start, house.answers, ROLLOUTD_CRASH_AT=point):
-            converged = await _converges(name, proxy, house, zygote, count)
-            if converged:
-                return point
-        count.kills[point] += 1
-        await _check_dead(name, proxy, house, 0)
-
-
-def _ask(house: House, name: str, verb: str) -> int:
-    """Send a command to a daemon that may die of it; the revision it acknowledged, 0 when it did not."""
-    client = house.client
-    try:
-        if verb == "start":
-            answer = client.post(
-                "rollouts", body={"spec_toml": spec("v2", name=name), "file": "r.toml", "reason": ""}
-            )
-        else:
-            answer = house.act(name, "abort", reason="drill")
-    except (Failure, OSError):
-        return 0
-    return int(answer["revision"])
-
-
-async def _check_dead(name: str, proxy: HAProxy, house: House, acknowledged: int) -> None:
-    """Beside the corpse: what was acknowledged is recorded, and the router shows no increase that is not."""
-    rollout = await _recorded(house, name)
-    shown = (await proxy.router().read("ranker")).share_of(Slot.B)
-    if rollout is None:
-        assert acknowledged == 0
-        assert shown == Share(0)
-        return
-    assert rollout.version >= acknowledged
-    assert shown <= rollout.traffic.ceiling
-
-
-async def _converges(name: str, proxy: HAProxy, house: House, zygote: Zygote, count: Count) -> bool:
-    """The restarted daemon makes the router equal to the record, soon; False when it died of its crash point first."""
-    begun, router = time.monotonic(), proxy.router()
-    while not await _equal(name, router, house):
-        if zygote.alive is None or not zygote.alive.is_alive():
-            return False
-        assert time.monotonic() - begun < PATIENCE_S, "the router does not become what the record says"
-        await asyncio.sleep(0.01)
-    count.slow_s.append(time.monotonic() - begun)
-    return True
-
-
-async def _equal(name: str, router: HAProxyRouter, house: House) -> bool:
-    """Whether the router shows what the record wants, and the record knows it."""
-    rollout = await _recorded(house, name)
-    shown = (await router.read("ranker")).share_of(Slot.B)
-    if rollout is None or not rollout.live:
-        return shown == Share(0)
-    checking = rollout.phase is Phase.PREFLIGHT
-    return not checking and rollout.traffic.settled and shown == rollout.traffic.wanted
-
-
-def _end(house: House, name: str) -> None:
-    """Make sure that the rollout is over before the next one."""
-    try:
-        house.act(name, "abort", reason="drill", wait_s=5)
-    except Failure as error:
-        if error.problem["code"] != "not-found":
-            raise
+    assert statistics.median(drill.converged_s) <= 2 * TICK_S
+    assert max(drill.converged_s) <= 2 * TICK_S + MACHINE_S
+    assert sum(drill.kills[point] for point in BETWEEN) >= drill.kills.total() / 2
+    assert drill.kills.keys() >= set(POINTS)
