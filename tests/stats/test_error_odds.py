@@ -47,7 +47,7 @@ def test_harmless_rollouts_rarely_alarm(
     margin: Margin, n1: int, n0: int, rates: tuple[float, float], burst: int
 ) -> None:
     """On the border of harm, with independent errors and with bursts of five."""
-    runs = 250
+    runs = 200
     found = part(runs, 11, lambda r: crosses(HarmEvidence.start(margin, 3), ticks(r, 250, n1, n0, rates, burst), ALPHA))
     assert found <= allowed(ALPHA, runs)
 
@@ -55,7 +55,7 @@ def test_harmless_rollouts_rarely_alarm(
 @pytest.mark.parametrize("burst", [1, 20])
 def test_limit_rarely_alarms_at_the_limit(burst: int) -> None:
     """The challenger errs exactly at the limit, also when twenty requests always fail together."""
-    runs = 250
+    runs = 200
     found = part(
         runs, 12, lambda r: crosses(LimitEvidence.start(0.05, 3), ticks(r, 250, 20, 0, (0.05, 0.0), burst), ALPHA)
     )
@@ -65,7 +65,7 @@ def test_limit_rarely_alarms_at_the_limit(burst: int) -> None:
 @pytest.mark.parametrize("burst", [1, 3])
 def test_border_cases_are_rarely_called_safe(burst: int) -> None:
     """A challenger exactly on the accept margin."""
-    runs, margin, rates = 250, Margin.ratio(1.5), (0.015, 0.01)
+    runs, margin, rates = 200, Margin.ratio(1.5), (0.015, 0.01)
     found = part(runs, 13, lambda r: crosses(SafeEvidence.start(margin), ticks(r, 250, 50, 450, rates, burst), BETA))
     assert found <= allowed(BETA, runs)
 

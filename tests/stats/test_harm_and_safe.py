@@ -60,7 +60,7 @@ def test_safe_bet_with_exchanged_roles_is_fair(rate: float) -> None:
     margin = Margin.ratio(1.5)
 
     def bet(tick: Increment) -> float:
-        return robust.log_factors(exchanged(tick), Margin.ratio(1.0 / margin.factor), (1.5,), 1.0)[0]
+        return robust.log_factors((exchanged(tick),), Margin.ratio(1.0 / margin.factor), (1.5,), 1.0)[0]
 
     assert exact_mean(6, 5, margin.factor * rate, rate, bet) <= SLACK
 

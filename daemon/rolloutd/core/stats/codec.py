@@ -58,6 +58,13 @@ class Reader:
             raise self.refusal(key)
         return list(values)
 
+    def parts(self, key: str) -> dict[str, Mapping[str, object]]:
+        """Stored evidences by name, in their order."""
+        values = self._data.get(key)
+        if not isinstance(values, dict) or not all(isinstance(value, dict) for value in values.values()):
+            raise self.refusal(key)
+        return dict(values)
+
     def flag(self, key: str) -> bool:
         """True or false."""
         value = self._data.get(key)

@@ -149,7 +149,7 @@ def _log_factors(evidence: HarmEvidence, block: Block) -> list[float]:
         logs = gro.log_event_increments(tick, margin, HARM.ratios, *learnt.champion)
         found = [value / learnt.totals.phi for value in logs]
     else:
-        found = robust.log_factors(tick, margin, HARM.ratios, learnt.totals.phi)
+        found = robust.log_factors((tick,), margin, HARM.ratios, learnt.totals.phi)
     if not evidence.sliced:
         return found
     if not block.slices or margin.shift > 0.0 or margin.factor < 1.0:

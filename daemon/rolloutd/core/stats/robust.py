@@ -16,13 +16,16 @@ Its mean is at most 1, whatever lam >= 0 was chosen before the tick,
     makes the mean on the line exactly 1 for d = 0, and at most 1 for d > 0 as long as p0 + p1 <= 1 (leave-one-out: pair
     each error with the errors of all other requests). It is never negative, so the first case is not hurt.
 
+Several segments may be bet on together, x1 and theta m + u being sums over them, each with its own theta: a cluster may
+then even reach over segments, and more traffic of a worse segment for one arm is no harm.
+
 A tick can raise the evidence by less than 1/theta, however bad it is. When the challenger has nearly all traffic that
 is next to nothing, and cannot be otherwise: one outage of one arm would be one cluster.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log, log1p
+from math import log1p
 
 from rolloutd.core.stats.increment import Tick
 from rolloutd.core.stats.margins import Margin
@@ -53,10 +56,16 @@ class Dispersion:
 
     def observe(self, tick: Tick, margin: Margin) -> "Dispersion":
         """With one more tick, in which both arms had traffic."""
-        n = tick.challenger_n
-        scale = margin.factor * n / tick.champion_n
-        residual = tick.challenger_bad - scale * tick.champion_bad - n * margin.shift
-        expected = tick.challenger_bad + scale * scale * tick.champion_bad
+        return self.observe_strata((tick,), margin)
+
+    def observe_strata(self, strata: Sequence[Tick], margin: Margin) -> "Dispersion":
+        """With one more tick of each segment that had traffic in both arms, at least one."""
+        n = residual = expected = 0.0
+        for tick in strata:
+            scale = margin.factor * tick.challenger_n / tick.champion_n
+            n += tick.challenger_n
+            residual += tick.challenger_bad - scale * tick.champion_bad - tick.challenger_n * margin.shift
+            expected += tick.challenger_bad + scale * scale * tick.champion_bad
         squares, total = self.squares, self.expected
         if self.last_n > 0.0:
             growth = n / self.last_n
@@ -77,22 +86,26 @@ def theta(tick: Tick, margin: Margin) -> float:
     return weighted / (weighted + tick.champion_n)
 
 
-def log_factors(tick: Tick, margin: Margin, ratios: Sequence[float], phi: float) -> list[float]:
+def log_factors(strata: Sequence[Tick], margin: Margin, ratios: Sequence[float], phi: float) -> list[float]:
     """log of each effect's factor for harm beyond the margin, lam_k = (r_k - 1) / phi; phi > 0 from past ticks only.
 
-    0 for a tick without traffic in one arm.
+    `strata`: the one tick, or one of each segment for a bet on all of them together. Those without traffic in one arm
+    say nothing.
     """
-    if not tick.comparable:
-        return [0.0] * len(ratios)
-    x1, m, factor = tick.challenger_bad, tick.champion_bad + tick.challenger_bad, margin.factor
-    part = theta(tick, margin)
-    expected = part * m + (1.0 - part) * tick.challenger_n * margin.shift
-    if factor <= 1.0 or not tick.bounded or x1 in (0, m):
-        return [log1p(lam * x1) - log1p(lam * expected) for lam in [(r - 1.0) / phi for r in ratios]]
-    pairs = part * (1.0 - part) * (factor - 1.0) * x1 * tick.champion_bad / tick.champion_n
-    factors = []
+    bad = expected = 0.0
+    pairs = []
+    for tick in strata:
+        if not tick.comparable:
+            continue
+        x1, x0 = tick.challenger_bad, tick.champion_bad
+        part = theta(tick, margin)
+        bad += x1
+        expected += part * (x1 + x0) + (1.0 - part) * tick.challenger_n * margin.shift
+        if margin.factor > 1.0 and tick.bounded and x1 and x0:
+            pairs.append((part, part * (1.0 - part) * (margin.factor - 1.0) * x1 * x0 / tick.champion_n))
+    found = []
     for r in ratios:
         lam = (r - 1.0) / phi
-        excess = lam * lam * pairs / (1.0 + lam * (expected - part))
-        factors.append(log(1.0 + lam * x1 - excess) - log1p(lam * expected))
-    return factors
+        excess = lam * lam * sum([pair / (1.0 + lam * (expected - part)) for part, pair in pairs]) if pairs else 0.0
+        found.append(log1p(lam * bad - excess) - log1p(lam * expected))
+    return found

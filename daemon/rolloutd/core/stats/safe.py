@@ -68,7 +68,7 @@ class SafeEvidence:
         """The champion erring more than 1/f times as often as the challenger is what harm is to the other side."""
         factor = self.margin.factor
         ratios = [1.0 if rate is None else factor / rate for rate in safe_rates(1.0, self.margin, bounded=False)]
-        return robust.log_factors(exchanged(inc), Margin.ratio(1.0 / factor), ratios, self.clustering.phi)
+        return robust.log_factors((exchanged(inc),), Margin.ratio(1.0 / factor), ratios, self.clustering.phi)
 
     @property
     def log_e(self) -> float:
