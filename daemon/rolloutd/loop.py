@@ -341,7 +341,7 @@ class Loop:
         reach(CrashPoint.BEFORE_INTENT)
         unwritten = Unwritten(version, events, now, actor, key, outcome)
         appending = asyncio.ensure_future(self._recorder.append(name, unwritten))
-        if after.rollout.traffic.wanted < lane.rollout.traffic.wanted:
+        if unrecorded.takes_back(events):
             await asyncio.wait({appending}, timeout=unrecorded.RECORD_PATIENCE_S)
             if not appending.done():
                 await self._lower_unrecorded(name, actor, unrecorded.reason_of(events))
@@ -355,7 +355,8 @@ class Loop:
             if not _only_lowers(lane, after):
                 raise
             self._recorder.keep(name, unwritten)
-            await self._lower_unrecorded(name, actor, unrecorded.reason_of(events))
+            if unrecorded.takes_back(events):
+                await self._lower_unrecorded(name, actor, unrecorded.reason_of(events))
         if any(isinstance(event, ev.TrafficConfirmed) for event in events):
             reach(CrashPoint.OUTCOME_DURABLE)
         self._recorded(rows)

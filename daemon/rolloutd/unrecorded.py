@@ -51,6 +51,11 @@ def afterwards(lane: Lane, spilled: Spilled) -> tuple[ev.Event, ...]:
     return (start, ev.TrafficWanted(ZERO, wanted, ev.Basis(ev.BasisKind.PERSON, why)))
 
 
+def takes_back(events: tuple[ev.Event, ...]) -> bool:
+    """Whether these events take the rollout back. A share that others lowered is only noted: it is kept, not zeroed."""
+    return any(isinstance(event, ev.RecedeStarted) for event in events)
+
+
 def reason_of(events: tuple[ev.Event, ...]) -> str:
     """Why these events take the share down, in words."""
     return next((event.reason for event in events if isinstance(event, ev.RecedeStarted)), "lowered")
