@@ -57,8 +57,8 @@ class Judgement:
 
     @property
     def blind(self) -> tuple[GateVerdict, ...]:
-        """The gates that see nothing and matter."""
-        return tuple(g for g in self.gates if g.verdict is Verdict.BLIND and g.gate.on_fail is not OnFail.OBSERVE)
+        """The gates that see nothing and matter, also those that showed harm before they went blind."""
+        return tuple(g for g in self.gates if g.blind is not None and g.gate.on_fail is not OnFail.OBSERVE)
 
     @property
     def failing(self) -> tuple[GateVerdict, ...]:
