@@ -57,6 +57,7 @@ class Hands:
         self._report = report
         self._writing: dict[str, _Writing] = {}
         self._written: dict[str, tuple[Write, float]] = {}
+        self._pausing: set[str] = set()
         self._generation: dict[str, int] = {}
         self._single: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -92,6 +93,8 @@ class Hands:
             if under_way.effect == effect or not lowers:
                 return False
         overtaken = under_way.task if under_way is not None and not under_way.task.done() else None
+        if overtaken is not None and effect.route in self._pausing:
+            overtaken.cancel()  # it has not gone out, and must not once something lower is recorded
         self._generation[effect.route] = self._generation.get(effect.route, 0) + 1
         task = asyncio.create_task(self._write(lane, effect, overtaken), name=f"write {effect.route}")
         self._writing[effect.route] = _Writing(effect, task)
@@ -117,7 +120,11 @@ class Hands:
         """Wait before the same write goes out again, so that a router that ignores or refuses it is not flooded."""
         last, ended_s = self._written.get(effect.route, (None, 0.0))
         if last == effect:
-            await asyncio.sleep(max(0.0, ended_s + RETRY_PAUSE_S - asyncio.get_running_loop().time()))
+            self._pausing.add(effect.route)
+            try:
+                await asyncio.sleep(max(0.0, ended_s + RETRY_PAUSE_S - asyncio.get_running_loop().time()))
+            finally:
+                self._pausing.discard(effect.route)
 
     async def _write_and_read(self, effect: Write, overtaken: asyncio.Task[None] | None) -> RouteReading:
         """Write, make sure that nothing overtaken can land afterwards, and read back on a connection of its own."""
