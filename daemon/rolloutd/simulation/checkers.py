@@ -40,6 +40,8 @@ class Checkers:
         self._above_since_ms: int | None = None
         self._differs_since_ms: int | None = None
         self._writes = 0
+        self._unrecorded_ms: int | None = None
+        self._causes: set[Cause] = set()
         world.engine_told = self.changed
 
     def fault(self, invariant: str, what: str) -> None:
@@ -75,14 +77,24 @@ class Checkers:
             if event.share.basis_points > ledger.wanted_bp:
                 self._raised(row, event.basis.kind, f"{event.share} became wanted")
             self._replaced = (now_ms, ledger.wanted_bp)
+        elif isinstance(event, ev.RecedeStarted):
+            self._unrecorded_ms = None
+        elif isinstance(event, ev.LeaseLapsed | ev.DriftSeen | ev.RouterRestarted):
+            self._told_apart(event)
         elif isinstance(event, ev.FinishStarted):
             self._raised(row, event.basis.kind, "finishing began")
         elif isinstance(event, ev.TrafficConfirmed) and not self._showed(event.share.basis_points, now_ms):
             self.fault("I4", f"{event.share} was called confirmed, but the router never showed it lately")
-        elif isinstance(event, ev.RolloutEnded) and event.outcome is not ev.Outcome.DONE:
+        elif isinstance(event, ev.RolloutEnded) and event.outcome in (ev.Outcome.ABORTED, ev.Outcome.ROLLED_BACK):
             shown_bp = self.world.engine.share_bp
             if shown_bp and not self._by_hand_lately(now_ms):
                 self.fault("I2", f"ended {event.outcome.value} while {shown_bp} bp was on the router")
+
+    def _told_apart(self, event: ev.LeaseLapsed | ev.DriftSeen | ev.RouterRestarted) -> None:
+        """Who changed the share is not guessed: what is recorded did happen at some time in this run."""
+        cause = {ev.LeaseLapsed: Cause.LAPSE, ev.DriftSeen: Cause.HAND, ev.RouterRestarted: Cause.RESTART}[type(event)]
+        if cause not in self._causes and not self._rounded:
+            self.fault("I8", f"{type(event).__name__} is recorded, but {cause.value} never changed the share")
 
     def _raised(self, row: ev.Recorded, kind: ev.BasisKind, what: str) -> None:
         if kind not in RAISING:
@@ -108,10 +120,12 @@ class Checkers:
         lately = self.world.now_ms() - lately_ms <= JUST_NOW_MS and bp == before_bp
         if bp and (not slot_is_ours or (bp != ledger.wanted_bp and not lately) or ledger.ended):
             self.fault("I1", f"the router is asked for {share}, but {ledger.wanted_bp} bp is recorded")
-        lowers = bp == 0 and ledger.wanted_bp and not (ledger.finishing and ledger.base_moved)
-        if lowers and not lately and not self.world.store_was_in_trouble:
-            self.fault("I4", f"the router is asked for 0%, but {ledger.wanted_bp} bp is recorded")
-        return ledger.ceiling_bp
+        lowers = bp == 0 and ledger.wanted_bp and self.world.engine.base is not CHALLENGER_SLOT
+        if lowers and not lately:
+            self._unrecorded_ms = self.world.now_ms()
+            if not self.world.store_was_in_trouble:
+                self.fault("I4", f"the router is asked for 0%, but {ledger.wanted_bp} bp is recorded")
+        return max(ledger.ceiling_bp, before_bp if lately else 0)
 
     def calling_base(self, slot_is_ours: bool) -> int:
         """The daemon begins to move the base; returns the ceiling of this moment."""
@@ -126,6 +140,7 @@ class Checkers:
         self.world.trace.say(f"router {change.before_bp} -> {change.after_bp} bp by {change.cause.value}")
         self.world.flow(change.before_bp)
         self._shown.append((now_ms, change.after_bp))
+        self._causes.add(change.cause)
         if change.cause is not Cause.DAEMON:
             self._lost_version = ledger.version if change.after_bp < change.before_bp else self._lost_version
             return
@@ -165,7 +180,8 @@ class Checkers:
     def look(self) -> None:
         """Compare the router with the record. Called again and again while a process lives."""
         now_ms, ledger, shown = self.world.now_ms(), self.ledger, self.world.engine.share_bp
-        calm = now_ms - self.world.disturbed_ms > self.patience_ms
+        # Before the checks have passed no slot is ours, and a share that is found there is not ours to touch.
+        calm = ledger.checked and now_ms - self.world.disturbed_ms > self.patience_ms
         self._above_since_ms = self._since(shown > ledger.ceiling_bp, self._above_since_ms)
         equal = shown in ledger.may_show_bp or ledger.ended != "" or (ledger.not_obeyed and self._rounded)
         self._differs_since_ms = self._since(not equal, self._differs_since_ms)
@@ -173,6 +189,8 @@ class Checkers:
             self.fault("I1", f"the router has shown {shown} bp, above {ledger.ceiling_bp}, for more than two ticks")
         if calm and not self.world.raising_stopped and self._too_long(self._differs_since_ms):
             self.fault("I6", f"the router has shown {shown} bp, not {ledger.wanted_bp}, for more than two ticks")
+        if calm and self._too_long(self._unrecorded_ms):
+            self.fault("I4", "the share was taken to zero before the record, and no reason has been recorded since")
         if self._writes > WRITES_A_LOOK_MOST:
             self.fault("I12", f"{self._writes} writes to the router within half a tick")
         self._writes = 0

@@ -22,7 +22,7 @@ class Ledger:
     stage_confirmed_ms: int | None = None
     left_stage: int = -1
     left_confirmed_ms: int | None = None
-    preflight_epoch: int | None = None
+    checked: bool = False
     finishing: bool = False
     receding: bool = False
     held: bool = False
@@ -63,7 +63,7 @@ class Ledger:
         self.version, self.epoch = row.version, row.epoch
         match row.event:
             case ev.PreflightPassed():
-                self.preflight_epoch = row.epoch
+                self.checked = True
             case ev.StageEntered(index=index):
                 self.left_stage, self.left_confirmed_ms = self.stage, self.stage_confirmed_ms
                 self.stage, self.stage_confirmed_ms, self.asking = index, None, None

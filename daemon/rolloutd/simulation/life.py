@@ -63,6 +63,7 @@ class Life:
         self._spill = SimulatedSpill(disk.spilled, world, self.cross)
         self._source = SimulatedSource(world, self._answered, lambda: self.alive)
         self.loop: Loop | None = None
+        self._poller: Poller | None = None
         self._virtual = asyncio.get_running_loop()
 
     # ---- dying
@@ -111,7 +112,7 @@ class Life:
             watcher=Notice(),
         )
         tick_ms = world.scenario.tick_ms
-        poller = Poller(loop, {SOURCE: self._source}, {SOURCE: tick_ms}, world.clock)
+        poller = self._poller = Poller(loop, {SOURCE: self._source}, {SOURCE: tick_ms}, world.clock)
         router = SimulatedRouter(world, self.checkers, self.cross, lambda: self.alive)
         hands = Hands({ROUTE: router}, SimulatedProber(world), loop.observe)
         loop.hands = hands
@@ -180,12 +181,22 @@ class Life:
         """The start verb, as the desk passes it on."""
         assert self.loop is not None
         key = outcomes.key_of(command_id, start.actor, "start")
+        assert self._poller is not None
         try:
-            return await self.loop.start(start, key)
+            decision = await self.loop.start(start, key)
+            self.group.spawn(self._poll_soon(self._poller), "poll soon")
+            return decision
         except CommandRepeated as repeated:
             return outcomes.from_text(repeated.stored.outcome)
         except JournalError as error:
             return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {error}", error.next_step)
+
+    async def _poll_soon(self, poller: Poller) -> None:
+        """The checks of a new rollout do not wait for the source's cadence."""
+        try:
+            await poller.poll(SOURCE)
+        except Exception as error:  # noqa: BLE001 - as for any other job
+            self.broke(error)
 
     async def act(self, act: Act, command_id: str) -> Accepted | Refused:
         """Any other verb, as the desk passes it on: once for each id."""

@@ -35,6 +35,10 @@ class _Metric:
         """How many answers since then may have counted."""
         return sum(at_ms >= from_ms and sight in (Sight.GOOD, Sight.VAGUE) for at_ms, sight in self.answers)
 
+    def readable_since(self, from_ms: int) -> bool:
+        """Whether any answer since then was not blind."""
+        return any(at_ms >= from_ms and sight is not Sight.BLIND for at_ms, sight in self.answers)
+
 
 class SightCheckers:
     """The judges of evidence. ``fault`` keeps a broken invariant."""
@@ -74,8 +78,8 @@ class SightCheckers:
         if isinstance(event, ev.TrafficWanted):  # its StageEntered is in the ledger already
             stage, confirmed_ms = ledger.left_stage, ledger.left_confirmed_ms
         if stage < 0:
-            if ledger.preflight_epoch != row.epoch:
-                self._fault("I8", "the first stage was entered on checks that an earlier process had made")
+            if not all(known.readable_since(self._life_from_ms) for known in self._metrics.values()):
+                self._fault("I8", "the first stage was entered before this process had read every metric")
             return
         for metric, known in self._metrics.items():
             self._last_answer(metric, known, now_ms)

@@ -52,6 +52,7 @@ class SimulatedSource:
             by_arm[slot.value], sight = self._arm(question.template.name, slot, now_ms)
             sights.append(sight)
         worst = next(s for s in (Sight.BLIND, Sight.EMPTY, Sight.VAGUE, Sight.GOOD) if s in sights)
+        world.all_series_shown |= Kind.SERIES_MISSING not in world.active
         self._told(question.template.name, worst, world.now_ms())
         return Answer(now_ms, by_arm)
 
@@ -63,6 +64,8 @@ class SimulatedSource:
         if frozen is None:
             self._frozen.pop(slot, None)
         for kind, fault in self._world.active.items():
+            if kind is Kind.SERIES_MISSING and not self._world.all_series_shown:
+                continue  # a series that was never shown before is a new one when it comes
             if kind in _WRONG and _hits(fault, metric, slot):
                 return self._wrong(fault, slot, truth, at_ms)
         return truth, Sight.GOOD
@@ -76,12 +79,12 @@ class SimulatedSource:
             return _sampled(truth, fault.at_ms + WALL_AT_START_MS - 600_000), silent
         if fault.kind is Kind.FROZEN:
             kept = self._frozen.setdefault(slot, truth)
-            return _sampled(kept, at_ms), Sight.EMPTY
+            return _sampled(kept, at_ms), Sight.VAGUE if self._no_traffic(slot) else Sight.EMPTY
         if fault.kind is Kind.NOT_A_NUMBER:
             bad = Point(truth.part[0].series, float(fault.word), at_ms)
             return Counted(truth.total, (bad, *truth.part[1:])), Sight.BLIND
         if fault.kind is Kind.ZEROES:
-            return counted(Counters(), at_ms), Sight.EMPTY
+            return counted(Counters(), at_ms), Sight.VAGUE if self._no_traffic(slot) else Sight.EMPTY
         return Counted(truth.total[:1], truth.part[:1]), Sight.VAGUE
 
     def _no_traffic(self, slot: Slot) -> bool:

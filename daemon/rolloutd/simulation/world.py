@@ -39,6 +39,7 @@ class World:
         self.raising_stopped = False
         self.store_was_in_trouble = False
         self.counters_lied = False
+        self.all_series_shown = False
         self._disturbed_ms = 0
 
     def _changed(self, change: Change) -> None:
@@ -81,7 +82,7 @@ class World:
         else:
             self.active[fault.kind] = fault
             self.counters_lied |= fault.kind is Kind.ZEROES
-            self.store_was_in_trouble |= fault.kind is Kind.STORE_FULL
+            self.store_was_in_trouble |= fault.kind in (Kind.STORE_FULL, Kind.STORE_SLOW)
 
     def end(self, fault: Fault) -> None:
         """A fault ends."""
