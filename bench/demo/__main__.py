@@ -46,6 +46,7 @@ def headless(as_json: bool) -> int:
 
     print(figures(), flush=True)
     with Parts(say) as parts:
+        first, first_s = parts.eye.requests(), time.monotonic()
         director = Director(parts, lambda name, sentence: say(f"{name:9} {sentence}"))
         for case in CASES:
             director.begin(case)
@@ -56,8 +57,11 @@ def headless(as_json: bool) -> int:
         while time.monotonic() - over_s < SETTLED_S:
             director.turn()
             time.sleep(TURN_S)
-        wrong = report.faults(director.runs.values(), before, parts.eye.requests())
+        after = parts.eye.requests()
+        rate = (report.total(after) - report.total(first)) / (time.monotonic() - first_s)
+        wrong = report.faults(director.runs.values(), before, after)
     print(report.as_table(director.runs.values()))
+    print(f"Envoy answered {rate:,.0f} requests a second.")
     for sentence in wrong:
         print(f"WRONG: {sentence}")
     if not wrong:
@@ -100,9 +104,6 @@ def _ended(screen: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]
 @contextlib.contextmanager
 def _terminal_as_before() -> Iterator[None]:
     """Leave the terminal as it was, also when the screen could not."""
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        yield
-        return
     before = termios.tcgetattr(sys.stdin)
     try:
         yield
@@ -125,6 +126,8 @@ def main() -> int:
     options = parser.parse_args()
     if options.json and not options.headless:
         parser.error("--json belongs to --headless; nothing was started")
+    if not options.headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
+        parser.error("there is no terminal for the screen; nothing was started. Without one: ./dev demo --headless")
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, _stop)
     try:

@@ -19,7 +19,8 @@ from tests.engines.servers import ModelServer
 RPS = 250
 """Requests a second on each route."""
 CHAMPION_ERRORS, CHALLENGER_ERRORS = 0.05, 0.04
-FAULTY_ERRORS, CREEPING_ERRORS = 0.5, 0.16
+FAULTY_ERRORS, CREEPING_ERRORS = 0.5, 0.12
+"""Of a challenger gone wrong: shown within a few seconds; and slowly enough (10 to 40 s) to be watched and aborted."""
 LIMIT = 0.15
 HARM_RATIO, ACCEPT_RATIO = 1.2, 2.0
 STAGES = (("canary", "10%", "20s"), ("half", "50%", "15s"), ("watch", "100%", "15s"))

@@ -22,10 +22,9 @@ from bench.demo.cases import (
     spec_text,
 )
 from bench.demo.eye import Sight
-from bench.demo.parts import Parts
+from bench.demo.parts import Parts, Trouble
 from bench.demo.servers import Moment
 from rolloutd.core.values import Slot
-from rolloutd.ctl.exits import Failure
 
 TURN_S = 0.1
 READ_EVERY_S = 0.3
@@ -67,7 +66,7 @@ class Run:
 
 
 class Director:
-    """``tell`` gets (rollout, sentence) for all that happens; ``faulty`` is the error rate of a challenger gone wrong."""
+    """``tell`` gets (rollout, sentence) for all that happens; ``faulty`` is the error rate of one gone wrong."""
 
     def __init__(self, parts: Parts, tell: Callable[[str, str], None], faulty: float = FAULTY_ERRORS) -> None:
         self._parts = parts
@@ -110,7 +109,7 @@ class Director:
         if time.monotonic() - self._read_at_s >= READ_EVERY_S:
             self._read_at_s = time.monotonic()
             for run in self.runs.values():
-                if run.outcome is None:
+                if run.outcome in (None, "held"):
                     self._read(run)
 
     def _see(self, run: Run, sight: Sight) -> None:
@@ -166,6 +165,8 @@ class Director:
             self._conclude(run, "held")
 
     def _conclude(self, run: Run, outcome: str) -> None:
+        if outcome == run.outcome:
+            return
         run.outcome, run.over_s = outcome, time.monotonic()
         run.requests = sum(self._parts.eye.requests()[run.case.route].values()) - run.first
         if outcome == "done":
@@ -181,13 +182,9 @@ class Director:
     def begin_again(self, after_s: float) -> None:
         """Start anew what ended this long ago, so that there is always something to see."""
         for run in list(self.runs.values()):
-            if run.over_s is not None and time.monotonic() - run.over_s > after_s:
-                self._again(run)
-
-    def _again(self, run: Run) -> None:
-        try:
-            found = self._parts.client.get("rollouts", run.name)
-        except Failure:
-            return
-        if found["ended"]:
-            self.begin(run.case)
+            if run.over_s is None or not run.status["ended"] or time.monotonic() - run.over_s < after_s:
+                continue
+            try:
+                self.begin(run.case)
+            except Trouble:  # the person may have reasons, such as a fleet hold; it is tried again later
+                run.over_s = time.monotonic()

@@ -61,7 +61,7 @@ class Janitor:
 def _make_folder() -> Path:
     """A new private folder, in /tmp where the usual place has too long a name for sockets."""
     usual = tempfile.gettempdir()
-    return Path(tempfile.mkdtemp(prefix="rollout-demo-", dir=usual if len(usual) < _FOLDER_CHARS_MAX else "/tmp"))
+    return Path(tempfile.mkdtemp(prefix="rollout-live-", dir=usual if len(usual) < _FOLDER_CHARS_MAX else "/tmp"))
 
 
 def _others() -> list[int]:

@@ -26,7 +26,7 @@ from tests.engines.processes import NotReady, Program
 from tests.programs import where
 
 _LOG_CHARS = 1_500
-_DAEMON_TIMEOUT_S = 5.0
+_DAEMON_TIMEOUT_S = 10.0
 BIN = Path(sys.executable).parent
 
 

@@ -1,4 +1,4 @@
-"""What came of the rollouts, as a table for people and as JSON for scripts, and whether it is right; measures nothing."""
+"""What came of the rollouts, as a table for people and as JSON for scripts, and whether it is right, no more."""
 
 from __future__ import annotations
 
@@ -27,6 +27,11 @@ def as_table(runs: Iterable[Run]) -> str:
         for run in runs
     ]
     return "\n".join(lines)
+
+
+def total(counts: Counts) -> int:
+    """All requests."""
+    return sum(sum(slots.values()) for slots in counts.values())
 
 
 def faults(runs: Iterable[Run], before: Counts, after: Counts) -> list[str]:

@@ -1,0 +1,1 @@
+"""Tests of the demo: it comes out right, and leaves nothing behind however it ends."""
