@@ -41,7 +41,8 @@ def check_options(model: type[Options], options: Mapping[str, object], owner: st
         raise BadOption(f"{owner} has no option {key!a}. {nearest_of(key, model.model_fields)}", key)
     if first["type"] == "missing":
         raise BadOption(f"{owner} needs the option {key}, which is not there.", key)
-    raise BadOption(f"{owner} cannot use its option {key}: {first['msg']}.", key)
+    why = first["msg"].removeprefix("Value error, ").removesuffix(".")
+    raise BadOption(f"{owner} cannot use its option {key}: {why}.", key)
 
 
 def nearest_of(word: str, known: Mapping[str, object]) -> str:

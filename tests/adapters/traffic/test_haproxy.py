@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from rollout_adapters.traffic.haproxy import HAProxyOptions, HAProxyRouter, base_of, with_base
+from rollout_adapters.traffic.haproxy import base_of, with_base
 from rollout_adapters.traffic.haproxy_socket import ask, parse
 from rolloutd.core.values import FULL, ZERO, Share, Slot
 from rolloutd.ports import RouterBadAnswer, RouterDenied, RouteReading, RouterError, RouterRefused, RouterUnreachable
@@ -154,15 +154,11 @@ async def test_a_route_without_a_base_is_no_route_on_slot_a(tmp_path: Path) -> N
 @real
 async def test_a_base_file_that_cannot_be_written_changes_nothing(haproxy: HAProxyRig) -> None:
     """The file comes first: without it HAProxy's own base stays as it is."""
-    folder = haproxy.engine.folder / "gone"
-    options = HAProxyOptions(socket=haproxy.engine.socket, base_map=haproxy.engine.base_map)
-    router = HAProxyRouter(options, haproxy.engine.routes)
-    haproxy.engine.base_map.rename(haproxy.engine.base_map.with_suffix(".kept"))
+    haproxy.engine.base_map.unlink()
     haproxy.engine.base_map.mkdir()
     with pytest.raises(RouterRefused, match="cannot be written"):
-        await router.set_base(ROUTE, Slot.B)
-    assert (await router.read(ROUTE)).base is Slot.A
-    assert not folder.exists()
+        await haproxy.router.set_base(ROUTE, Slot.B)
+    assert (await haproxy.router.read(ROUTE)).base is Slot.A
 
 
 @real
