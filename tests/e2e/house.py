@@ -92,7 +92,7 @@ class House:
         try:
             wait_until(look, what, within_s)
         except Exception as error:
-            error.add_note(f"{name} is {found.get('phase')}, blocked by {found.get('blocked_by')}; {self._tail()}")
+            error.add_note(f"{name} is {found.get('phase')}, blocked by {found.get('blocked_by')}; {self.tail()}")
             raise
         return found
 
@@ -110,7 +110,7 @@ class House:
             self.thaw()
         self.program.stop()
 
-    def run(self, *words: str) -> subprocess.CompletedProcess[str]:
+    def run_beside(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run another `rolloutd` on the same configuration to its end, for example with the words emergency-abort."""
         command = [sys.executable, "-m", "rolloutd.main", "--config", str(self.file), *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=ENDS_WITHIN_S, check=False)
@@ -120,5 +120,6 @@ class House:
         command = [str(Path(sys.executable).parent / "rollout"), "--socket-dir", str(self.folder / "run"), *words]
         return subprocess.run(command, capture_output=True, text=True, timeout=ENDS_WITHIN_S, check=False)
 
-    def _tail(self) -> str:
+    def tail(self) -> str:
+        """The end of its log, for messages."""
         return f"its log ends:\n{self.program.log()[-3000:]}"

@@ -22,7 +22,6 @@ class Config:
     source: str
     errors: str
     tick: str = "500ms"
-    every: str = "250ms"
     policy: str = ""
 
     def text(self, folder: Path, routes: Mapping[str, RouteConfig]) -> str:
@@ -45,7 +44,6 @@ window_ticks = 2
 {self.router}
 {"".join(_route(name, route) for name, route in routes.items())}
 [sources.counters]
-every = "{self.every}"
 {self.source}
 [metrics.errors]
 template = "{self.errors}"

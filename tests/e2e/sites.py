@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import asyncio
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from rolloutd.core.observed import RouteReading
 from rolloutd.core.values import Share, Slot
-from tests.e2e.house import House
+from rolloutd.ports import RouteConfig
+from tests.e2e.house import House, Status
 from tests.e2e.paper import Config
 from tests.engines.envoy import Envoy
 from tests.engines.haproxy import HAProxy
 from tests.engines.load import Tally, load
 from tests.engines.servers import ModelServer, ServerThread
 
-ROUTE = "ranker"
+ROUTE, NAME = "ranker", "ranker-v2"
+FIRST = Share(1_000)
+"""The share of the first stage of every rollout here."""
 Proxy = TypeVar("Proxy", HAProxy, Envoy)
 
 
@@ -48,6 +53,31 @@ class Site(Generic[Proxy]):
         """The share that the engine itself gives to slot b."""
         return (await self.read()).share_of(Slot.B)
 
+    async def shows(self, share: Share, within_s: float = 15.0) -> float:
+        """Wait until the engine gives slot b this share; returns how long that took, in seconds."""
+        begun = time.monotonic()
+        while (shown := await self.share()) != share:
+            assert time.monotonic() - begun < within_s, f"the engine shows {shown}, not {share}; {self.house.tail()}"
+            await asyncio.sleep(0.01)
+        return time.monotonic() - begun
+
+    async def begin(self, text: str) -> None:
+        """Start the daemon and this rollout; returns when its first share is on the engine and in the record."""
+        await asyncio.to_thread(self.house.start)
+        await asyncio.to_thread(self.house.begin, text)
+        await self.settles(FIRST)
+
+    async def settles(self, share: Share) -> None:
+        """Wait until the engine gives slot b this share and the daemon has confirmed it."""
+        await self.shows(share)
+        confirmed = share.basis_points / 10_000
+
+        def settled(status: Status) -> bool:
+            on_new = status["on_new"]
+            return bool(on_new["asked"] == on_new["confirmed"] == confirmed)
+
+        await asyncio.to_thread(self.house.wait_for, NAME, settled, f"{share} to be confirmed")
+
     async def write_by_hand(self, share: Share) -> None:
         """Give slot b this share past the daemon, as a person at the engine would."""
         router = self.proxy.router()
@@ -59,10 +89,8 @@ class Site(Generic[Proxy]):
 
 def make_servers(failure_rate: float = 0.0) -> dict[Slot, ModelServer]:
     """The champion in slot a serves v1, the challenger in slot b serves v2."""
-    return {
-        slot: ModelServer(f"{ROUTE}-{slot}", version, failure_rate)
-        for slot, version in zip(Slot, ("v1", "v2"), strict=True)
-    }
+    versions = {Slot.A: "v1", Slot.B: "v2"}
+    return {slot: ModelServer(f"{ROUTE}-{slot}", versions[slot], failure_rate) for slot in Slot}
 
 
 @contextmanager
@@ -71,17 +99,22 @@ def haproxy_site(
     *,
     lease: str = "5s",
     failure_rate: float = 0.0,
-    source: Callable[[HAProxy], str] | None = None,
     tick: str = "500ms",
     policy: str = "",
+    source: Callable[[HAProxy], str] | None = None,
+    errors: str = "haproxy.errors",
+    probes: Mapping[Slot, str] | None = None,
 ) -> Iterator[Site[HAProxy]]:
-    """A site on HAProxy, judged by its own counters unless ``source`` gives another source's table."""
+    """A site on HAProxy, judged by its own counters unless ``source`` gives another table and ``errors`` its template.
+
+    ``probes`` are addresses that the daemon probes instead of the servers' own.
+    """
     servers = make_servers(failure_rate)
     with ServerThread(*servers.values()) as thread, HAProxy(folder, {ROUTE: servers}, lease=lease) as proxy:
         router = f'kind = "haproxy"\nsocket = "{proxy.socket}"\nbase_map = "{proxy.base_map}"\nlease = "{lease}"'
         counters = scrape(f"{proxy.metrics_url}?scope=backend") if source is None else source(proxy)
-        config = Config(router, counters, "haproxy.errors", tick=tick, policy=policy)
-        house = House(folder, config.text(folder, proxy.routes))
+        config = Config(router, counters, errors, tick=tick, policy=policy)
+        house = House(folder, config.text(folder, _probed(proxy.routes, probes or {})))
         try:
             yield Site(proxy, servers, thread, house, proxy.ports[ROUTE], "/predict")
         finally:
@@ -102,6 +135,20 @@ def envoy_site(folder: Path, *, failure_rate: float = 0.0) -> Iterator[Site[Envo
             house.stop()
 
 
-def scrape(url: str) -> str:
-    """The table of a source that reads this one page."""
-    return f'kind = "scrape"\ntargets = [{{ url = "{url}" }}]'
+def scrape(*urls: str) -> str:
+    """The table of a source that reads these pages."""
+    targets = ", ".join(f'{{ url = "{url}" }}' for url in urls)
+    return f'kind = "scrape"\nevery = "250ms"\ntargets = [{targets}]'
+
+
+def _probed(routes: Mapping[str, RouteConfig], probes: Mapping[Slot, str]) -> dict[str, RouteConfig]:
+    """The routes with these addresses to probe."""
+    return {
+        name: replace(
+            route,
+            slots={
+                slot: replace(at, probe_url=probes[slot]) if slot in probes else at for slot, at in route.slots.items()
+            },
+        )
+        for name, route in routes.items()
+    }
