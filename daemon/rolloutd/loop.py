@@ -84,7 +84,9 @@ class Loop:
                 self.ended[stream] = rollout
                 continue
             evidence = await self._keeper.load(stream)
-            renewed_at_ms = await self._keeper.renewed_at_ms(stream)
+            # Renewals are kept with each pulse; a process that died before one still leased what it had confirmed.
+            kept = (await self._keeper.renewed_at_ms(stream), rollout.share_changed_at_ms)
+            renewed_at_ms = max((at_ms for at_ms in kept if at_ms is not None), default=None)
             seen = replace(self._fresh_seen(rollout.spec.route), renewed_at_ms=renewed_at_ms, rebooted=self._rebooted)
             self.lanes[stream] = open_lane(rollout, evidence, seen, self._world.arms(rollout.spec.route))
         for name in list(self.lanes):
