@@ -35,17 +35,22 @@ def even(ratios: tuple[float, ...]) -> Grid:
 
 EIGHT = even(spread(1.35, 8.0, 8))
 
-_TOTAL_FAILURE_WEIGHT = 1.0 / 64.0
-_EVEN_REGRET = (0.055, 0.13, 0.17, 0.095, 0.07, 0.16, 0.19, 0.13)
-HARM = Grid(
-    (*EIGHT.ratios, 64.0),
-    (
-        *(log(w * (1.0 - _TOTAL_FAILURE_WEIGHT)) for w in _EVEN_REGRET),
-        log(_TOTAL_FAILURE_WEIGHT),
-    ),
-)
+_TOTAL_FAILURE = 64.0
+_EVEN_REGRET = (0.06, 0.145, 0.185, 0.095, 0.065, 0.15, 0.18, 0.12)
+
+
+def _with_total_failure(weight: float) -> Grid:
+    logs = [log(w * (1.0 - weight)) for w in _EVEN_REGRET]
+    return Grid((*EIGHT.ratios, _TOTAL_FAILURE), (*logs, log(weight)))
+
+
+HARM = _with_total_failure(1.0 / 64.0)
 """The eight, weighted so that 1.5, 2 and 5 times the champion's errors all take about 1.15 times what an oracle needs
 (equal weights: 1.13 to 1.19), and a ninth at 64 that hurries when everything fails."""
+
+HARM_LATE = _with_total_failure(1.0 / 4.0)
+"""The same effects for what begins later. After a long healthy time the mass that meets a total failure is small, and
+it must show within seconds; lesser harm takes long enough for a quarter less of it to matter little."""
 
 SAFE_WEIGHTS = (0.5, 0.3, 0.15, 0.05)
 SAFE_LOG_WEIGHTS = tuple(log(w) for w in SAFE_WEIGHTS)

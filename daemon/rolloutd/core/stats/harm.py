@@ -8,7 +8,7 @@ from typing import Self
 from rolloutd.core.stats import gro, robust, slices
 from rolloutd.core.stats.block import Block
 from rolloutd.core.stats.codec import Reader
-from rolloutd.core.stats.grid import HARM
+from rolloutd.core.stats.grid import HARM, HARM_LATE
 from rolloutd.core.stats.increment import AnyTick
 from rolloutd.core.stats.learnt import Learnt
 from rolloutd.core.stats.margins import Margin
@@ -20,8 +20,8 @@ _LOPSIDED = 0.75
 _SPILLING_PSI = 1.2
 _SPILLING_BLOCK = 4
 _CALM = 1.0
-_TOTALS_WEIGHTS = HARM.log_weights
-_SLICED_WEIGHTS = tuple(w - log(2.0) for w in (*HARM.log_weights, *HARM.log_weights))
+_TOTALS_WEIGHTS = (HARM.log_weights, HARM_LATE.log_weights)
+_SLICED_WEIGHTS = tuple(tuple(w - log(2.0) for w in (*weights, *weights)) for weights in _TOTALS_WEIGHTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class HarmEvidence:
         state = self
         if stage_started:
             state = _closed(self)
-            state = replace(state, restart=state.restart.stage(_log_weights(state.sliced)))
+            state = replace(state, restart=state.restart.stage(_log_weights(state.sliced)[0]))
         if not inc.comparable:
             return state
         if state.block is not None and not state.block.takes(inc, gross_only=gross_only, slices=len(slice_bad)):
@@ -122,11 +122,12 @@ class HarmEvidence:
             read.number("history_psi"),
             Learnt.decode(read),
             Block.decode(read, "block"),
-            read.restart("restart", len(_log_weights(sliced))),
+            read.restart("restart", len(_log_weights(sliced)[0])),
         )
 
 
-def _log_weights(sliced: bool) -> tuple[float, ...]:
+def _log_weights(sliced: bool) -> tuple[tuple[float, ...], ...]:
+    """Weights of the effects for the first tick and the stages, and for every tick."""
     return _SLICED_WEIGHTS if sliced else _TOTALS_WEIGHTS
 
 
@@ -136,7 +137,7 @@ def _closed(evidence: HarmEvidence) -> HarmEvidence:
     if block is None:
         return evidence
     learnt = evidence.learnt
-    restart = evidence.restart.step(_log_factors(evidence, block), _log_weights(evidence.sliced))
+    restart = evidence.restart.step(_log_factors(evidence, block), *_log_weights(evidence.sliced))
     if not block.gross_only:
         learnt = learnt.observe_block(block, evidence.margin)
     return HarmEvidence(evidence.margin, evidence.sliced, evidence.history_psi, learnt, None, restart)

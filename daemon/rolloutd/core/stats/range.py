@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from math import exp, lgamma, log, log1p
 
 from rolloutd.core.stats.gro import Rates, projection
-from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.increment import Increment, Tick
 from rolloutd.core.stats.logs import logsumexp
 from rolloutd.core.stats.margins import Margin
 
@@ -20,7 +20,7 @@ RATIOS = tuple(exp(log(_WIDEST) * (2.0 * k / (_POINTS - 1) - 1.0)) for k in rang
 _HALVINGS = 40
 
 
-def ratio_range(groups: Sequence[Increment], alpha: float, phi: float = 1.0) -> tuple[float, float] | None:
+def ratio_range(groups: Sequence[Tick], alpha: float, phi: float = 1.0) -> tuple[float, float] | None:
     """Least and greatest of 64 ratios from 1/16 to 16 that the counts leave standing; None before any error.
 
     A ratio falls when the mixture of all has grown past 1/alpha times its own likelihood.
@@ -55,7 +55,7 @@ def difference_range(groups: Sequence[Increment], alpha: float, phi: float = 1.0
     return _edge(stands, centre, -1.0), _edge(stands, centre, 1.0)
 
 
-def _log_likelihood(tick: Increment, ratio: float) -> float:
+def _log_likelihood(tick: Tick, ratio: float) -> float:
     return tick.challenger_bad * log(ratio) - (tick.challenger_bad + tick.champion_bad) * log(
         ratio * tick.challenger_n + tick.champion_n
     )

@@ -51,11 +51,22 @@ class Restart:
         logs = self._with(self.stage_mass, log_weights)
         return Restart(self.ticks, self.stages_left - 1, self.stage_mass, self.spent + self.stage_mass, logs)
 
-    def step(self, log_factors: Sequence[float], log_weights: Sequence[float]) -> "Restart":
-        """Put this tick's mass to work, then multiply by the tick's factors."""
+    def step(
+        self,
+        log_factors: Sequence[float],
+        log_weights: Sequence[float],
+        late_log_weights: Sequence[float] | None = None,
+    ) -> "Restart":
+        """Put this tick's mass to work, then multiply by the tick's factors.
+
+        The first tick's own mass is spread by `log_weights`, that of every tick by `late_log_weights` where given.
+        """
         tick = self.ticks + 1
-        mass = tick_mass(tick) + (FIRST_TICK_MASS if tick == 1 else 0.0)
-        return self._stepped(mass, log_factors, log_weights)
+        ready = self
+        if tick == 1:
+            logs = self._with(FIRST_TICK_MASS, log_weights)
+            ready = Restart(0, self.stages_left, self.stage_mass, self.spent + FIRST_TICK_MASS, logs)
+        return ready._stepped(tick_mass(tick), log_factors, late_log_weights or log_weights)
 
     def step_with_mass(self, mass: float, log_factors: Sequence[float], log_weights: Sequence[float]) -> "Restart":
         """Like `step` with the mass given from outside: for checking by hand. Raises ValueError past a total of 1."""

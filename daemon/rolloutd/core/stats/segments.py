@@ -13,7 +13,7 @@ from typing import Self
 
 from rolloutd.core.stats import robust
 from rolloutd.core.stats.codec import Reader
-from rolloutd.core.stats.grid import HARM
+from rolloutd.core.stats.grid import HARM, HARM_LATE
 from rolloutd.core.stats.harm import GROSS_FACTOR, HarmEvidence
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.logs import log_mixture
@@ -56,7 +56,8 @@ class SegmentedHarm:
         dispersion = self.dispersion
         if strata:
             margin = self.margin.widened(GROSS_FACTOR) if gross_only else self.margin
-            together = together.step(robust.log_factors(strata, margin, HARM.ratios, dispersion.phi), HARM.log_weights)
+            factors = robust.log_factors(strata, margin, HARM.ratios, dispersion.phi)
+            together = together.step(factors, HARM.log_weights, HARM_LATE.log_weights)
             if not gross_only:
                 dispersion = dispersion.observe_strata(strata, margin)
         nothing = Increment(0, 0, 0, 0)
