@@ -85,14 +85,16 @@ def _up(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) ->
     known = [b.left_ms for b in against if b.left_ms is not None]
     safe = [_safe_eta_s(lane, g.log_e_safe, now) for g in pic.judgement.gates if g.verdict is Verdict.COLLECTING]
     others = [b for b in against if b.left_ms is None and b.kind is not BlockerKind.GATE_COLLECTING]
-    waits = f"waits for {against[0].sentence}"
+    waits = f"in the way now: {against[0].sentence}"
     if others or any(eta is None for eta in safe):
-        return Next(action="promote", by="daemon", sentence=f"{goal}: {waits}", short=f"{goal}: {against[0].what}")
+        return Next(
+            action="promote", by="daemon", sentence=f"{goal} later; {waits}", short=f"{goal}: {against[0].what}"
+        )
     eta_s = max([left / 1000 for left in known] + [eta for eta in safe if eta is not None], default=0.0)
     return Next(
         action="promote",
         by="daemon",
-        sentence=f"{goal} in about {format_duration(int(eta_s * 1000))}: {waits}",
+        sentence=f"{goal} in about {format_duration(int(eta_s * 1000))}; {waits}",
         eta_s=eta_s,
         short=f"{goal} in ~{format_duration(int(eta_s * 1000))}",
     )

@@ -49,6 +49,8 @@ def state_word(rollout: Rollout, judgement: Judgement | None) -> str:
     if rollout.live and rollout.traffic.not_obeyed:
         return "not_obeyed"
     if rollout.phase is Phase.HELD and rollout.hold is not None:
+        if rollout.hold.cause is HoldCause.BLINDNESS and judgement is not None and not judgement.blind:
+            return "asks_you"  # the gates see again; a person must say that it may go on
         return _WORD_OF_HOLD.get(rollout.hold.cause, "asks_you")
     if rollout.phase in (Phase.RUNNING, Phase.WATCHING):
         return _running_word(rollout, judgement)

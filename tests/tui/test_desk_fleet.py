@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from textual import events
+
+from rollout_tui.screens.fleet import FleetScreen
 from rolloutd.wire import Fleet
 from tests.tui import worlds
 from tests.tui.driving import driven
@@ -92,3 +95,15 @@ async def test_why_and_help_open_and_close(daemon: FakeDaemon) -> None:
         await desk.keys("escape")
         await desk.sees("NEEDS YOU")
     assert not daemon.posts
+
+
+async def test_two_keys_in_one_go_leave_one_screen(daemon: FakeDaemon) -> None:
+    """The second of two quick ``q`` was meant for a screen that is gone: it closes no other and breaks nothing."""
+    async with driven(daemon) as desk:
+        await desk.open_ranker()
+        screen = desk.app.screen
+        for _ in range(2):
+            screen.post_message(events.Key("q", "q"))
+        await desk.until(lambda: isinstance(desk.app.screen, FleetScreen))
+        await desk.sees("ranker", "nothing needs you now")
+        assert desk.app.is_running

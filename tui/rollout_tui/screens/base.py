@@ -54,9 +54,9 @@ class Sheet(Screen[None]):
 
     def draw(self) -> None:
         """Show this moment."""
-        if self.is_mounted:
+        for canvas in self.query(Canvas):  # one; none yet or no more while the screen is put up or taken down
             scene = self.desk.scene(on_rollout=self.on_rollout)
-            self.query_one(Canvas).show(marked(scene, self.picture(scene)))
+            canvas.show(marked(scene, self.picture(scene)))
 
     def picture(self, scene: Scene) -> tuple[Line, ...]:
         """The lines of this screen."""
@@ -78,6 +78,8 @@ class Sheet(Screen[None]):
         event.stop()
         event.prevent_default()
         desk = self.desk
+        if desk.screen is not self:
+            return  # the key before has left this screen: what was meant for it acts on no other
         now_s = desk.now()
         desk.key_s = now_s
         desk.note = ""
