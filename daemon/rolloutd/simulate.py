@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import gc
 import json
 import multiprocessing
 import sys
@@ -80,11 +81,17 @@ def _tell(result: Result) -> None:
     print(f"again: ./dev sim --seeds 1 --from {result.seed} --verbose")
 
 
+def _collect_seldom() -> None:
+    """A run makes many small things that live until its end; looking through them often costs a quarter of the time."""
+    gc.set_threshold(50_000, 20, 20)
+
+
 def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:
     if jobs <= 1:
+        _collect_seldom()
         yield from map(run_seed, seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs, _collect_seldom) as pool:
         yield from pool.imap(run_seed, seeds, chunksize=10)
 
 

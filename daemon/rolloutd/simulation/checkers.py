@@ -7,7 +7,7 @@ invariant is kept in words and ends the run.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Verb
@@ -33,6 +33,7 @@ class Checkers:
         self.sight = SightCheckers(world.scenario, self.ledger, self.fault)
         self.broken = ""
         self.revision_of: dict[str, tuple[Verb, int | None]] = {}
+        self.raising: Callable[[], None] = lambda: None
         self._abort_acknowledged = False
         self._shown: deque[tuple[int, int]] = deque([(0, 0)], maxlen=200)
         self._replaced: tuple[int, int] = (0, 0)
@@ -92,9 +93,17 @@ class Checkers:
 
     def _told_apart(self, event: ev.LeaseLapsed | ev.DriftSeen | ev.RouterRestarted) -> None:
         """Who changed the share is not guessed: what is recorded did happen at some time in this run."""
-        cause = {ev.LeaseLapsed: Cause.LAPSE, ev.DriftSeen: Cause.HAND, ev.RouterRestarted: Cause.RESTART}[type(event)]
-        if cause not in self._causes and not self._rounded:
-            self.fault("I8", f"{type(event).__name__} is recorded, but {cause.value} never changed the share")
+        causes = {
+            ev.LeaseLapsed: {
+                Cause.LAPSE,
+                Cause.RESTART,
+                Cause.HAND,
+            },  # a lease that was due is one, whatever came first
+            ev.DriftSeen: {Cause.HAND},
+            ev.RouterRestarted: {Cause.RESTART},
+        }[type(event)]
+        if self._causes.isdisjoint(causes) and not self._rounded:
+            self.fault("I8", f"{type(event).__name__} is recorded, but nothing of the kind ever changed the share")
 
     def _raised(self, row: ev.Recorded, kind: ev.BasisKind, what: str) -> None:
         if kind not in RAISING:
@@ -120,6 +129,8 @@ class Checkers:
         lately = self.world.now_ms() - lately_ms <= JUST_NOW_MS and bp == before_bp
         if bp and (not slot_is_ours or (bp != ledger.wanted_bp and not lately) or ledger.ended):
             self.fault("I1", f"the router is asked for {share}, but {ledger.wanted_bp} bp is recorded")
+        if bp > self.world.engine.share_bp:
+            self.raising()
         lowers = bp == 0 and ledger.wanted_bp and self.world.engine.base is not CHALLENGER_SLOT
         if lowers and not lately:
             self._unrecorded_ms = self.world.now_ms()
@@ -148,7 +159,7 @@ class Checkers:
             return
         if change.after_bp > max(change.allowed_bp, ledger.ceiling_bp):
             self.fault("I1", f"the daemon raised the router to {change.after_bp} bp, above {ledger.ceiling_bp}")
-        if ledger.ended in ("aborted", "rolled_back") or (ledger.receding and ledger.ceiling_bp == 0):
+        if ledger.ended in ("aborted", "rolled_back") or (ledger.receding and ledger.zero_read_back):
             self.fault("I2", f"the router went up to {change.after_bp} bp after zero was confirmed")
         if self._lost_version == ledger.version and ledger.settled and not ledger.finishing:
             self.fault("I8", f"a share that the router had lost was put back to {change.after_bp} bp without a word")

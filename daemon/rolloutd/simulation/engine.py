@@ -1,4 +1,4 @@
-"""The traffic router as it truly is: base, override, lease, instance. It obeys and keeps time; what goes wrong is drawn.
+"""The traffic router as it truly is: base, override, lease, instance. It obeys; what goes wrong is drawn elsewhere.
 
 It knows nothing of the daemon. Whoever changes the share says why, and the checkers are told of every change.
 """
@@ -27,7 +27,7 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """The challenger's share became another one, in basis points. ``allowed_bp`` was the ceiling when the daemon's call began."""
+    """The challenger's share became another one. ``allowed_bp`` was the ceiling when the daemon's call began."""
 
     cause: Cause
     before_bp: int

@@ -1,4 +1,4 @@
-"""The checkers' own reading of the record: a second, smaller fold, written apart from the core's so that both must err alike."""
+"""The checkers' own reading of the record: a second, smaller fold, so that two pieces of code must err alike."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from rolloutd.core import events as ev
 from rolloutd.core.values import FULL_BP
+from rolloutd.story import tell
 
 RAISING = (ev.BasisKind.VERDICT, ev.BasisKind.PERSON)
 
@@ -25,6 +26,7 @@ class Ledger:
     checked: bool = False
     finishing: bool = False
     receding: bool = False
+    zero_read_back: bool = False
     held: bool = False
     asking: ev.Question | None = None
     base_moved: bool = False
@@ -71,6 +73,7 @@ class Ledger:
                 self.wanted_bp, self.not_obeyed = share.basis_points, False
             case ev.TrafficConfirmed(share=share):
                 self.confirmed_bp, self.not_obeyed = share.basis_points, False
+                self.zero_read_back = self.receding and self.confirmed_bp == 0
                 self.stage_confirmed_ms = now_ms if self.stage_confirmed_ms is None else self.stage_confirmed_ms
             case ev.TrafficNotObeyed():
                 self.not_obeyed = True
@@ -100,6 +103,7 @@ class Ledger:
                 self.finishing = True
             case ev.RecedeStarted():
                 self.receding, self.finishing, self.held, self.asking = True, False, False, None
+                self.zero_read_back = False
             case ev.RolloutHeld():
                 self.held, self.receding, self.asking = True, False, None
             case ev.RolloutResumed():
@@ -115,32 +119,6 @@ class Ledger:
 
 
 def words(event: ev.Event) -> str:
-    """An event in the trace: its name and what matters for traffic."""
-    name = type(event).__name__
-    match event:
-        case ev.TrafficWanted(share=share, previous=previous, basis=basis):
-            return f"{name} {previous} -> {share} ({basis.kind.value}: {basis.why})"
-        case ev.TrafficConfirmed(share=share):
-            return f"{name} {share}"
-        case ev.TrafficNotObeyed(wanted=wanted, observed=observed, detail=detail):
-            return f"{name} wanted {wanted}, shown {observed} ({detail})"
-        case ev.LeaseLapsed() | ev.DriftSeen():
-            return f"{name} recorded {event.recorded}, shown {event.observed}"
-        case ev.RouterRestarted(observed=observed):
-            return f"{name} shows {observed}"
-        case ev.StageEntered(index=index):
-            return f"{name} {index}"
-        case ev.RecedeStarted() | ev.RolloutHeld():
-            return f"{name} {event.cause.value}: {event.reason}"
-        case ev.RolloutEnded():
-            return f"{name} {event.outcome.value}: {event.reason}"
-        case ev.BlindnessBegan() | ev.VerdictReached():
-            return f"{name} {event.metric}: {event.detail}"
-        case ev.WindowRestarted() | ev.RolloutResumed():
-            return f"{name}: {event.reason}"
-        case ev.CommandRefused():
-            return f"{name} {event.verb}: {event.why}"
-        case ev.PreflightFailed():
-            return f"{name}: {'; '.join(event.reasons)}"
-        case _:
-            return name
+    """An event in the trace: its name, and what the timeline would say of it."""
+    what, why = tell(event)
+    return f"{type(event).__name__}: {what}" + (f" ({why})" if why else "")

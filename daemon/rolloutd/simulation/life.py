@@ -30,7 +30,7 @@ from rolloutd.simulation.timewarp import TaskGroup, VirtualLoop
 from rolloutd.simulation.world import World
 
 EPOCH, CLOCK = "epoch", "clock"
-BEAT_S, KEEP_CLOCK_BEATS, SEAL_EVERY_TICKS = 1.0, 10, 8
+BEATS_A_TICK, KEEP_CLOCK_BEATS, SEAL_EVERY_TICKS = 2, 3, 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +120,7 @@ class Life:
         await loop.restore()
         self._every("poll", tick_ms / 1000, 0.0, lambda: poller.poll(SOURCE))
         self._every("tick", tick_ms / 1000, world.rng.random() * tick_ms / 1000, self._tick())
-        self._every("beat", BEAT_S, BEAT_S, self._beat())
+        self._every("beat", tick_ms / 1000 / BEATS_A_TICK, 0.0, self._beat())
         self.ready = True
         world.trace.say(f"process: epoch {epoch} is up")
         report = await journal.verify()

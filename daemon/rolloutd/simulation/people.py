@@ -1,9 +1,10 @@
-"""The people of one run: one who starts the rollout, operators with right and stale pictures, and a patient one at the end."""
+"""The people of one run: one who starts, operators with right and stale pictures, and a patient one at the end."""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from functools import partial
 from typing import Any
 
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
@@ -32,7 +33,7 @@ class People:
         self._world = world
         self._checkers = checkers
         self._life = life
-        self._sent = 0
+        self._sent = self._raises = 0
         self._helping = False
         self._tasks: list[asyncio.Task[None]] = []
         self.aborted = self.gave_up = self.promoted = False
@@ -44,6 +45,8 @@ class People:
         self._go(self._start())
         loop = asyncio.get_running_loop()
         for request in self._scenario.people:
+            if request.at_raise:
+                continue
             looked_s = max(0, request.at_ms - request.looked_ms) / 1000
             loop.call_later(looked_s, self._look, request)
 
@@ -59,7 +62,18 @@ class People:
         """Somebody looks at the screen; the request comes later."""
         revision = self._checkers.ledger.version
         delay_s = max(0.0, request.at_ms - self._world.now_ms()) / 1000
-        asyncio.get_running_loop().call_later(delay_s, lambda: self._go(self._ask(request, revision)))
+        asyncio.get_running_loop().call_later(delay_s, partial(self._come, request, revision))
+
+    def _come(self, request: Request, revision: int) -> None:
+        self._go(self._ask(request, revision))
+
+    def raising(self) -> None:
+        """The daemon has just begun a write that raises: somebody may come in the middle of it."""
+        self._raises += 1
+        for request in self._scenario.people:
+            if request.at_raise == self._raises:
+                asking = partial(self._come, request, self._checkers.ledger.version)
+                asyncio.get_running_loop().call_later(request.at_ms / 1000, asking)
 
     async def _start(self) -> None:
         """Start the rollout, until it is recorded."""

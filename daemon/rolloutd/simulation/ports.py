@@ -43,7 +43,6 @@ class SimulatedRouter:
         self._cross("read-before")
         await self._way()
         reading = self._world.engine.read()
-        await self._way()
         self._cross("read-after")
         return reading
 
@@ -57,9 +56,7 @@ class SimulatedRouter:
         """See ``Router.renew``."""
         self._cross("router-before")
         await self._way()
-        renewed = self._world.engine.renew(slot, share)
-        await self._way()
-        return renewed
+        return self._world.engine.renew(slot, share)
 
     async def set_base(self, route: str, slot: Slot) -> None:
         """See ``Router.set_base``."""

@@ -1,4 +1,4 @@
-"""One seed from its first moment to its end: starts processes, lets faults happen, and asks whether it ended as it must."""
+"""One seed from beginning to end: starts processes, lets faults happen, and asks whether it ended as it must."""
 
 from __future__ import annotations
 
@@ -44,6 +44,7 @@ class Run:
         self.disk = Disk()
         self.life = Life(self.world, self.checkers, self.disk, rebooted=False)
         self.people = People(scenario, self.world, self.checkers, lambda: self.life)
+        self.checkers.raising = self.people.raising
         self._absent_ms: int | None = None
         self._reboot = False
 

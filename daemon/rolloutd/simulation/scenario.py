@@ -5,11 +5,12 @@ Nothing here runs. Every number comes from one ``random.Random(seed)``, so a see
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 
 from rolloutd.core.commands import Verb
+from rolloutd.core.metrics import BlindReason
 from rolloutd.core.plan import Plan, Spec
 from rolloutd.simulation.plans import draw_spec
 
@@ -104,7 +105,10 @@ class Fault:
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A person wants something. The revision was read ``looked_ms`` earlier; ``twice`` sends the same command again."""
+    """A person wants something. The revision was read ``looked_ms`` earlier; ``twice`` sends the same command again.
+
+    With ``at_raise`` it comes at ``at_ms`` after the daemon's so-many-th write that raises: in the middle of it.
+    """
 
     at_ms: int
     verb: Verb
@@ -112,6 +116,7 @@ class Request:
     looked_ms: int
     twice: bool
     override: bool
+    at_raise: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +156,7 @@ def draw(seed: int) -> Scenario:
     challenger = rng.choices(tuple(Challenger), (5, 3, 3, 1))[0]
     faults = _faults(rng, tick_ms, lease_ms)
     people = _people(rng, tick_ms)
-    last_ms = max([f.at_ms + f.for_ms for f in faults] + [r.at_ms for r in people], default=0)
+    last_ms = max([f.at_ms + f.for_ms for f in faults] + [r.at_ms for r in people if not r.at_raise], default=0)
     champion_rate = rng.choice((0.02, 0.05))
     return Scenario(
         seed=seed,
@@ -190,7 +195,7 @@ def _fault(rng: Random, kind: Kind, tick_ms: int, lease_ms: int | None) -> Fault
     elif kind is Kind.WALL_JUMP:
         amount = rng.choice((3_600_000, -3_600_000, 315_360_000_000, -1_600_000_000_000))
     elif kind is Kind.UNREADABLE:
-        word = rng.choice(_BLIND_WORDS)
+        word = rng.choice([reason.value for reason in BlindReason if reason is not BlindReason.NEVER_READ])
     elif kind is Kind.NOT_A_NUMBER:
         word = rng.choice(("nan", "inf", "-inf", "-1"))
     return Fault(kind, at_ms, for_ms, amount, rng.random(), word)
@@ -210,6 +215,9 @@ def _people(rng: Random, tick_ms: int) -> tuple[Request, ...]:
         requests.append(_request(rng, at_ms, tick_ms))
         if rng.random() < 0.2:
             requests.append(_request(rng, at_ms, tick_ms))
+    if rng.random() < 0.2:
+        in_the_middle = replace(_request(rng, rng.randint(0, 25), tick_ms), at_raise=rng.randint(1, 3))
+        requests.append(replace(in_the_middle, verb=Verb.ABORT) if rng.random() < 0.8 else in_the_middle)
     return tuple(sorted(requests, key=lambda request: request.at_ms))
 
 
@@ -218,19 +226,3 @@ def _request(rng: Random, at_ms: int, tick_ms: int) -> Request:
     verb = rng.choices(verbs, (4, 4, 6, 3, 2, 2, 1))[0]
     looked_ms = rng.choice((0, 0, tick_ms // 2, 4 * tick_ms))
     return Request(at_ms, verb, rng.random() < 0.5, looked_ms, rng.random() < 0.2, rng.random() < 0.6)
-
-
-_BLIND_WORDS = (
-    "unreachable",
-    "timeout",
-    "denied",
-    "bad-answer",
-    "partial",
-    "target-down",
-    "no-series",
-    "not-a-number",
-    "stale",
-    "too-many-series",
-    "too-big",
-    "clock-skew",
-)

@@ -1,4 +1,4 @@
-"""The metric source of one process: true counters, or any of the ways in which a source can be wrong. It judges nothing.
+"""The metric source of one process: true counters, or any of the ways a source can be wrong. It judges nothing.
 
 It says of every answer what it was worth in truth; the checkers hear it, the daemon does not.
 """

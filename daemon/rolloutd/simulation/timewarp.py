@@ -7,8 +7,8 @@ to, so that a simulated crash can end all of them and nothing else.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextvars import ContextVar, copy_context
+from collections.abc import Callable, Coroutine, Generator
+from contextvars import Context, ContextVar, copy_context
 from typing import Any, TypeVar
 
 from rolloutd.core.values import Instant
@@ -88,11 +88,9 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """Move time on. Whatever was due in between is late, as after a suspend."""
         self._now_s += max(0.0, seconds)
 
-    def run_in_executor(  # type: ignore[override]  # nobody here needs the types of what a thread would do
-        self, executor: object, func: Callable[..., Any], *args: Any
-    ) -> asyncio.Future[Any]:
+    def run_in_executor(self, executor: object, func: Callable[..., T], *args: object) -> asyncio.Future[T]:
         """There are no threads: the work is done at once."""
-        done = self.create_future()
+        done: asyncio.Future[T] = self.create_future()
         try:
             done.set_result(func(*args))
         except OSError as error:
@@ -106,11 +104,16 @@ class VirtualLoop(asyncio.BaseEventLoop):
         """There is nobody to wake."""
 
 
-def _make_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any], **options: Any) -> asyncio.Task[Any]:
-    """A task that is noted with its process, which is that of the task that makes it unless a context says otherwise."""
-    context = options.get("context")
+def _make_task(
+    loop: asyncio.AbstractEventLoop,
+    work: Coroutine[object, object, T] | Generator[object, None, T],
+    *,
+    name: str | None = None,
+    context: Context | None = None,
+) -> asyncio.Task[T]:
+    """A task noted with its process, which is that of the task that makes it unless a context says otherwise."""
     owner = context.get(OWNER) if context is not None else OWNER.get()
-    task: asyncio.Task[Any] = asyncio.Task(work, loop=loop, **options)
+    task = asyncio.Task(work, loop=loop, name=name, context=context)  # type: ignore[arg-type]  # only coroutines come
     if owner is not None:
         owner.adopt(task)
     return task

@@ -1,4 +1,4 @@
-"""The world of one run: the router, the servers under load, and what is going wrong at this moment. It judges nothing."""
+"""The world of one run: router, servers under load, and what is going wrong at this moment. It judges nothing."""
 
 from __future__ import annotations
 
