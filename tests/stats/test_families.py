@@ -64,6 +64,14 @@ def test_log_cdf_agrees_with_scipy_far_into_the_tail() -> None:
         assert normal.log_cdf(x / 2.0) == pytest.approx(float(log_ndtr(x / 2.0)), rel=1e-12)
 
 
+def test_quantile_agrees_with_scipy() -> None:
+    """From far in one tail to far in the other."""
+    from scipy.special import ndtri
+
+    for p in (1e-300, 1e-30, 1e-9, 0.001, 0.2, 0.5, 0.7, 0.99, 1.0 - 1e-12):
+        assert normal.quantile(p) == pytest.approx(float(ndtri(p)), rel=1e-12, abs=1e-14)
+
+
 @pytest.mark.parametrize("margin", [0.0, 0.1])
 def test_paired_bets_are_fair(margin: float) -> None:
     """On the border the mean over all outcomes of six pairs is at most 1, for harm and for safety."""
