@@ -57,7 +57,9 @@ def _route(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     if verdict is RouteVerdict.CONFIRMS:
         took_ms = 0 if traffic.wanted_at is None else max(0, now_ms - traffic.wanted_at.clock_ms)
         return (ev.TrafficConfirmed(observed, route.instance, took_ms),)
-    if verdict is RouteVerdict.RESTARTED:
+    # Also where the engine kept the share: what is lowered from now on is lowered on this instance, by somebody.
+    anew = verdict is RouteVerdict.AGREES and traffic.engine_instance not in ("", route.instance)
+    if verdict is RouteVerdict.RESTARTED or anew:
         return (ev.RouterRestarted(observed, route.instance), ev.WindowRestarted("the router restarted"))
     if verdict is RouteVerdict.LAPSED:
         why = "the lease ran out while nobody renewed it; the router gave the traffic back to the champion"
@@ -67,7 +69,7 @@ def _route(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         return _stand_still(ev.DriftSeen(traffic.confirmed, observed), ev.HoldCause.DRIFT, why, rollout)
     if verdict is RouteVerdict.RAISED and traffic.drift != observed:
         return (ev.DriftSeen(traffic.wanted, observed), ev.WindowRestarted("somebody raised the share by hand"))
-    if verdict is RouteVerdict.AGREES and traffic.drift is not None:
+    if verdict is RouteVerdict.AGREES and (traffic.drift is not None or traffic.asked > ZERO):
         return (ev.TrafficConfirmed(observed, route.instance),)
     return NOTHING
 

@@ -99,7 +99,15 @@ def _stage_entered(rollout: Rollout, event: ev.StageEntered, recorded: ev.Record
 
 
 def _traffic_wanted(rollout: Rollout, event: ev.TrafficWanted, recorded: ev.Recorded) -> Rollout:
-    traffic = replace(rollout.traffic, wanted=event.share, wanted_at=recorded.at, basis=event.basis, not_obeyed=False)
+    before = rollout.traffic
+    traffic = replace(
+        before,
+        wanted=event.share,
+        wanted_at=recorded.at,
+        basis=event.basis,
+        not_obeyed=False,
+        asked=before.asked if before.settled else max(before.asked, before.wanted),
+    )
     return replace(rollout, traffic=traffic)
 
 
@@ -111,6 +119,7 @@ def _traffic_confirmed(rollout: Rollout, event: ev.TrafficConfirmed, recorded: e
         engine_instance=event.engine_instance,
         not_obeyed=False,
         drift=None,
+        asked=ZERO,
     )
     rollout = replace(rollout, traffic=traffic)
     visit = rollout.visit
@@ -195,6 +204,7 @@ def _lost(rollout: Rollout, event: ev.DriftSeen | ev.LeaseLapsed, recorded: ev.R
         basis=ev.Basis(ev.BasisKind.ROUTER, "The router shows less than was recorded; a lower share is never raised."),
         confirmed=event.observed,
         confirmed_at=recorded.at,
+        asked=ZERO,
     )
     return replace(rollout, traffic=traffic)
 
@@ -215,7 +225,7 @@ def _base(rollout: Rollout, event: ev.BaseConfirmed, recorded: ev.Recorded) -> R
     moved = event.slot is rollout.challenger_slot
     if not moved:
         return replace(rollout, base_moved=False)
-    traffic = replace(rollout.traffic, confirmed=FULL, confirmed_at=recorded.at, wanted=FULL)
+    traffic = replace(rollout.traffic, confirmed=FULL, confirmed_at=recorded.at, wanted=FULL, asked=ZERO)
     return replace(rollout, base_moved=True, traffic=traffic)
 
 

@@ -35,18 +35,20 @@ def judge_route(
     observed: Share,
     same_instance: bool,
     lease_was_due: bool,
+    asked: Share = ZERO,
 ) -> RouteVerdict:
     """Tell apart why the router shows what it shows.
 
-    While a change is under way: the wanted share confirms it; anything above both ends was raised by somebody.
+    While a change is under way: the wanted share confirms it; anything above both ends was raised by somebody. A share
+    that we ``asked`` for and gave up before it was confirmed may show too, and is not somebody's.
     In rest, higher is always somebody's hand. Lower is a lapse when the lease was due (nobody renewed it, whatever
     else happened); a restart when the engine is a new instance; otherwise somebody lowered it on purpose.
     """
     if observed == wanted:
         return RouteVerdict.AGREES if wanted == confirmed else RouteVerdict.CONFIRMS
-    if observed > max(wanted, confirmed):
+    if observed > max(wanted, confirmed, asked):
         return RouteVerdict.RAISED
-    if wanted != confirmed:
+    if wanted != confirmed or observed > wanted:
         return RouteVerdict.PENDING
     if lease_was_due:
         return RouteVerdict.LAPSED
@@ -65,6 +67,7 @@ def route_verdict(rollout: Rollout, seen: Seen, now_ms: int) -> RouteVerdict:
         observed=observed,
         same_instance=traffic.engine_instance in ("", seen.route.instance),
         lease_was_due=_lease_was_due(seen, now_ms),
+        asked=traffic.asked,
     )
 
 

@@ -17,7 +17,9 @@ from rolloutd.core.values import ZERO, Actor, Instant, Share, Slot
 class Traffic:
     """The recorded facts about the share: what is wanted and why, and what was last confirmed by read-back.
 
-    ``drift`` is a share above ours that somebody set by hand and that was not yet seen put back.
+    ``drift`` is a share above ours that somebody set by hand and that was not yet seen put back. ``asked`` is the
+    highest share that was asked for and then given up before it was confirmed: the router may show it for a while, and
+    it is nobody's hand.
     """
 
     wanted: Share = ZERO
@@ -28,6 +30,7 @@ class Traffic:
     engine_instance: str = ""
     not_obeyed: bool = False
     drift: Share | None = None
+    asked: Share = ZERO
 
     @property
     def settled(self) -> bool:
