@@ -1,1 +1,1 @@
-"""What the benches on real parts share: the parts, the stored past they start from, and the figures; no goal is here."""
+"""What the benches on real parts share: parts, a stored past to start from, figures; no goal is here."""

@@ -1,4 +1,4 @@
-"""The least that an abort could cost here: one fsynced commit, one command, one look, in blocking code without a daemon."""
+"""The least that an abort could cost here: one fsynced commit, one command, one look, in blocking code, no daemon."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ class Floor:
     def once_ms(self) -> float:
         """How long it took this time."""
         self._hand.set_share(_KEY, 1_000)
-        began_s = time.perf_counter()
+        began_s = time.monotonic()
         self._db.execute("BEGIN IMMEDIATE")
         self._db.execute("INSERT INTO event (body) VALUES (?)", (_BODY,))
         self._db.execute("COMMIT")
         self._hand.ask(f"set table lease key {_KEY} data.gpt0 0; clear table lease key {_KEY}")
         while self._eye.share_bp(_KEY):
             pass
-        return (time.perf_counter() - began_s) * 1000
+        return (time.monotonic() - began_s) * 1000
 
     def close(self) -> None:
         """Let go of all."""

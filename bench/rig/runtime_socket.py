@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 _SHARE = re.compile(rb"gpt0=(\d+)")
-_POLL_S = 0.00005
+_LOOK_S = 0.00005
 _TIMEOUT_S = 5.0
 
 
@@ -45,16 +45,16 @@ class RuntimeSocket:
         found = _SHARE.search(self.ask(f"show table lease key {key}"))
         return int(found[1]) if found else 0
 
-    def zero_s(self, key: str, within_s: float) -> float | None:
-        """Look until the key shows no share; the moment (``perf_counter``) of the answer that said so."""
-        deadline_s = time.perf_counter() + within_s
+    def zero_s(self, key: str, within_s: float, look_s: float = _LOOK_S) -> float | None:
+        """Look every ``look_s`` until the key shows no share; the moment (``monotonic``) of the answer that said so."""
+        deadline_s = time.monotonic() + within_s
         while True:
-            share_bp, at_s = self.share_bp(key), time.perf_counter()
+            share_bp, at_s = self.share_bp(key), time.monotonic()
             if share_bp == 0:
                 return at_s
             if at_s > deadline_s:
                 return None
-            time.sleep(_POLL_S)
+            time.sleep(look_s)
 
     def set_share(self, key: str, share_bp: int) -> None:
         """Give the key a share, as somebody's hand would."""

@@ -12,7 +12,7 @@ import os
 import shutil
 import sys
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench.rig.fleet import arm
@@ -143,9 +143,10 @@ class FleetSite:
         """Start the servers (again)."""
         self.fleet.start(lambda: listens(self._port))
 
-    def seen(self, condition: Callable[[dict[str, object]], bool]) -> bool:
-        """Whether the daemon's picture of the whole fleet is so."""
-        return all(condition(row) for row in self.house.client.get("rollouts", limit=2_000)["rollouts"])
+    def at_rest(self) -> bool:
+        """Whether every rollout has ticked since the daemon's start, and its share was read from the router."""
+        rows = self.house.client.get("rollouts", limit=len(self.names))["rollouts"]
+        return len(rows) == len(self.names) and all(row["observed"] is not None for row in rows)
 
 
 def _route(number: int, name: str, port: int) -> str:
