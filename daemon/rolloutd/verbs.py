@@ -52,6 +52,11 @@ def _look(verb: str, text: str, key: str = "", built: bool = True, on_rollout: b
     return VerbRow(verb, Socket.VIEW, "viewer", Risk.NONE, False, key, text, built, on_rollout)
 
 
+def _here(verb: str, text: str) -> VerbRow:
+    """A verb that calculates in the command itself: it needs no daemon and nobody's leave."""
+    return VerbRow(verb, Socket.LOCAL, "nobody", Risk.NONE, False, "", text, on_rollout=False)
+
+
 VERBS: tuple[VerbRow, ...] = (
     VerbRow("start", Socket.CONTROL, "operator", Risk.RAISES, False, "n", "start a rollout from a file", True, False),
     _act("abort", Risk.LOWERS, "a", "stop and give all traffic back to the champion"),
@@ -82,8 +87,8 @@ VERBS: tuple[VerbRow, ...] = (
     _look("plan", "check a plan before it runs", built=False, on_rollout=False),
     _look("simulate", "what a plan would do on made-up traffic", built=False, on_rollout=False),
     _look("replay", "what a plan would have done on recorded metrics", built=False),
-    _look("analyze", "judge counts given by hand", built=False, on_rollout=False),
-    _look("forecast", "samples and time to a verdict", built=False, on_rollout=False),
+    _here("analyze", "judge counts given by hand"),
+    _here("forecast", "samples and time to a verdict"),
     _look("doctor", "check daemon, routers, sources and rights", on_rollout=False),
     VerbRow("audit", Socket.VIEW, "viewer", Risk.NONE, False, "", "verify the journal's chain", False, False),
 )

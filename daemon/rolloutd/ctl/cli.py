@@ -17,6 +17,7 @@ MODULE_OF: dict[str, str] = {
     **dict.fromkeys(("watch", "wait"), "watching"),
     **dict.fromkeys(("pause", "resume", "promote", "abort", "approve", "decline", "extend", "claim"), "acting"),
     "start": "starting",
+    **dict.fromkeys(("analyze", "forecast"), "judging"),
     **dict.fromkeys(("tui", "demo", "version", "completion"), "other"),
 }
 HELP = """Moves a new model version into production beside the old one, in stages, on evidence.
