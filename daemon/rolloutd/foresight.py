@@ -38,7 +38,8 @@ def foresee(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant
         case Phase.HELD:
             reason = rollout.hold.reason if rollout.hold else ""
             stays = f"stays at {rollout.traffic.wanted} until somebody resumes it ({reason})"
-            return Next(action="hold", by="person", sentence=stays, short=f"held: {reason}")
+            short = f"held: {rollout.hold.cause.value}" if rollout.hold else "held"
+            return Next(action="hold", by="person", sentence=stays, short=short)
         case Phase.ASKING:
             question = rollout.question.value if rollout.question else "a question"
             asked = f"stays at {rollout.traffic.wanted}; a person is asked ({question}): promote, extend or abort"
@@ -87,9 +88,8 @@ def _up(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) ->
     others = [b for b in against if b.left_ms is None and b.kind is not BlockerKind.GATE_COLLECTING]
     waits = f"in the way now: {against[0].sentence}"
     if others or any(eta is None for eta in safe):
-        return Next(
-            action="promote", by="daemon", sentence=f"{goal} later; {waits}", short=f"{goal}: {against[0].what}"
-        )
+        short = f"{goal} waits: {against[0].what.removeprefix('gate:').replace('_', ' ')}"
+        return Next(action="promote", by="daemon", sentence=f"{goal} later; {waits}", short=short)
     eta_s = max([left / 1000 for left in known] + [eta for eta in safe if eta is not None], default=0.0)
     return Next(
         action="promote",

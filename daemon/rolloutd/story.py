@@ -65,7 +65,7 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     ),
     ev.PreflightPassed: lambda e: (f"all checks passed; slot {e.champion_slot.value} is the champion's", ""),
     ev.PreflightFailed: lambda e: ("checks failed; no traffic moved", "; ".join(e.reasons)),
-    ev.StageEntered: lambda e: (f"entered stage {e.index}", ""),
+    ev.StageEntered: lambda e: (f"entered stage {e.index + 1}", ""),
     ev.TrafficWanted: _wanted,
     ev.TrafficConfirmed: lambda e: (f"router confirms {e.share}", f"read-back after {e.took_ms} ms"),
     ev.TrafficNotObeyed: lambda e: (f"router does not obey: asked {e.wanted}", e.detail),

@@ -92,7 +92,7 @@ def _wide(scene: Scene, gate: GateNow) -> Line:
     mark, name = scene.stale, middle(_name(gate), 19)
     state = Span(fit(gate.state.replace("-", " ").upper() + mark, 12), GATE_ROLES.get(gate.state, Role.PLAIN))
     if gate.state == "blind":
-        return line(_mark(gate), name, "  ", fit(_no_data(scene, gate) + mark, 49), " " * 37, state)
+        return line(_mark(gate), name, "  ", fit(_no_data(scene, gate) + mark, 85), " ", state)
     half = 10
     numbers = (
         f"{right(figures.rate(gate.champion) + mark, 9)}{right(figures.rate(gate.challenger) + mark, 12)}"
@@ -115,7 +115,7 @@ def _small(scene: Scene, gate: GateNow) -> Line:
     mark, name = scene.stale, middle(_name(gate), 15)
     state_role = GATE_ROLES.get(gate.state, Role.PLAIN)
     if gate.state == "blind":
-        return line(_mark(gate), name, " ", fit(_no_data(scene, gate) + mark, 53), Span("BLIND" + mark, state_role))
+        return line(_mark(gate), name, " ", fit(_no_data(scene, gate) + mark, 52), Span(" BLIND" + mark, state_role))
     told = signal(gate) if gate.state == "collecting" else gate.state.replace("-", " ").upper()
     return line(
         _mark(gate), name,

@@ -7,6 +7,9 @@ from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, right, w
 from rollout_tui.scene import Scene
 from rolloutd.wire import GateNow, Status, TimelineEntry
 
+_TEDIOUS = frozenset({"EvidenceSealed"})
+"""What is on record for auditors and tells a person nothing."""
+
 
 def triggers(status: Status) -> str:
     """Whether the daemon goes back by itself."""
@@ -27,7 +30,7 @@ def render_next(scene: Scene, status: Status) -> list[Line]:
     rows = wrap(sentence, scene.width - 7, 2)
     lines = [line(Span(f"{scene.stale or ' '}NEXT  ", Role.STRONG), rows[0])]
     lines += [line("       ", row) for row in rows[1:]]
-    if status.held_because:
+    if status.held_because and status.held_because not in status.next.sentence:
         lines.append(_told(scene, "held because: ", clean(status.held_because), Role.WARNING))
     if status.blocked_by:
         lines.append(_told(scene, "going up is blocked by: ", blocked(scene, status)))
@@ -108,13 +111,14 @@ def render_timeline(scene: Scene, rows: int) -> list[Line]:
     cells = max(20, (scene.width - 33) * 55 // 100)
     heading = f" {fit('TIME', 9)}{right('REV', 5)}  {fit('WHO', 16)}{fit('WHAT', cells)}WHY"
     lines = [line(Span(fit(heading, scene.width), Role.NOTICE))]
-    for entry in list(reversed(timeline.entries))[: max(0, rows - 1)]:
+    entries = [entry for entry in reversed(timeline.entries) if entry.kind not in _TEDIOUS]
+    for entry in entries[: max(0, rows - 1)]:
         who = clean(entry.who) + (f" ({clean(entry.via)})" if entry.via else "")
         when = fit(figures.clock(entry.at, scene.look.zone, seconds=True), 9)
         what = fit(fit(clean(entry.what), cells - 1), cells)
         text = f" {when}{right(str(entry.version), 5)}  {fit(fit(who, 15), 16)}{what}"
         lines.append(crop(line(text, clean(entry.why) or "-"), scene.width))
-    if len(timeline.entries) > rows - 1:
-        more = f" + {len(timeline.entries) - rows + 2} earlier ones: rollout timeline {timeline.name}"
+    if len(entries) > rows - 1:
+        more = f" + {len(entries) - rows + 2} earlier ones: rollout timeline {timeline.name}"
         lines[-1] = line(Span(more, Role.NOTICE))
     return lines
