@@ -113,7 +113,7 @@ async def test_a_hand_that_raises_is_put_back_within_a_tick(site: Site[HAProxy] 
 
 
 async def test_an_envoy_that_restarts_keeps_the_share_and_a_hand_after_it_is_still_a_hand(tmp_path: Path) -> None:
-    """I8: its file survives, so nothing is lost; who lowers the share after the restart is not taken for the restart."""
+    """I8: its file survives, so nothing is lost; who lowers the share afterwards is not taken for the restart."""
     with envoy_site(tmp_path) as site:
         await site.begin(STAYS)
         await asyncio.to_thread(site.proxy.program.stop)

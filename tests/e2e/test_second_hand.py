@@ -1,4 +1,4 @@
-"""What is stopped before it touches anything: a second daemon on the directory, a rollout on a route that has a share."""
+"""Stopped before anything is touched: a second daemon on the directory, a rollout on a route that has a share."""
 
 from __future__ import annotations
 

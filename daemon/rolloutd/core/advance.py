@@ -32,7 +32,18 @@ def advance(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     """The next events, or none. Each call handles the most urgent matter only; call again after evolving."""
     if not rollout.live or rollout.champion_slot is None:
         return NOTHING
-    for matter in (_doubt, _route, _obedience, _harm, _speech, _blindness, _end_of_recede, _end_of_finish, _undecided, _climb):
+    for matter in (
+        _doubt,
+        _route,
+        _obedience,
+        _harm,
+        _speech,
+        _blindness,
+        _end_of_recede,
+        _end_of_finish,
+        _undecided,
+        _climb,
+    ):
         events = matter(rollout, pic, now_ms)
         if events:
             return events
@@ -57,9 +68,9 @@ def _route(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     if verdict is RouteVerdict.CONFIRMS:
         took_ms = 0 if traffic.wanted_at is None else max(0, now_ms - traffic.wanted_at.clock_ms)
         return (ev.TrafficConfirmed(observed, route.instance, took_ms),)
-    # Also where the engine kept the share: what is lowered from now on is lowered on this instance, by somebody.
-    anew = verdict is RouteVerdict.AGREES and traffic.engine_instance not in ("", route.instance)
-    if verdict is RouteVerdict.RESTARTED or anew:
+    # An engine that kept its share over a restart: who lowers it from now on lowers it on this instance, by hand.
+    kept = verdict is RouteVerdict.AGREES and observed > ZERO and traffic.engine_instance not in ("", route.instance)
+    if verdict is RouteVerdict.RESTARTED or kept:
         return (ev.RouterRestarted(observed, route.instance), ev.WindowRestarted("the router restarted"))
     if verdict is RouteVerdict.LAPSED:
         why = "the lease ran out while nobody renewed it; the router gave the traffic back to the champion"
