@@ -150,13 +150,12 @@ class Hands:
                 call = router.set_share(effect.route, effect.slot, ZERO)
             case _:
                 assert_never(effect)
-        calling = asyncio.ensure_future(call)
+        # Once the call has begun and waits; a turn of the event loop for it alone would delay every abort.
+        called = asyncio.get_running_loop().call_soon(reach, CrashPoint.ROUTER_CALLED)
         try:
-            await asyncio.sleep(0)
-            reach(CrashPoint.ROUTER_CALLED)
-            await calling
+            await call
         finally:
-            calling.cancel()
+            called.cancel()
 
     async def _renew(self, lane: str, effect: RenewLease) -> None:
         generation = self._generation.get(effect.route, 0)

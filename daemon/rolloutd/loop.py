@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import replace
+from functools import partial
 
 from rolloutd import outcomes, unrecorded
 from rolloutd.core import events as ev
@@ -57,7 +58,7 @@ class Loop:
         self._spill = spill
         self._going_back: set[str] = set()
         self._changed = watcher.changed
-        self._recorded = watcher.recorded
+        self._recorded, self._tell_soon = watcher.recorded, watcher.recorded_soon
         self._rebooted = birth.rebooted
         self._locks: dict[str, asyncio.Lock] = {}
         self._start_lock = asyncio.Lock()
@@ -191,22 +192,22 @@ class Loop:
     @asynccontextmanager
     async def _turn_for(self, name: str, act: Act) -> AsyncIterator[None]:
         """This command's turn on the rollout. An abort that cannot have it in time lowers first and records later."""
-        lock = self._lock(name)
-        waiting = asyncio.ensure_future(lock.acquire())
+        lock, goes_back = self._lock(name), act.verb in (Verb.ABORT, Verb.DECLINE)
+        if goes_back:
+            self._going_back.add(name)
         try:
-            if act.verb in (Verb.ABORT, Verb.DECLINE):
-                self._going_back.add(name)
-                await asyncio.wait({waiting}, timeout=unrecorded.RECORD_PATIENCE_S)
-                if not waiting.done():
-                    await self._lower_unrecorded(name, act.actor, act.reason or f"{act.actor.name} aborted")
-            await waiting
-            yield
+            async with self._patience(name, act.actor, act.reason or f"{act.actor.name} aborted", goes_back):
+                await lock.acquire()
+            try:
+                yield
+            finally:
+                lock.release()
         finally:
             self._going_back.discard(name)
-            if waiting.done() and not waiting.cancelled():
-                lock.release()
-            else:
-                waiting.cancel()
+
+    def _patience(self, name: str, actor: Actor, why: str, goes_back: bool) -> AbstractAsyncContextManager[None]:
+        """Going back waits for nothing longer than its patience; everything else waits."""
+        return unrecorded.patience(partial(self._lower_unrecorded, name, actor, why)) if goes_back else nullcontext()
 
     async def _lower_unrecorded(self, name: str, actor: Actor, why: str) -> None:
         await unrecorded.lower(self.lanes.get(name), self.hands, self._spill, self._clock, actor, why)
@@ -342,13 +343,10 @@ class Loop:
             after = follow(after, row)
         reach(CrashPoint.BEFORE_INTENT)
         unwritten = Unwritten(version, events, now, actor, key, outcome)
-        appending = asyncio.ensure_future(self._recorder.append(name, unwritten))
-        if unrecorded.takes_back(events):
-            await asyncio.wait({appending}, timeout=unrecorded.RECORD_PATIENCE_S)
-            if not appending.done():
-                await self._lower_unrecorded(name, actor, unrecorded.reason_of(events))
+        why, goes_back = unrecorded.reason_of(events), unrecorded.takes_back(events)
         try:
-            rows = await appending
+            async with self._patience(name, actor, why, goes_back):
+                rows = await self._recorder.append(name, unwritten)
             self.set_raising("", "space")
         except CommandRepeated:
             raise
@@ -357,12 +355,11 @@ class Loop:
             if not _only_lowers(lane, after):
                 raise
             self._recorder.keep(name, unwritten)
-            if unrecorded.takes_back(events):
-                await self._lower_unrecorded(name, actor, unrecorded.reason_of(events))
+            if goes_back:
+                await self._lower_unrecorded(name, actor, why)
         if any(isinstance(event, ev.TrafficConfirmed) for event in events):
             reach(CrashPoint.OUTCOME_DURABLE)
-        self._recorded(rows)
-        self._log(name, events, actor, after.rollout.version)
+        self._tell_soon(rows)
         if after.rollout.live:
             self.lanes[name] = self._allowed(after)
         else:
@@ -384,10 +381,6 @@ class Loop:
         self.broken = why
         log.critical("nothing is raised any more", extra={"why": why})
         self.set_raising(why, "broken")
-
-    def _log(self, name: str, events: tuple[ev.Event, ...], actor: Actor, version: int) -> None:
-        for event in events:
-            log.info(type(event).__name__, extra={"rollout": name, "revision": version, "who": actor.name})
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from rolloutd.core import events as ev
 from rolloutd.core.values import Slot
+
+log = logging.getLogger("rolloutd.loop")
 
 
 class World(Protocol):
@@ -36,6 +40,7 @@ class Notice:
     def __init__(self) -> None:
         self._changed: Callable[[str], None] | None = None
         self._recorded: Callable[[Iterable[ev.Recorded]], None] | None = None
+        self._untold: list[ev.Recorded] = []
 
     def tell(self, changed: Callable[[str], None], recorded: Callable[[Iterable[ev.Recorded]], None]) -> None:
         """From now on tell these."""
@@ -50,3 +55,20 @@ class Notice:
         """These events are in the record."""
         if self._recorded is not None:
             self._recorded(rows)
+
+    def recorded_soon(self, rows: Iterable[ev.Recorded]) -> None:
+        """The same, with a line in the log for each, once the effects of these events have begun.
+
+        Words cost as much as asking the router does; an abort does not wait for its own.
+        """
+        if not self._untold:
+            # A timer that is due comes after all that is ready now, which is where the effects are.
+            asyncio.get_running_loop().call_later(0, self._tell)
+        self._untold += rows
+
+    def _tell(self) -> None:
+        rows, self._untold = self._untold, []
+        for row in rows:
+            told = {"rollout": row.stream, "revision": row.version, "who": row.actor.name}
+            log.info(type(row.event).__name__, extra=told)
+        self.recorded(rows)

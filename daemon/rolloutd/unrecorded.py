@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 
 from rolloutd.core import events as ev
 from rolloutd.core.lane import Lane
@@ -37,6 +39,24 @@ async def lower(lane: Lane | None, hands: Hands | None, spill: SpillFile, clock:
         await hands.zero_now(route, lane.rollout.challenger_slot)
     except (RouterError, TimeoutError, OSError) as error:
         log.error("the router was not lowered", extra={"rollout": name, "error": str(error)})  # noqa: TRY400
+
+
+@asynccontextmanager
+async def patience(lowering: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """What is waited for inside gets RECORD_PATIENCE_S; then lowering begins beside it, and is waited for at the end.
+
+    As long as it is quick there is only a timer: no task, and no turn of the event loop, before the router is asked.
+    """
+    begun: list[asyncio.Future[None]] = []
+    timer = asyncio.get_running_loop().call_later(
+        RECORD_PATIENCE_S, lambda: begun.append(asyncio.ensure_future(lowering()))
+    )
+    try:
+        yield
+    finally:
+        timer.cancel()
+        for lowered in begun:
+            await lowered
 
 
 def afterwards(lane: Lane, spilled: Spilled) -> tuple[ev.Event, ...]:
