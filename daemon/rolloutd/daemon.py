@@ -24,6 +24,7 @@ from rolloutd.desk import Desk, SpecReader
 from rolloutd.evidence_sqlite import SqliteEvidence
 from rolloutd.feed import Feed
 from rolloutd.hands import Hands
+from rolloutd.journal import StoreBusy, StoreFull
 from rolloutd.journal_sqlite import SqliteJournal
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Birth, Loop, Notice
@@ -196,7 +197,10 @@ class Daemon:
 
     async def _keep_clock(self) -> None:
         kept = self.clock.reading()
-        await self.journal.write_meta(CLOCK, f"{kept.clock_ms} {kept.boot_id} {kept.boottime_ms}")
+        try:
+            await self.journal.write_meta(CLOCK, f"{kept.clock_ms} {kept.boot_id} {kept.boottime_ms}")
+        except (StoreFull, StoreBusy) as error:  # an older reading serves too; a daemon that ends does not
+            log.warning("the clock's reading was not kept", extra={"error": str(error)})
 
     def _last_words(self) -> str:
         """What becomes of live shares when this process is gone."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 
 from rolloutd import codec
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.values import Instant
 from rolloutd.evidence_store import EvidenceRow, EvidenceStore, Pulse, RawTick, seal
+from rolloutd.journal import JournalError, StoreBusy, StoreFull
 
+log = logging.getLogger("rolloutd.keeper")
 AT_START = Instant(0, 0)
 
 
@@ -19,6 +22,7 @@ class EvidenceKeeper:
         self._store = store
         self._renewed: dict[str, int] = {}
         self._pulse: Pulse | None = None
+        self._short = False
 
     async def load(self, rollout: str) -> dict[str, GateEvidence]:
         """The stored evidence of a rollout, by metric."""
@@ -28,8 +32,16 @@ class EvidenceKeeper:
     async def save(
         self, rollout: str, evidence: Mapping[str, GateEvidence], metrics: Iterable[str], at: Instant
     ) -> None:
-        """Keep these gates' evidence as it is after this tick, with what the tick counted."""
-        await self._store.save([_row(rollout, evidence[metric], at) for metric in metrics if metric in evidence])
+        """Keep these gates' evidence as it is after this tick, with what the tick counted.
+
+        A store short of space keeps nothing and ends nothing: the next tick's evidence holds this one's too.
+        """
+        rows = [_row(rollout, evidence[metric], at) for metric in metrics if metric in evidence]
+        try:
+            await self._store.save(rows)
+            self._short = False
+        except (StoreFull, StoreBusy) as error:
+            self._say_short(error)
 
     def digest(self, rollout: str, evidence: Mapping[str, GateEvidence]) -> str:
         """The digest that the journal chains: of every gate's tick and state."""
@@ -52,7 +64,17 @@ class EvidenceKeeper:
     async def pulse(self, at: Instant) -> None:
         """Note that the daemon lives, with the leases renewed since the last time."""
         renewed, self._renewed = self._renewed, {}
-        await self._store.pulse(at, renewed)
+        try:
+            await self._store.pulse(at, renewed)
+        except (StoreFull, StoreBusy) as error:
+            self._renewed = {**renewed, **self._renewed}
+            self._say_short(error)
+
+    def _say_short(self, error: JournalError) -> None:
+        """Once for each shortage, not for each tick of it."""
+        if not self._short:
+            log.warning("evidence is not kept on disk for now", extra={"error": str(error)})
+        self._short = True
 
     async def last_pulse(self) -> Pulse:
         """The last sign of life before this process."""
