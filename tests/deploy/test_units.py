@@ -63,6 +63,11 @@ def test_callers_stay_visible() -> None:
     assert [unit for unit in SERVICES if read(unit).has_option("Service", "PrivateUsers")] == []
 
 
+def test_the_boot_id_stays_visible() -> None:
+    """No service hides it: without it every restart of the daemon would have to count as one of the host."""
+    assert [unit for unit in SERVICES if read(unit).has_option("Service", "ProcSubset")] == []
+
+
 def test_the_emergency_abort_is_locked_up_as_the_daemon_is() -> None:
     """Both services carry the same hardening, word for word."""
     texts = [(DEPLOY / unit).read_text() for unit in SERVICES]
