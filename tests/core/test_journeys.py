@@ -143,6 +143,17 @@ def test_a_lapsed_lease_holds_at_zero() -> None:
     assert book.world.override == ZERO
 
 
+def test_once_renewed_after_a_reboot_a_hand_is_a_hand_again() -> None:
+    """The host came back and the daemon renewed its lease: who lowers the share from then on is not taken for a lapse."""
+    book = Playbook(world=World(leases=True)).run(8)
+    book.lane = replace(book.lane, seen=replace(book.lane.seen, rebooted=True))
+    book.run(2)
+    book.world.override = Share(10)
+    book.run(1)
+    assert "DriftSeen" in book.said()
+    assert "LeaseLapsed" not in book.said()
+
+
 def test_a_router_that_does_not_obey_is_said_and_never_believed() -> None:
     """Accepted but not applied: no confirmation, no clock of the stage, and after two ticks it is said."""
     book = Playbook(world=World(obeys=False))

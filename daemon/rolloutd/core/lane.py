@@ -71,6 +71,7 @@ def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
                 shown_at_ms=now_ms,
                 route_error="",
                 renewed_at_ms=now_ms if renewed else seen.renewed_at_ms,
+                rebooted=seen.rebooted and not renewed,  # from here on its leases are ours again
             )
         case RouteNotSeen(error=error):
             seen = replace(seen, route=None, route_error=error)

@@ -78,7 +78,8 @@ class Seen:
     before a write proves nothing and is dropped. ``shown`` is the last reading at all, at ``shown_at_ms``, for display
     only. ``route_error`` is set while reading fails.
     ``differs_since_ms`` is since when the router has not shown the wanted share. ``away_ms`` is how long nobody
-    renewed the lease before the first reading of this process; ``rebooted`` says that the host started anew.
+    renewed the lease before the first reading of this process; ``rebooted`` says that the host started anew
+    and no lease was renewed since.
     ``looked_at_ms`` is when anything was last seen, ``overslept_ms`` a long time in which nothing was (a suspended
     host, a process that was stopped) and that is not yet recorded as a doubt.
     ``may_raise`` is false while the journal is unverified or broken; ``fleet_hold`` while the fleet is frozen.
