@@ -144,7 +144,7 @@ def test_a_lapsed_lease_holds_at_zero() -> None:
 
 
 def test_once_renewed_after_a_reboot_a_hand_is_a_hand_again() -> None:
-    """The host came back and the daemon renewed its lease: who lowers the share from then on is not taken for a lapse."""
+    """The host came back and the daemon renewed its lease: whoever lowers the share from then on made no lapse."""
     book = Playbook(world=World(leases=True)).run(8)
     book.lane = replace(book.lane, seen=replace(book.lane.seen, rebooted=True))
     book.run(2)
