@@ -156,8 +156,9 @@ def _to_zero(rollout: Rollout, basis: ev.Basis) -> Events:
 
 def _speech(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     """Say once when a gate's verdict changes between pass and collecting (fail and blind have their own events)."""
-    if rollout.phase not in (Phase.RUNNING, Phase.WATCHING):
-        return NOTHING
+    visit = rollout.visit
+    if rollout.phase not in (Phase.RUNNING, Phase.WATCHING) or visit is None or visit.confirmed_at is None:
+        return NOTHING  # before its share stands, a stage has no evidence of its own to speak of
     said = dict(rollout.said)
     for gate in pic.judgement.gates:
         word = gate.verdict.value
