@@ -16,7 +16,7 @@ from pathlib import Path
 from rolloutd.core.values import Slot
 from tests.engines.servers import ModelServer
 
-RPS = 250
+RPS = 300
 """Requests a second on each route."""
 CHAMPION_ERRORS, CHALLENGER_ERRORS = 0.05, 0.04
 FAULTY_ERRORS, CREEPING_ERRORS = 0.5, 0.12
@@ -26,7 +26,7 @@ HARM_RATIO, ACCEPT_RATIO = 1.2, 2.0
 STAGES = (("canary", "10%", "20s"), ("half", "50%", "15s"), ("watch", "100%", "15s"))
 HOLDBACK = "10%"
 TICK, EVERY = "500ms", "250ms"
-WARM_UP, WINDOW_TICKS, MIN_TICKS, BLIND_RECEDE = "3s", 10, 20, 12
+WARM_UP, WINDOW_TICKS, MIN_TICKS = "3s", 10, 20
 BY_HAND_BP = 4_000
 FAULT_AFTER_S = 6.0
 """From the moment Envoy shows the first stage's share."""
@@ -130,10 +130,7 @@ def _route(name: str, slots: Mapping[Slot, ModelServer]) -> str:
 
 
 def _strategy() -> str:
-    head = (
-        f'[strategies.demo]\ntick = "{TICK}"\nwarm_up = "{WARM_UP}"\nwindow_ticks = {WINDOW_TICKS}\n'
-        f"blind_hold = 2\nblind_recede = {BLIND_RECEDE}"
-    )
+    head = f'[strategies.demo]\ntick = "{TICK}"\nwarm_up = "{WARM_UP}"\nwindow_ticks = {WINDOW_TICKS}'
     stages = [
         f"[[strategies.demo.stage]]\nname = {json.dumps(name)}\nshare = {json.dumps(share)}\n"
         f'min_time = {json.dumps(time)}\nmax_time = "2m"\nmin_ticks = {MIN_TICKS}\non_undecided = "extend"'

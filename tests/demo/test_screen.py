@@ -21,8 +21,9 @@ SEEN_WITHIN_S = 60.0
 
 @pytest.fixture
 def terminal(place: Place, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Terminal]:
-    """A terminal in which the demo has just been started."""
-    command = ["env", "-C", str(ROOT), f"TMPDIR={place.folder}", *COMMAND]
+    """A terminal in which the demo has just been started, by a shell that says how it ended."""
+    shell = ["sh", "-c", '"$@"; echo exit code $?; exec cat', "sh"]
+    command = [*shell, "env", "-C", str(ROOT), f"TMPDIR={place.folder}", *COMMAND]
     with Terminal(tmp_path_factory.mktemp("t"), command) as found:
         yield found
 
@@ -52,8 +53,7 @@ async def test_a_person_sees_harm_stops_it_and_leaves(terminal: Terminal, place:
     terminal.press("q")
     await terminal.sees("ON NEW (router)")
     terminal.press("q")
-    await terminal.until(lambda: terminal.ended, "the end", GONE_WITHIN_S)
-    assert terminal.exit_code == 0
+    await terminal.sees("exit code 0", within_s=GONE_WITHIN_S)
     assert place.left_behind() == []
 
 
@@ -65,5 +65,5 @@ async def test_a_demo_that_is_ended_takes_its_screen_with_it(
     await terminal.sees("harmful v1>v2", within_s=SEEN_WITHIN_S)
     (main,) = place.handles("-m bench.demo ")
     signal.pidfd_send_signal(main, number)
-    await terminal.until(lambda: terminal.ended, "the end", GONE_WITHIN_S)
+    await terminal.sees(f"exit code {128 + number}", within_s=GONE_WITHIN_S)
     await terminal.until(lambda: not place.left_behind(), "nothing being left", GONE_WITHIN_S)
