@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +12,7 @@ from rollout_adapters.traffic.haproxy import HAProxyOptions, HAProxyRouter
 from rollout_adapters.traffic.haproxy_config import HAProxyFiles, HAProxyRoute, render_base_map, render_config
 from rolloutd.core.values import Slot
 from rolloutd.ports import RouteConfig, RouteSlot
-from tests.engines.processes import Program, free_port, listens, listens_at, wait_until
+from tests.engines.processes import Program, answers_at, free_port, listens, wait_until
 from tests.engines.servers import ModelServer
 from tests.programs import needs
 
@@ -42,6 +42,7 @@ class HAProxy:
         self.ports = {name: free_port() for name in routes}
         self.metrics_port = free_port()
         self.socket = folder / "haproxy.sock"
+        self._master = folder / "master.sock"
         self.base_map = folder / "base.map"
         self.config_file = folder / "haproxy.cfg"
         self._files = HAProxyFiles(
@@ -59,7 +60,9 @@ class HAProxy:
             )
             for name, servers in routes.items()
         ]
-        self.program = Program([needs("haproxy"), "-W", "-f", str(self.config_file)], folder, "haproxy")
+        self.program = Program(
+            [needs("haproxy"), "-W", "-S", str(self._master), "-f", str(self.config_file)], folder, "haproxy"
+        )
 
     def __enter__(self) -> Self:
         self.config_file.write_text(self._edit(render_config(self._files, self._layout)), encoding="utf-8")
@@ -83,10 +86,24 @@ class HAProxy:
 
     def start(self) -> None:
         """Start it (again) with the files as they are."""
-        self.program.start(lambda: listens_at(self.socket) and all(listens(port) for port in self.ports.values()))
+        self.program.start(lambda: self.worker() != b"" and all(listens(port) for port in self.ports.values()))
+
+    def worker(self) -> bytes:
+        """The line of the runtime socket that names the worker process; empty while none answers. Blocks."""
+        rows = answers_at(self.socket, b"show info\n").splitlines()
+        return next((row for row in rows if row.startswith(b"Pid: ")), b"")
 
     def reload(self) -> None:
-        """Reload the files; returns when the new worker has taken over."""
-        loaded = self.program.log().count("Loading success")
-        self.program.signal(signal.SIGUSR2)
-        wait_until(lambda: self.program.log().count("Loading success") > loaded, "HAProxy's reload")
+        """Reload the files; returns when another worker answers. A call that is under way meanwhile may break off."""
+        before = self.worker()
+        asked_s = 0.0
+
+        def another() -> bool:
+            # A master that has only just started loses the command without a word: ask again.
+            nonlocal asked_s
+            if time.monotonic() - asked_s > 3:
+                asked_s = time.monotonic()
+                answers_at(self._master, b"reload\n")
+            return self.worker() not in (b"", before)
+
+        wait_until(another, "HAProxy's reload")

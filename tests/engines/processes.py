@@ -61,14 +61,17 @@ def listens(port: int) -> bool:
     return True
 
 
-def listens_at(path: Path) -> bool:
-    """Whether somebody accepts connections on this Unix socket."""
-    with socket.socket(socket.AF_UNIX) as probe:
+def answers_at(path: Path, line: bytes) -> bytes:
+    """What the server on this Unix socket answers to one line, to its end; empty when it does not answer whole."""
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(1.0)
         try:
-            probe.connect(str(path))
+            connection.connect(str(path))
+            connection.sendall(line)
+            connection.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: connection.recv(65_536), b""))
         except OSError:
-            return False
-    return True
+            return b""
 
 
 class Program:
