@@ -190,6 +190,7 @@ class Daemon:
         self.notify.watchdog()
         (self.state_dir / PULSE_FILE).touch()
         await self.keeper.pulse(self.clock.now())
+        await self.loop.catch_up()
         await self.about.refresh_head()
         self.beats += 1
         if self.beats % KEEP_CLOCK_BEATS == 0:

@@ -67,7 +67,7 @@ class Loop:
         self.lanes: dict[str, Lane] = {}
         self.ended: dict[str, Rollout] = {}
         self._against = {"chain": "the journal's chain has not been verified yet"}
-        self._recorder = Recorder(journal, birth.epoch)
+        self._recorder = Recorder(journal, birth.epoch, spill)
         self.broken = ""
         self.hands: Hands | None = None
 
@@ -92,7 +92,7 @@ class Loop:
             self.lanes[stream] = open_lane(rollout, evidence, seen, self._world.arms(rollout.spec.route))
         for name in list(self.lanes):
             async with self._lock(name):
-                await self._note(name, ev.WindowRestarted("the daemon started"), THE_DAEMON)
+                await self._record(name, (ev.WindowRestarted("the daemon started"),), THE_DAEMON)
         await self._fold_spilled()
         reach(CrashPoint.IN_RECONCILE)
 
@@ -185,6 +185,9 @@ class Loop:
                 await self._record(name, (refused,), act.actor, key, outcome)
             elif decision.events:
                 await self._record(name, decision.events, act.actor, key, outcome)
+                if name in self.lanes:
+                    self._act(name, tick=False)
+                    await asyncio.sleep(0)  # it goes out before anything else is worked out
                 await self._settle(name)
             rollout = self.lanes[name].rollout if name in self.lanes else self.ended[name]
             return decision, rollout
@@ -210,6 +213,7 @@ class Loop:
         return unrecorded.patience(partial(self._lower_unrecorded, name, actor, why)) if goes_back else nullcontext()
 
     async def _lower_unrecorded(self, name: str, actor: Actor, why: str) -> None:
+        self._recorder.spilled(name)
         await unrecorded.lower(self.lanes.get(name), self.hands, self._spill, self._clock, actor, why)
 
     async def _command_after_end(
@@ -255,7 +259,7 @@ class Loop:
             return
         async with self._lock(name):
             if name in self.lanes:
-                await self._note(name, ev.CommandRefused(verb, code, why), actor)
+                await self._record(name, (ev.CommandRefused(verb, code, why),), actor)
 
     # ---- what follows
 
@@ -304,7 +308,8 @@ class Loop:
                 evidence = self.lanes[name].evidence
                 tick = max((known.tick for known in evidence.values()), default=0)
                 if tick > self.lanes[name].rollout.sealed_tick:
-                    await self._note(name, ev.EvidenceSealed(tick, self._keeper.digest(name, evidence)), THE_DAEMON)
+                    sealed = ev.EvidenceSealed(tick, self._keeper.digest(name, evidence))
+                    await self._record(name, (sealed,), THE_DAEMON)
 
     def _act(self, name: str, *, tick: bool) -> None:
         """Begin effects. A write makes every earlier reading worthless, so it is forgotten before the write begins."""
@@ -315,13 +320,6 @@ class Loop:
                 continue
             if self.hands.perform(name, effect):
                 self.lanes[name] = before_write(self.lanes[name])
-
-    async def _note(self, name: str, event: ev.Event, actor: Actor) -> None:
-        """Record something that moves no traffic; a journal short of space loses it, and increases stop meanwhile."""
-        try:
-            await self._record(name, (event,), actor)
-        except (StoreFull, StoreBusy) as error:
-            log.error("not recorded", extra={"rollout": name, "event": type(event).__name__, "error": str(error)})  # noqa: TRY400
 
     async def _record(
         self,
@@ -347,12 +345,13 @@ class Loop:
         try:
             async with self._patience(name, actor, why, goes_back):
                 rows = await self._recorder.append(name, unwritten)
+            self._recorder.settled(name)
             self.set_raising("", "space")
         except CommandRepeated:
             raise
         except JournalError as error:
             self._in_trouble(error)
-            if not _only_lowers(lane, after):
+            if not unrecorded.only_lowers(lane, after):
                 raise
             self._recorder.keep(name, unwritten)
             if goes_back:
@@ -366,6 +365,16 @@ class Loop:
             del self.lanes[name]
             self.ended[name] = after.rollout
         self._changed(name)
+
+    async def catch_up(self) -> None:
+        """Record what was carried out before the journal could take it, also of rollouts that have ended since."""
+        for name in self._recorder.behind:
+            async with self._lock(name):
+                try:
+                    await self._recorder.catch_up(name)
+                except (StoreFull, StoreBusy):
+                    return
+                self._recorder.settled(name)
 
     def _in_trouble(self, error: JournalError) -> None:
         """A shortage stops increases while it lasts; anything else stops them for good."""
@@ -384,11 +393,6 @@ class Loop:
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
-
-
-def _only_lowers(before: Lane, after: Lane) -> bool:
-    """Whether the change takes traffic off the challenger or leaves it, so that it may be done unrecorded."""
-    return after.rollout.traffic.wanted <= before.rollout.traffic.wanted
 
 
 __all__ = ["Birth", "Loop", "Notice", "World"]

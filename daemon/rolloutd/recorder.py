@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rolloutd.core import events as ev
 from rolloutd.core.values import Actor, Instant
 from rolloutd.journal import CommandKey, Journal
+from rolloutd.spill import SpillFile
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +28,28 @@ class Unwritten:
 class Recorder:
     """Appends, with a backlog for each rollout of what was done before it could be written."""
 
-    def __init__(self, journal: Journal, epoch: int) -> None:
+    def __init__(self, journal: Journal, epoch: int, spill: SpillFile) -> None:
         self._journal = journal
         self._epoch = epoch
+        self._spill = spill
+        self._spilled: set[str] = set()
         self._backlog: dict[str, list[Unwritten]] = {}
+
+    @property
+    def behind(self) -> list[str]:
+        """The rollouts with something that was carried out and is not in the journal yet."""
+        return [name for name, backlog in self._backlog.items() if backlog]
+
+    def spilled(self, name: str) -> None:
+        """A decrease of this rollout goes into the spill journal."""
+        self._spilled.add(name)
+
+    def settled(self, name: str) -> None:
+        """All of this rollout is in the journal; once nobody else needs the spilled lines, no start may fold them."""
+        if name in self._spilled:
+            self._spilled.remove(name)
+            if not self._spilled:
+                self._spill.clear()
 
     def keep(self, name: str, unwritten: Unwritten) -> None:
         """Remember events that were carried out unrecorded; they go first when the journal takes some again."""
@@ -38,10 +57,14 @@ class Recorder:
 
     async def append(self, name: str, new: Unwritten) -> tuple[ev.Recorded, ...]:
         """Write the backlog and then this, each in a transaction of its own. Raises the journal's errors."""
+        await self.catch_up(name)
+        return await self._write(name, new)
+
+    async def catch_up(self, name: str) -> None:
+        """Write the backlog of one rollout, in order. Raises the journal's errors; what was written stays written."""
         while backlog := self._backlog.get(name):
             await self._write(name, backlog[0])
             del backlog[0]
-        return await self._write(name, new)
 
     async def _write(self, name: str, item: Unwritten) -> tuple[ev.Recorded, ...]:
         return await self._journal.append(

@@ -71,6 +71,11 @@ def afterwards(lane: Lane, spilled: Spilled) -> tuple[ev.Event, ...]:
     return (start, ev.TrafficWanted(ZERO, wanted, ev.Basis(ev.BasisKind.PERSON, why)))
 
 
+def only_lowers(before: Lane, after: Lane) -> bool:
+    """Whether the change takes traffic off the challenger or leaves it, so that it may be done unrecorded."""
+    return after.rollout.traffic.wanted <= before.rollout.traffic.wanted
+
+
 def takes_back(events: tuple[ev.Event, ...]) -> bool:
     """Whether these events take the rollout back. A share that others lowered is only noted: it is kept, not zeroed."""
     return any(isinstance(event, ev.RecedeStarted) for event in events)
