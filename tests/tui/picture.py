@@ -1,8 +1,9 @@
-"""Takes pictures of the real screen as SVG, for the README: ``python -m tests.tui.picture FOLDER``."""
+"""Takes pictures of the real screen as SVG, for the pages: ``python -m tests.tui.picture docs/images``."""
 
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +22,8 @@ async def _take(desk: Driven, file: Path) -> None:
     # Some renderers drop blanks at the ends of a text, and ligatures would draw other characters than the screen has.
     svg = svg.replace("<text ", '<text xml:space="preserve" ')
     svg = svg.replace("<style>", "<style>text { font-variant-ligatures: none }")
+    # A picture fetches nothing: whoever has no Fira Code sees his own monospace.
+    svg = re.sub(r"@font-face \{.*?\}\s*|<!--.*?-->\s*", "", svg, flags=re.DOTALL)
     file.write_text(svg)
 
 

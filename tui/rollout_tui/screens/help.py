@@ -15,14 +15,14 @@ _GROUPS = (
     (Risk.RAISES, "Raises exposure: asks, and only y confirms"),
     (Risk.NONE, "Changes nothing"),
 )
-_FLEET = "j k move   Enter open   / filter (state:blind owner:ops2 text)   s sort   g top   T time zone   q quit"
-_ROLLOUT = "1 to 5 tabs   w why   T time zone   Esc q back to the fleet"
+FLEET_KEYS = "j k move   Enter open   / filter (state:blind owner:ops2 text)   s sort   g top   T time zone   q quit"
+ROLLOUT_KEYS = "1 to 5 tabs   w why   T time zone   Esc q back to the fleet"
 
 
 def render_help(scene: Scene, *, on_rollout: bool, first: int = 0) -> tuple[Line, ...]:
     """Keys first, then what the states mean, from line ``first`` on."""
     title = "Keys of a rollout's screen" if on_rollout else "Keys of the fleet (actions ask first, naming the rollout)"
-    body: list[Line] = [line(" " + (_ROLLOUT if on_rollout else _FLEET)), line()]
+    body: list[Line] = [line(" " + (ROLLOUT_KEYS if on_rollout else FLEET_KEYS)), line()]
     for risk, text in _GROUPS:
         rows = [row for row in VERBS if row.risk is risk and row.key]
         if rows:
