@@ -7,6 +7,7 @@ does not wait for one that raises: it goes at once on its own connection, ends t
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -130,11 +131,12 @@ class Hands:
         """Write, make sure that nothing overtaken can land afterwards, and read back on a connection of its own."""
         router = self._routers[effect.route]
         reach(CrashPoint.INTENT_DURABLE)
-        await self._call(router, effect)
         if overtaken is not None:
+            with contextlib.suppress(RouterError, OSError):  # whatever came of it, it goes out again below
+                await self._call(router, effect)
             overtaken.cancel()
             await asyncio.wait({overtaken})
-            await self._call(router, effect)
+        await self._call(router, effect)
         reach(CrashPoint.ROUTER_ANSWERED)
         reading = await router.read(effect.route)
         reach(CrashPoint.READ_BACK)
