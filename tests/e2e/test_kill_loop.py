@@ -31,8 +31,9 @@ RATE = 100.0
 TICK_S = 0.3
 MACHINE_S = 3.0  # what a busy machine may add to two ticks
 PATIENCE_S = 10.0
-# Where to die. P1 to P4 lie between an intent and its outcome; they get most of the kills.
-POINTS = ("P1", "P2", "P3", "P4", "P0", "P1", "P2", "P3", "P4", "P5", "P3", "P10", "P1", "P4", "P11")
+# Where to die. P1 to P4 lie between an intent and its outcome; they get most of the kills. A restart passes P0 when it
+# notes that it started, so that the second pass is the next thing decided.
+POINTS = ("P1", "P2", "P3", "P4", "P0:2", "P1", "P2", "P3", "P4", "P5", "P0:3", "P1", "P10", "P3", "P4", "P11", "P0")
 BETWEEN = frozenset({"P1", "P2", "P3", "P4"})
 AT_ANY_TIME = "any time"
 STAGES = (("canary", "10%"), ("third", "30%"))
@@ -72,7 +73,7 @@ class Drill:
             if not await asyncio.to_thread(self.zygote.died, 2.0):
                 point = AT_ANY_TIME
                 await asyncio.to_thread(self.zygote.kill)
-        self.kills[point] += 1
+        self.kills[point.partition(":")[0]] += 1
         await self._look_at_the_corpse(acknowledged)
 
     async def _converges(self) -> bool:
@@ -160,4 +161,4 @@ async def test_kills_lose_nothing_and_raise_nothing(house: int, tmp_path: Path) 
     assert statistics.median(drill.converged_s) <= 2 * TICK_S
     assert max(drill.converged_s) <= 2 * TICK_S + MACHINE_S
     assert sum(drill.kills[point] for point in BETWEEN) >= drill.kills.total() / 2
-    assert drill.kills.keys() >= set(POINTS)
+    assert drill.kills.keys() >= {point.partition(":")[0] for point in POINTS}
