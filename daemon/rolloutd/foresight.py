@@ -89,7 +89,8 @@ def _up(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) ->
     waits = f"in the way now: {against[0].sentence}"
     if others or any(eta is None for eta in safe):
         short = f"{goal} waits: {against[0].what.removeprefix('gate:').replace('_', ' ')}"
-        return Next(action="promote", by="daemon", sentence=f"{goal} later; {waits}", short=short)
+        when = f"in {format_duration(max(known))} at the earliest" if known else "later"
+        return Next(action="promote", by="daemon", sentence=f"{goal} {when}; {waits}", short=short)
     eta_s = max([left / 1000 for left in known] + [eta for eta in safe if eta is not None], default=0.0)
     return Next(
         action="promote",

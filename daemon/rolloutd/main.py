@@ -117,10 +117,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=program_version())
     parser.add_argument("--config", default=DEFAULT_CONFIG, help=f"configuration file (default {DEFAULT_CONFIG})")
     verbs = parser.add_subparsers(dest="verb")
-    verbs.add_parser("check", help="read the configuration, say whether it is in order, start nothing")
+    check = verbs.add_parser("check", help="read the configuration, say whether it is in order, start nothing")
     abort = verbs.add_parser("emergency-abort", help="take every share of every route to zero, without the daemon")
     abort.add_argument("--if-stale", metavar="TIME", help="only when the daemon gave no sign of life for this long")
-    abort.add_argument("--config", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
+    for verb in (check, abort):
+        verb.add_argument("--config", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
 
