@@ -5,7 +5,9 @@ from __future__ import annotations
 import argparse
 import multiprocessing
 from collections.abc import Callable, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from math import sqrt
 from typing import TypeVar
 
@@ -78,8 +80,12 @@ def each(work: Callable[[_C], _T], cases: Sequence[_C], jobs: int) -> list[_T]:
     """The work done for every case, in their order, by so many processes."""
     if jobs <= 1:
         return [work(case) for case in cases]
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        return pool.map(work, cases, chunksize=max(1, len(cases) // (8 * jobs)))
+    return list(_pool(jobs).map(work, cases, chunksize=max(1, len(cases) // (8 * jobs))))
+
+
+@lru_cache(1)
+def _pool(jobs: int) -> ProcessPoolExecutor:
+    return ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn"))
 
 
 def add_options(parser: argparse.ArgumentParser, runs: int) -> None:

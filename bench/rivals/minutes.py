@@ -24,8 +24,8 @@ def kayenta_requests(seed: tuple[int, ...], rpm: int, champions: int, p1: float,
     return rpm * DAY_PART
 
 
-def kayenta_looks_away(seed: tuple[int, ...], rpm: int, champions: int, p0: float) -> tuple[bool, bool]:
-    """Without any difference: whether the interval ever leaves zero upwards, and whether in either direction."""
+def kayenta_strays(seed: tuple[int, ...], rpm: int, champions: int, p0: float) -> tuple[bool, bool]:
+    """Without any difference: whether the interval ever leaves zero upwards, and whether in any direction."""
     random = np.random.default_rng(seed)
     experiment = random.binomial(rpm, p0, DAY_PART) / rpm
     control = random.binomial(rpm * champions, p0, DAY_PART) / (rpm * champions)

@@ -1,0 +1,196 @@
+"""How often a harmless challenger is taken back, in sixteen ways in which errors come; and how often others would.
+
+60,000 challenger requests, a look at every tick of 20, two metrics, restarts on, nothing configured, alpha .01. Runs of
+all shares count; a row holds unless the estimate lies over its goal by more than three standard errors.
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Iterator
+from itertools import product
+
+import numpy as np
+
+from bench.chance import engine, estimate, worlds
+from bench.chance.counters import scraped
+from bench.chance.worlds import Random, Tick, Ticks, arm_sizes
+from bench.rig import figures
+from bench.rivals import classic, loops, minutes
+from bench.table import Row
+from rolloutd.core.stats.combine import harm_average
+from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.margins import Margin
+from rolloutd.core.stats.proportion import HarmEvidence
+from rolloutd.core.stats.segments import SegmentedHarm
+
+P0 = 0.01
+SHARES = (0.01, 0.1, 0.5)
+CHALLENGER_N, TICKS, QUICK_TICKS = 20, 3_000, 750
+STRICT, LOOSE = 0.01, 0.015
+KAYENTA_RUNS = 200
+Sizes = tuple[int, int]
+World = Callable[[Random, int, Sizes], Iterator[Tick] | Ticks]
+
+
+def _diurnal(random: Random, count: int, sizes: Sizes) -> Ticks:
+    rates = P0 * worlds.diurnal(random, count, swing=0.7, noise_sd=0.3)
+    return worlds.independent(random, count, sizes, rates, rates)
+
+
+WORLDS: dict[str, World] = {
+    "clean": lambda r, t, n: worlds.independent(r, t, n, P0, P0),
+    "p0 = .1 %": lambda r, t, n: worlds.independent(r, t, n, P0 / 10, P0 / 10),
+    "time of day ±70 % with AR(1)": _diurnal,
+    "on the ratio margin 1.2": lambda r, t, n: worlds.independent(r, t, n, 1.2 * P0, P0),
+    "on the difference margin .5 pp": lambda r, t, n: worlds.independent(r, t, n, P0 + 0.005, P0),
+    "mix shift between two segments": lambda r, t, n: worlds.independent(r, t, n, P0, P0),  # see _segmented
+    "servers restart": lambda r, t, n: scraped(r, worlds.independent(r, t, n, P0, P0), servers=3, restarts=0.005),
+    "history of a rate 30 times lower": lambda r, t, n: worlds.independent(r, t, n, P0, P0),
+    "bursts of 5": lambda r, t, n: worlds.bursts(r, t, n, (P0, P0), 5),
+    "geometric bursts, mean 3": lambda r, t, n: worlds.geometric_bursts(r, t, n, P0, 3.0),
+    "gamma per tick and slice, cv .6": lambda r, t, n: worlds.slice_noise(r, t, n, P0, 0.6),
+    "one flaky champion instance x5": lambda r, t, n: worlds.flaky(r, t, n, P0, 5.0),
+    "arm noise, cv .3": lambda r, t, n: worlds.arm_noise(r, t, n, P0, 0.3),
+    "arm noise, cv .6": lambda r, t, n: worlds.arm_noise(r, t, n, P0, 0.6),
+    "retries spill into the next tick": lambda r, t, n: worlds.spilling(r, t, n, P0, 3),
+    "instance storms of ten ticks": lambda r, t, n: worlds.storms(r, t, n, P0, factor=5.0, ticks=10, part=0.05),
+}
+PAST_KNOWN, PAST_TICKS = ", two hours of the champion's past known", 720
+WORLDS |= {
+    f"{name}{PAST_KNOWN}": WORLDS[name] for name in ("retries spill into the next tick", "instance storms of ten ticks")
+}
+LOOSE_WORLDS = ("arm noise, cv .6", "retries spill into the next tick", "instance storms of ten ticks")
+MARGINS = {"on the ratio margin 1.2": Margin.ratio(1.2), "on the difference margin .5 pp": Margin.difference(0.005)}
+SEGMENTS = {
+    "old": (0.04, 0.5, 0.1),
+    "new": (0.005, 0.5, 0.9),
+}  # rate, part of the challenger's and the champion's requests
+Case = tuple[int, str, float, int, int]
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """How much is measured."""
+    estimate.add_options(parser, 200)
+
+
+def run(options: argparse.Namespace) -> list[Row]:
+    """All worlds at all shares; a full run is kept."""
+    runs = estimate.runs_of(options, 6)
+    ticks = QUICK_TICKS if options.quick else TICKS
+    rows: list[Row] = []
+    for name in WORLDS:
+        limit = LOOSE if name.removesuffix(PAST_KNOWN) in LOOSE_WORLDS else STRICT
+        alarms = []
+        for share in SHARES:
+            cases = [(options.seed, name, share, ticks, k) for k in range(runs)]
+            alarms.append(sum(estimate.each(_alarms, cases, options.jobs)))
+        by_share = ", ".join(f"{share:.0%}: {count}" for share, count in zip(SHARES, alarms, strict=True))
+        found = estimate.part(sum(alarms), runs * len(SHARES))
+        rows.append(estimate.part_at_most(f"{name} ({by_share} of {runs})", found, limit))
+    rows += _others(options, ticks)
+    if not options.quick:
+        note = f"seed {options.seed}, {runs} runs a share, {ticks} ticks of {CHALLENGER_N} challenger requests"
+        figures.keep("falsealarm", rows, note)
+    return rows
+
+
+def _random(case: Case, metric: int = 0) -> Random:
+    seed, name, share, _, number = case
+    return np.random.default_rng([seed, list(WORLDS).index(name), round(share * 1000), number, metric])
+
+
+def _alarms(case: Case) -> bool:
+    """Whether two metrics of the same world ever show harm together."""
+    _, name, share, ticks, _ = case
+    if name.startswith("mix shift"):
+        return _segmented(case)
+    sizes, margin = arm_sizes(share, CHALLENGER_N), MARGINS.get(name, engine.EQUAL)
+    history = _history(case, sizes)
+    pair = [HarmEvidence.start(margin, engine.LATER_STAGES, history=history) for _ in range(2)]
+    streams = [WORLDS[name](_random(case, metric), ticks, sizes) for metric in range(2)]
+    for both in zip(*streams, strict=False):
+        pair = [evidence.observe(Increment(*tick)) for evidence, tick in zip(pair, both, strict=True)]
+        if harm_average([evidence.log_e for evidence in pair], [0.5, 0.5]) >= engine.FIRE:
+            return True
+    return False
+
+
+def _history(case: Case, sizes: Sizes) -> list[tuple[float, int]]:
+    """The champion's ticks from before, where the world has them known: by default nothing is."""
+    random, name = _random(case, 9), case[1]
+    if name.startswith("history"):
+        return [(sizes[1], int(bad)) for bad in random.binomial(sizes[1], P0 / 30, PAST_TICKS)]
+    if name.endswith(PAST_KNOWN):
+        return [(n0, x0) for n0, x0, _, _ in WORLDS[name](random, PAST_TICKS, sizes)]
+    return []
+
+
+def _segmented(case: Case) -> bool:
+    """The champion has mostly users who err little, the challenger half of each kind; in no segment is it worse."""
+    _, _, share, ticks, _ = case
+    n1, n0 = arm_sizes(share, CHALLENGER_N)
+    pair = [SegmentedHarm.start(engine.EQUAL, engine.LATER_STAGES, tuple(SEGMENTS)) for _ in range(2)]
+    streams = []
+    for metric in range(2):
+        random = _random(case, metric)
+        streams.append(
+            [
+                worlds.independent(random, ticks, (round(n1 * mine), round(n0 * theirs)), rate, rate)
+                for rate, mine, theirs in SEGMENTS.values()
+            ]
+        )
+    for both in zip(*(zip(*stream, strict=True) for stream in streams), strict=True):
+        pair = [
+            evidence.observe({name: Increment(*tick) for name, tick in zip(SEGMENTS, segments, strict=True)})
+            for evidence, segments in zip(pair, both, strict=True)
+        ]
+        if harm_average([evidence.log_e for evidence in pair], [0.5, 0.5]) >= engine.FIRE:
+            return True
+    return False
+
+
+def _others(options: argparse.Namespace, ticks: int) -> list[Row]:
+    """What the tests of others do on the same clean traffic and on bursts, each at its nominal 1 %."""
+    runs, rows = (20 if options.quick else 1_000), []
+    for name, share in product(("clean", "bursts of 5"), SHARES):
+        cases = [(options.seed + 1, name, share, ticks, k) for k in range(runs)]
+        found = np.sum(estimate.each(_classic, cases, options.jobs), axis=0).tolist()
+        for other, count in zip(
+            ("z-test at every look", "normal mixture SPRT", "conditional test"), found, strict=True
+        ):
+            rows.append(estimate.told(f"{name}, {share:.0%}: {other}", _percent(count, runs), "%"))
+    kayenta = 5 if options.quick else KAYENTA_RUNS
+    for champions, of in ((1, "as large"), (99, "99 times as large")):
+        seen = estimate.each(_kayenta, [(options.seed, champions, k) for k in range(kayenta)], options.jobs)
+        for column, way in enumerate(("upwards", "in either direction")):
+            name = f"Kayenta's interval leaves zero {way} within 8 h, champion {of}"
+            rows.append(estimate.told(name, _percent(sum(one[column] for one in seen), kayenta), "%"))
+    for p0, failures in product((0.01, 0.005, 0.002), (5, 10)):
+        alarm = loops.tail(minutes.DAY_PART, loops.tail(100, p0, 1), failures - 1)
+        rows.append(
+            Row(f"Flagger, success >= 99 %, threshold {failures}, p0 = {p0:.1%}, 100 a minute, 8 h", 100 * alarm, "%")
+        )
+    return rows
+
+
+def _percent(count: int, runs: int) -> estimate.Estimate:
+    found = estimate.part(count, runs)
+    return estimate.Estimate(100 * found.value, 100 * found.error)
+
+
+def _classic(case: Case) -> list[bool]:
+    _, name, share, ticks, _ = case
+    made = WORLDS[name](_random(case), ticks, arm_sizes(share, CHALLENGER_N))
+    if not isinstance(made, Ticks):
+        raise TypeError(f"{name} gives no arrays")
+    counts = (made.n1, made.x1, made.n0, made.x0)
+    return [
+        bool((classic.z_values(*counts) >= classic.z_level(engine.ALPHA)).any()),
+        bool((classic.normal_msprt(*counts) >= engine.FIRE).any()),
+        bool((classic.deflated(*counts, phi=1.0) >= engine.FIRE).any()),
+    ]
+
+
+def _kayenta(case: tuple[int, int, int]) -> tuple[bool, bool]:
+    return minutes.kayenta_strays(case, 100, case[1], P0)
