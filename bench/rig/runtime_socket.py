@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Self
 
 _SHARE = re.compile(rb"gpt0=(\d+)")
-_LOOK_S = 0.00005
+_LOOK_S = 0.0001
 _TIMEOUT_S = 5.0
 
 

@@ -1,8 +1,9 @@
 """HAProxy as a router: the share is an entry of a stick table that expires by itself, the base a line of a map file.
 
-It keeps no connection and no record, and knows only its own writes under way. An entry ``<route>/<slot>`` of the table
-holds basis points in gpt0; the table's own expiry is the lease. The base map has a line ``<route> a`` or ``<route> b``
-in a file (for the next start) and in HAProxy (for now). Level operator of the runtime socket suffices for all of it.
+It keeps no record, knows only its own writes under way, and has one spare connection for removals. An entry
+``<route>/<slot>`` of the table holds basis points in gpt0; the table's own expiry is the lease. The base map has a line
+``<route> a`` or ``<route> b`` in a file (for the next start) and in HAProxy (for now). Level operator of the runtime
+socket suffices for all of it.
 """
 
 from __future__ import annotations
@@ -17,7 +18,8 @@ from pydantic import field_validator
 
 from rollout_adapters.files import rewrite_in_thread
 from rollout_adapters.options import AdapterOptions, check_options
-from rollout_adapters.traffic.haproxy_socket import Answered, ask
+from rollout_adapters.traffic.haproxy_socket import ANSWER_WITHIN_S, Answered, ask
+from rollout_adapters.traffic.haproxy_spare import Spare
 from rolloutd.core.values import ZERO, Share, Slot, parse_duration_ms
 from rolloutd.ports import (
     Abilities,
@@ -26,6 +28,7 @@ from rolloutd.ports import (
     RouteReading,
     RouterError,
     RouterRefused,
+    RouterUnreachable,
 )
 
 SHORTEST_LEASE_MS = 500
@@ -68,6 +71,7 @@ class HAProxyRouter:
         self._routes = frozenset(routes)
         self._writes: dict[str, int] = dict.fromkeys(routes, 0)
         self._under_way: dict[str, set[asyncio.Task[Answered]]] = {route: set() for route in routes}
+        self.spare = Spare(self._socket)
 
     @property
     def abilities(self) -> Abilities:
@@ -80,21 +84,23 @@ class HAProxyRouter:
         keys = [_key(route, slot) for slot in Slot]
         commands = [f"show table {self._table} key {key}" for key in keys]
         answered = await ask(self._socket, *commands, f"get map {self._base_map} {route}", "show info")
+        instance = _instance(answered)
+        self.spare.keep(instance)
         base = self._base_in(answered, route)
         # What the config looks at comes first: the entry of the slot that is not the base.
         slot = next((slot for slot in (base.other, base) if _key(route, slot) in _shares(answered)), None)
         share, left_ms = (0, None) if slot is None else answered.entries[_key(route, slot)]
-        return RouteReading(base, slot, _share(share, route), left_ms, _instance(answered))
+        return RouteReading(base, slot, _share(share, route), left_ms, instance)
 
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
         """Write the entry, drop the other slot's, and see both in the answer: one command line, one round trip."""
         self._check(route)
         self._writes[route] += 1
         table, mine, other = self._table, _key(route, slot), _key(route, slot.other)
-        write = (f"set table {table} key {mine} data.gpt0 {share.basis_points}",)
+        write = f"set table {table} key {mine} data.gpt0 {share.basis_points}"
+        removal = (*_removal(table, mine), *_removal(table, other))
         line = (
-            *_removal(table, other),
-            *(_removal(table, mine) if share == ZERO else write),
+            *(removal if share == ZERO else (*_removal(table, other), write)),
             *(f"show table {table} key {key}" for key in (mine, other)),
             f"get map {self._base_map} {route}",
         )
@@ -145,7 +151,8 @@ class HAProxyRouter:
             raise RouterRefused(f"HAProxy took base {slot} for {route}, but its map still says {answered.mapped}.")
 
     async def close(self) -> None:
-        """No connection is kept; writes under way are cut off."""
+        """The spare connection is let go; writes under way are cut off."""
+        self.spare.close()
         for task in set().union(*self._under_way.values()):
             task.cancel()
 
@@ -164,9 +171,15 @@ class HAProxyRouter:
         """Remove at once; then, where writes of ours were under way, again when those are over.
 
         HAProxy's threads carry out two lines at once, so what another process writes can still land between removal
-        and look: the removal must win, and is repeated.
+        and look: the removal must win, and is repeated. So it is where a reload cut the connection.
         """
-        answered = await ask(self._socket, *line)
+        hurried = self.spare.say("; ".join(line))
+        try:
+            answered = await ask(self._socket, *line)
+        except RouterUnreachable:
+            answered = await ask(self._socket, *line)
+        if hurried is not None:
+            await asyncio.wait({hurried}, timeout=ANSWER_WITHIN_S)
         if self._under_way[route]:
             await asyncio.wait(set(self._under_way[route]))
             answered = await ask(self._socket, *line)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.observed import Seen
@@ -59,25 +60,28 @@ class Blocker:
     left_ms: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Picture:
-    """Everything a decision looks at beside the record: evidence, what was seen, and the judgement made of them."""
+    """Everything a decision looks at beside the record: evidence, what was seen, and the judgement made of them.
 
+    The gates are judged when somebody looks at the judgement for the first time: an abort never does.
+    """
+
+    rollout: Rollout
     evidence: Mapping[str, GateEvidence]
     seen: Seen
-    judgement: Judgement
+    now_ms: int
 
-
-def picture(rollout: Rollout, evidence: Mapping[str, GateEvidence], seen: Seen, now_ms: int) -> Picture:
-    """The picture at this moment (rollout clock)."""
-    judgement = judge(
-        rollout.spec.plan,
-        evidence,
-        now_ms,
-        watching_from_ms=seen.watching_from_ms,
-        champion_has_none=rollout.traffic.confirmed == FULL,
-    )
-    return Picture(evidence, seen, judgement)
+    @cached_property
+    def judgement(self) -> Judgement:
+        """All gates at this moment (rollout clock)."""
+        return judge(
+            self.rollout.spec.plan,
+            self.evidence,
+            self.now_ms,
+            watching_from_ms=self.seen.watching_from_ms,
+            champion_has_none=self.rollout.traffic.confirmed == FULL,
+        )
 
 
 def blockers(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, replace
 
 from rolloutd.core import events as ev
 from rolloutd.core.advance import advance
-from rolloutd.core.blockers import Picture, picture
+from rolloutd.core.blockers import Picture
 from rolloutd.core.effects import (
     Effect,
     MetricsAnswered,
     Observation,
+    ReadRoute,
+    RenewLease,
     RouteNotSeen,
     RouteSeen,
     SlotProbed,
@@ -46,7 +48,7 @@ class Lane:
 
     def picture(self, now_ms: int) -> Picture:
         """Everything a decision looks at, at this moment."""
-        return picture(self.rollout, self.evidence, self.seen, now_ms)
+        return Picture(self.rollout, self.evidence, self.seen, now_ms)
 
 
 def open_lane(rollout: Rollout, evidence: Mapping[str, GateEvidence], seen: Seen, arms: Mapping[Slot, str]) -> Lane:
@@ -172,7 +174,11 @@ def next_effects(lane: Lane, *, tick: bool) -> tuple[Effect, ...]:
     wanted = pending(lane.rollout, lane.seen)
     if check_invariants(lane.rollout):
         wanted = pending(lane.rollout, replace(lane.seen, may_raise=False))
-    return (*reads(lane.rollout), *wanted) if tick else wanted
+    if not tick:
+        return wanted
+    # A renewal reads the route back itself; a second look beside it would show the same.
+    renews = any(isinstance(effect, RenewLease) for effect in wanted)
+    return (*(look for look in reads(lane.rollout) if not (renews and isinstance(look, ReadRoute))), *wanted)
 
 
 def before_write(lane: Lane) -> Lane:
