@@ -39,6 +39,9 @@ from rolloutd.spill import SpillFile
 EPOCH, CLOCK = "epoch", "clock"
 PULSE_FILE = "pulse"
 KEEP_CLOCK_BEATS = 10
+TRUSTED_AFTER_BEATS = 10
+"""A daemon that took over live rollouts is a sign of life for emergency-abort only from here on: one that dies sooner,
+again and again, must not keep a share alive that no lease ends."""
 log = logging.getLogger("rolloutd.daemon")
 
 
@@ -86,6 +89,7 @@ class Daemon:
     about: AboutDaemon
     hands: Hands
     notify: SystemdNotify
+    took_over: bool
     failure: BaseException | None = None
     beats: int = 0
 
@@ -128,7 +132,7 @@ class Daemon:
         await loop.restore()
         return cls(
             state_dir, outside, lock_file, journal, keeper, evidence, clock, loop, poller, desk, about, hands,
-            SystemdNotify(),
+            SystemdNotify(), bool(loop.lanes),
         )  # fmt: skip
 
     async def run(
@@ -188,7 +192,8 @@ class Daemon:
     async def _beat(self) -> None:
         """One turn of the loop: signs of life for systemd, for emergency-abort and for the next start."""
         self.notify.watchdog()
-        (self.state_dir / PULSE_FILE).touch()
+        if self.beats >= TRUSTED_AFTER_BEATS or not self.took_over:
+            (self.state_dir / PULSE_FILE).touch()
         await self.keeper.pulse(self.clock.now())
         await self.loop.catch_up()
         await self.about.refresh_head()

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from rolloutd.core.values import ZERO, Slot
+from rolloutd.core.values import ZERO, Share, Slot
 from tests.e2e.paper import spec
 from tests.e2e.sites import FIRST, NAME, Site, envoy_site, haproxy_site
 from tests.engines.envoy import Envoy
@@ -101,3 +101,19 @@ async def test_emergency_abort_if_stale_leaves_a_living_daemon_alone(site: AnySi
         done = await asyncio.to_thread(house.run_beside, "emergency-abort", "--if-stale", "3s")
     assert "taken back" in done.stdout
     assert await site.share() == ZERO
+
+
+async def test_a_daemon_that_dies_again_and_again_is_no_sign_of_life(tmp_path: Path) -> None:
+    """I7: Envoy has no lease; a daemon that dies of its first check each time leaves the share to emergency-abort."""
+    with envoy_site(tmp_path, tick="3s") as site:
+        house, pulse = site.house, tmp_path / "state" / "pulse"
+        await site.begin(STAYS)
+        house.program.kill()
+        pulse.unlink(missing_ok=True)
+        await site.write_by_hand(Share(4_000))
+        for _ in range(2):
+            await asyncio.to_thread(house.start, ROLLOUTD_CRASH_AT="P1")
+            await until(lambda: not house.program.running, "the daemon to die of its first write")
+        done = await asyncio.to_thread(house.run_beside, "emergency-abort", "--if-stale", "1m")
+        assert "40% taken back" in done.stdout
+        assert await site.share() == ZERO
