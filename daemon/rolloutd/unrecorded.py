@@ -72,8 +72,12 @@ def afterwards(lane: Lane, spilled: Spilled) -> tuple[ev.Event, ...]:
 
 
 def only_lowers(before: Lane, after: Lane) -> bool:
-    """Whether the change takes traffic off the challenger or leaves it, so that it may be done unrecorded."""
-    return after.rollout.traffic.wanted <= before.rollout.traffic.wanted
+    """Whether the change takes traffic off the challenger or leaves it, so that it may be done unrecorded.
+
+    Finishing wants no other share, but it makes the challenger the base: that is the greatest increase of all.
+    """
+    finishes = after.rollout.phase is Phase.FINISHING and before.rollout.phase is not Phase.FINISHING
+    return not finishes and after.rollout.traffic.wanted <= before.rollout.traffic.wanted
 
 
 def takes_back(events: tuple[ev.Event, ...]) -> bool:
