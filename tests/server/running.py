@@ -83,7 +83,7 @@ class Running:
 async def until(check: Callable[[], bool]) -> None:
     """Wait until something is so, with a deadline."""
     async with asyncio.timeout(DEADLINE_S):
-        while not check():  # noqa: ASYNC110 # what is waited for sets no event
+        while not check():  # what is waited for sets no event
             await asyncio.sleep(0.01)
 
 

@@ -65,7 +65,10 @@ VOCABULARY = Vocabulary(template_of, TEMPLATES)
 FULL_VOCABULARY = Vocabulary(
     template_of,
     TEMPLATES,
-    router_keys={"envoy": ("admin", "routes_file", "route_config"), "haproxy": ("socket", "base_map", "table", "lease")},
+    router_keys={
+        "envoy": ("admin", "routes_file", "route_config"),
+        "haproxy": ("socket", "base_map", "table", "lease"),
+    },
     source_keys={"prometheus": ("url", "token"), "scrape": ("targets",), "memory": ()},
 )
 
