@@ -43,7 +43,8 @@ async def press(terminal: Terminal, key: str, words: str) -> None:
     for left in reversed(range(4)):
         terminal.press(key)
         try:
-            return await terminal.sees(words)
+            await terminal.sees(words)
+            return
         except NotReady:
             if not left:
                 raise
