@@ -141,6 +141,8 @@ class Checkers:
     def calling_base(self, slot_is_ours: bool) -> int:
         """The daemon begins to move the base; returns the ceiling of this moment."""
         self._writes += 1
+        if slot_is_ours:
+            self.raising()
         if slot_is_ours and not self.ledger.finishing:
             self.fault("I1", "the challenger is made the base, but no finish is recorded")
         return self.ledger.ceiling_bp

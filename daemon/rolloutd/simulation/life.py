@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 
 from rolloutd import outcomes
@@ -15,7 +16,7 @@ from rolloutd.core.decide import Accepted
 from rolloutd.core.reconcile import check_invariants
 from rolloutd.core.values import Slot
 from rolloutd.hands import Hands
-from rolloutd.journal import CommandRepeated, JournalError
+from rolloutd.journal import CommandRepeated, JournalError, StoreBusy, StoreFull
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Birth, Loop, Notice
 from rolloutd.polling import Poller
@@ -166,8 +167,11 @@ class Life:
             beats += 1
             now = self.world.clock.now()
             await self._keeper.pulse(now)
+            assert self.loop is not None
+            await self.loop.catch_up()
             if beats % KEEP_CLOCK_BEATS == 0:
-                await self._journal.write_meta(CLOCK, str(now.clock_ms))
+                with suppress(StoreFull, StoreBusy):
+                    await self._journal.write_meta(CLOCK, str(now.clock_ms))
 
         return beat
 

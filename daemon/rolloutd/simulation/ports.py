@@ -20,6 +20,8 @@ from rolloutd.simulation.scenario import Kind
 from rolloutd.simulation.world import World
 
 LANDS_LATE_S = 0.4
+STRAGGLERS = 0.03
+"""The part of all calls that take long although nothing is wrong."""
 Cross = Callable[[str], None]
 
 
@@ -96,6 +98,8 @@ class SimulatedRouter:
         world = self._world
         slow = world.active.get(Kind.ROUTER_SLOW)
         delay_ms = world.rng.uniform(0.5, 15) + (0 if slow is None else slow.amount * world.rng.random())
+        if world.rng.random() < STRAGGLERS:
+            delay_ms += world.rng.uniform(20, 1_500)
         await asyncio.sleep(delay_ms / 1000)
         if Kind.ROUTER_AWAY in world.active:
             raise RouterUnreachable("connection refused")

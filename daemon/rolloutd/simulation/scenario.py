@@ -61,7 +61,7 @@ WEIGHTS: dict[Kind, int] = {
     Kind.UNREADABLE: 14,
     Kind.HAND_RAISES: 8,
     Kind.HAND_LOWERS: 8,
-    Kind.SUSPEND: 5,
+    Kind.SUSPEND: 8,
     Kind.REBOOT: 3,
     **dict.fromkeys((Kind.ROUTER_REFUSES, Kind.ROUTER_AWAY, Kind.REPLY_LOST, Kind.NOT_APPLIED, Kind.ROUTER_SLOW), 6),
     Kind.ROUTER_FORGETS: 6,
@@ -73,6 +73,8 @@ WEIGHTS: dict[Kind, int] = {
 
 AT_ONCE = frozenset({Kind.ROUTER_FORGETS, Kind.HAND_RAISES, Kind.HAND_LOWERS, Kind.COUNTER_RESET, Kind.WALL_JUMP})
 """Faults that happen at one moment and have no end of their own."""
+
+_WORST = frozenset({Kind.STORE_FULL, Kind.STORE_SLOW, Kind.CRASH, Kind.ROUTER_SLOW})
 
 CROSSINGS = (
     "now",
@@ -155,7 +157,7 @@ def draw(seed: int) -> Scenario:
     lease_ms = max(60_000, 3 * tick_ms) if rng.random() < 0.6 else None
     challenger = rng.choices(tuple(Challenger), (5, 3, 3, 1))[0]
     faults = _faults(rng, tick_ms, lease_ms)
-    people = _people(rng, tick_ms)
+    people = _people(rng, tick_ms, faults)
     last_ms = max([f.at_ms + f.for_ms for f in faults] + [r.at_ms for r in people if not r.at_raise], default=0)
     champion_rate = rng.choice((0.02, 0.05))
     return Scenario(
@@ -207,17 +209,22 @@ def _absence_ms(rng: Random, lease_ms: int | None) -> int:
     return rng.randint(600, lease_ms // 2) if rng.random() < 0.75 else rng.randint(lease_ms, 2 * lease_ms)
 
 
-def _people(rng: Random, tick_ms: int) -> tuple[Request, ...]:
-    """Nobody, one person, or two who decide on the same picture at the same moment."""
+def _people(rng: Random, tick_ms: int, faults: tuple[Fault, ...]) -> tuple[Request, ...]:
+    """Nobody, one person, or two who decide on the same picture at the same moment; some come when it is worst."""
     requests: list[Request] = []
     for _ in range(rng.choices((0, 1, 2, 4), (5, 3, 2, 2))[0]):
         at_ms = rng.randrange(FAULT_TICKS * tick_ms)
         requests.append(_request(rng, at_ms, tick_ms))
         if rng.random() < 0.2:
             requests.append(_request(rng, at_ms, tick_ms))
-    if rng.random() < 0.2:
-        in_the_middle = replace(_request(rng, rng.randint(0, 25), tick_ms), at_raise=rng.randint(1, 3))
-        requests.append(replace(in_the_middle, verb=Verb.ABORT) if rng.random() < 0.8 else in_the_middle)
+    if faults and rng.random() < 0.4:
+        fault = rng.choice([fault for fault in faults if fault.kind in _WORST] or faults)
+        request = _request(rng, fault.at_ms + rng.randint(0, fault.for_ms), tick_ms)
+        requests.append(replace(request, verb=Verb.ABORT) if rng.random() < 0.5 else request)
+    if rng.random() < 0.35:
+        in_the_middle = _request(rng, rng.choice((rng.randint(0, 25), rng.randint(0, 1_000))), tick_ms)
+        verb = Verb.ABORT if rng.random() < 0.8 else in_the_middle.verb
+        requests.append(replace(in_the_middle, verb=verb, at_raise=rng.randint(1, 5)))
     return tuple(sorted(requests, key=lambda request: request.at_ms))
 
 

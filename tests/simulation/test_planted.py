@@ -1,0 +1,45 @@
+"""The checkers can fail: every planted bug is found within 200 seeds, and the words name the invariant it breaks."""
+
+from __future__ import annotations
+
+import pytest
+
+from rolloutd.simulation.run import run_seed
+from tests.simulation.planted import BUGS
+
+SEEDS = range(1, 201)
+EXPECTED = {
+    "act_before_record": ("I1", "I4"),
+    "record_without_read_back": ("I4",),
+    "renewal_recreates_lease": ("I8",),
+    "drift_up_accepted": ("I1", "I6"),
+    "lowered_share_raised": ("I8",),
+    "blind_passes": ("I3", "I7"),
+    "nan_is_a_number": ("I3", "I7"),
+    "zero_for_absent": ("I3", "I7"),
+    "increase_lands_after_abort": ("I1", "I2"),
+    "restart_without_window": ("I8",),
+    "counted_twice_after_crash": ("I3",),
+    "stale_revision_accepted": ("I11",),
+    "abort_needs_the_store": ("I2",),
+    "unrecorded_is_forgotten": ("I2", "I4"),
+    "writes_without_pause": ("I12",),
+    "gone_series_forgotten": ("I3",),
+    "never_receding": ("I7",),
+    "base_never_back": ("I1", "I6"),
+}
+"""The invariants of which one is broken first, by bug."""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("bug", BUGS)
+def test_a_planted_bug_is_found(bug: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A plausible mistake in the real daemon breaks an invariant within 200 seeds."""
+    BUGS[bug](monkeypatch)
+    broken = next((result.broken for seed in SEEDS if (result := run_seed(seed)).broken), "")
+    assert broken.split(":")[0] in EXPECTED[bug]
+
+
+def test_every_planted_bug_has_its_invariant() -> None:
+    """No bug is planted without saying what it must break."""
+    assert set(BUGS) == set(EXPECTED)
