@@ -57,7 +57,7 @@ def stages(place: Path) -> list[int]:
 
 @pytest.mark.slow
 def test_all_four_stories_come_out_right_and_leave_nothing(place: Path) -> None:
-    """Headless: SIMULATED on line 1, done, rolled back, held, put back and done; exit 0, and no file or process stays."""
+    """Headless: SIMULATED on line 1, done, rolled back, held, put back and done; exit 0, and nothing stays."""
     with demo(place, "--headless") as process:
         output, errors = process.communicate(timeout=170)
     assert process.returncode == 0, output + errors

@@ -65,15 +65,15 @@ def render_sources(scene: Scene) -> str:
     beat = scene.facts.beat
     if beat is None:
         return ""
-    live = scene.link is LinkState.LIVE
-    since_s = scene.now_s - scene.facts.beat_s if live else 0.0
+    since_s = scene.now_s - scene.facts.beat_s
+    known_s = since_s if scene.link is LinkState.LIVE else 0.0  # a silent daemon is no fault of a source
     parts = []
     for kind, ages in (("metrics", beat.sources), ("router", beat.routers)):
         told = [
             f"{clean(one.name)} idle"
             if one.state == "idle"
             else f"{clean(one.name)} {figures.age(None if one.age_s is None else one.age_s + since_s)}{scene.stale}"
-            + (" ?" if one.age_s is None or one.age_s > 2 * one.every_s or one.state != "ok" else "")
+            + (" ?" if one.age_s is None or one.age_s + known_s > 2 * one.every_s or one.state != "ok" else "")
             for one in ages
         ]
         if told:
@@ -91,7 +91,7 @@ def _shares(scene: Scene, status: Status, *, brief: bool) -> list[Part]:
     observed = "unknown" if on_new.observed is None else figures.share(on_new.observed)
     same = on_new.observed is not None and abs(on_new.observed - on_new.asked) < 5e-5
     age = status.age_s.router
-    age_text = figures.age(None if age is None else age + scene.facts.passed_s(scene.now_s))
+    age_text = figures.age(None if age is None else age + scene.now_s - scene.facts.status_s)
     role = Role.PLAIN if same and on_new.confirmed_is_asked else Role.WARNING
     asked = f"asked {figures.share(on_new.asked)}{mark}"
     if brief:
