@@ -29,7 +29,8 @@ MOST_TIMES_THE_FLOOR, MOST_MS = 2.5, 100.0
 FEW, MANY = 50, 1_000
 REST_S, QUICK_REST_S = 60.0, 1.0
 _WITHIN_S = 5.0
-_PAUSE_S = (0.02, 0.12)
+_PAUSE_S = (0.02, 0.18)
+"""Between aborts and floors, so that fifty of each are spread over a whole cycle of ticks and polls."""
 
 
 @dataclass(frozen=True, slots=True)

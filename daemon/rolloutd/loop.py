@@ -28,7 +28,7 @@ from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.hands import Hands
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError, StoreBusy, StoreFull
 from rolloutd.keeper import EvidenceKeeper
-from rolloutd.loop_edges import Birth, Notice, World
+from rolloutd.loop_edges import Birth, Calm, Notice, World
 from rolloutd.ports import Clock
 from rolloutd.recorder import Recorder, Unwritten
 from rolloutd.spill import SpillFile
@@ -56,7 +56,7 @@ class Loop:
         self._clock = clock
         self._world = world
         self._spill = spill
-        self._going_back: set[str] = set()
+        self.calm = Calm()
         self._changed = watcher.changed
         self._recorded, self._tell_soon = watcher.recorded, watcher.recorded_soon
         self._rebooted = birth.rebooted
@@ -183,7 +183,7 @@ class Loop:
             if isinstance(decision, Refused):
                 refused = ev.CommandRefused(act.verb.value, decision.code.value, decision.message)
                 await self._record(name, (refused,), act.actor, key, outcome)
-            elif decision.events:
+            elif decision.events or key is not None:  # nothing to do is an answer too, and a repeat gets the same
                 await self._record(name, decision.events, act.actor, key, outcome)
                 if name in self.lanes:
                     self._act(name, tick=False)
@@ -197,7 +197,7 @@ class Loop:
         """This command's turn on the rollout. An abort that cannot have it in time lowers first and records later."""
         lock, goes_back = self._lock(name), act.verb in (Verb.ABORT, Verb.DECLINE)
         if goes_back:
-            self._going_back.add(name)
+            self.calm.disturb(name)
         try:
             async with self._patience(name, act.actor, act.reason or f"{act.actor.name} aborted", goes_back):
                 await lock.acquire()
@@ -206,13 +206,14 @@ class Loop:
             finally:
                 lock.release()
         finally:
-            self._going_back.discard(name)
+            self.calm.restore(name)
 
     def _patience(self, name: str, actor: Actor, why: str, goes_back: bool) -> AbstractAsyncContextManager[None]:
         """Going back waits for nothing longer than its patience; everything else waits."""
         return unrecorded.patience(partial(self._lower_unrecorded, name, actor, why)) if goes_back else nullcontext()
 
     async def _lower_unrecorded(self, name: str, actor: Actor, why: str) -> None:
+        self.calm.end_waiting()
         self._recorder.spilled(name)
         await unrecorded.lower(self.lanes.get(name), self.hands, self._spill, self._clock, actor, why)
 
@@ -316,7 +317,7 @@ class Loop:
         assert self.hands is not None
         for effect in next_effects(self.lanes[name], tick=tick):
             raises = isinstance(effect, SetTraffic) and not effect.urgent
-            if not self.hands.knows(effect.route) or (raises and name in self._going_back):
+            if not self.hands.knows(effect.route) or (raises and name in self.calm.disturbed_by):
                 continue
             if self.hands.perform(name, effect):
                 self.lanes[name] = before_write(self.lanes[name])

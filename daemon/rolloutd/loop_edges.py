@@ -1,4 +1,4 @@
-"""What the loop is given and whom it tells: the routes' names, the process's number, the watcher; no rollout."""
+"""What the loop is given and whom it tells: routes' names, the process's number, the watcher, calm; no rollout."""
 
 from __future__ import annotations
 
@@ -32,6 +32,37 @@ class Birth:
 
     epoch: int
     rebooted: bool = False
+
+
+class Calm:
+    """Whether aborts are on their way. All that comes round again (ticks, answers) waits for calm and lets them pass.
+
+    A wait ends with the abort, or when the abort itself loses its patience: renewals must not stop with a disk.
+    """
+
+    def __init__(self) -> None:
+        self.disturbed_by: set[str] = set()
+        self._calm = asyncio.Event()
+        self._calm.set()
+
+    def disturb(self, name: str) -> None:
+        """An abort of this rollout is on its way."""
+        self.disturbed_by.add(name)
+        self._calm.clear()
+
+    def restore(self, name: str) -> None:
+        """It has gone through."""
+        self.disturbed_by.discard(name)
+        if not self.disturbed_by:
+            self._calm.set()
+
+    def end_waiting(self) -> None:
+        """Everybody goes on, although an abort is on its way."""
+        self._calm.set()
+
+    async def wait(self) -> None:
+        """Return when there is calm."""
+        await self._calm.wait()
 
 
 class Notice:

@@ -52,6 +52,7 @@ class Poller:
         by_template = dict(zip(wanted, answers, strict=True))
         self._note(source_name, answers)
         for count, name in enumerate(list(self._loop.lanes)):
+            await self._loop.calm.wait()
             lane = self._loop.lanes.get(name)
             if lane is None:
                 continue

@@ -122,6 +122,7 @@ class Schedule:
     def _tick_of(self, name: str) -> Callable[[], Awaitable[None]]:
         async def tick() -> None:
             async with self._pace:
+                await self._loop.calm.wait()
                 await self._loop.tick(name)
                 self._ticks[name] = self._ticks.get(name, 0) + 1
                 if self._ticks[name] % self._seal_every == 0:
