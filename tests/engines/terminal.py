@@ -19,6 +19,7 @@ set -s escape-time 0
 """
 # A shell says what the program ended with and keeps the terminal open: tmux itself does not always notice an end.
 _SHELL = ["sh", "-c", '"$@"; echo $? >"$0"; exec cat']
+_NOT_PASSED_ON = ("TMUX", "LC_", "COLUMNS", "LINES")  # programs would believe these rather than the terminal
 
 
 class Terminal:
@@ -85,7 +86,7 @@ class Terminal:
             raise NotReady(f"{error}; the screen shows:\n{self.text()}") from None
 
     def _tmux(self, *words: str) -> str:
-        environment = {key: value for key, value in os.environ.items() if not key.startswith(("TMUX", "LC_"))}
+        environment = {key: value for key, value in os.environ.items() if not key.startswith(_NOT_PASSED_ON)}
         environment |= {"TERM": "xterm-256color", "LANG": "C.UTF-8", "TMUX_TMPDIR": str(self._folder)}
         done = subprocess.run(
             [*self._base, *words],

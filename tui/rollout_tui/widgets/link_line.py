@@ -130,11 +130,12 @@ def render_lost(scene: Scene) -> list[Line]:
     as_of = figures.clock(scene.facts.as_of, scene.look.zone, seconds=True)
     status = scene.facts.status if scene.on_rollout else None
     by_hand = clean(status.by_hand) if status and status.by_hand else "rolloutd emergency-abort on its host"
+    tries = f" (try {link.tries})" if link.tries else ""
     said = (
         f"NO CONTACT WITH THE DAEMON FOR {figures.age(scene.link_age_s)}. Everything below is from {as_of}.",
         "If the daemon is alive it goes on checking and can still go back by itself.",
-        f"Trying again (try {link.tries}). Last reason: {clean(link.why) or 'silent for 10 s'}.",
-        f"a: keep trying to send ABORT (asks first)   by hand: {by_hand}",
+        f"Trying again{tries}. Last reason: {clean(link.why) or 'silent for 10 s'}.",
+        f"by hand: {by_hand}   a: keep trying to send ABORT (asks first)",  # the last line has a, too
     )
     edge = Span(rule(scene.width, char="#"), Role.CRITICAL)
     inner = [line(Span("# ", Role.CRITICAL), fit(text, scene.width - 4), Span(" #", Role.CRITICAL)) for text in said]
