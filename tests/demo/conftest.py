@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -13,9 +14,10 @@ from tests.programs import needs
 
 
 @pytest.fixture
-def place(tmp_path: Path) -> Iterator[Place]:
-    """A place for one demo, in which nothing may be left at the end."""
+def place() -> Iterator[Place]:
+    """A place for one demo, in which nothing may be left at the end. Its path is short: sockets will lie in it."""
     needs("envoy")
-    found = Place(tmp_path)
-    yield found
-    wait_until(lambda: not found.left_behind(), f"{found.left_behind()} being gone", GONE_WITHIN_S)
+    with TemporaryDirectory(prefix="demo-") as folder:
+        found = Place(Path(folder))
+        yield found
+        wait_until(lambda: not found.left_behind(), f"{found.left_behind()} being gone", GONE_WITHIN_S)
