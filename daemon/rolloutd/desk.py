@@ -319,4 +319,5 @@ def _confirmed(rollout: Rollout, verb: Verb | None) -> bool:
     """Whether the router has shown what the verb asked for."""
     if verb in (Verb.ABORT, Verb.DECLINE):
         return not rollout.live or (rollout.phase is Phase.HELD and rollout.traffic.confirmed.basis_points == 0)
-    return rollout.traffic.settled and rollout.phase is not Phase.FINISHING
+    started = rollout.traffic.wanted.basis_points > 0 or not rollout.live or verb is not None
+    return started and rollout.traffic.settled and rollout.phase is not Phase.FINISHING

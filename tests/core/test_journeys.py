@@ -8,6 +8,7 @@ import pytest
 
 from rolloutd.core.commands import Refused, Verb
 from rolloutd.core.decide import Accepted
+from rolloutd.core.effects import TickPassed
 from rolloutd.core.metrics import BlindReason
 from rolloutd.core.plan import OnFail, OnUndecided
 from rolloutd.core.values import ZERO, Share, Slot
@@ -92,6 +93,16 @@ def test_a_source_that_falls_silent_is_blind_too() -> None:
     book.run(40, metrics=False)
     assert book.phase == "held"
     assert book.world.override == ZERO
+
+
+def test_a_process_that_was_stopped_is_not_blind_for_the_time_it_slept() -> None:
+    """Waking after longer than blind_recede it looks first: a source that answers keeps the share where it is."""
+    book = Playbook().run(8)
+    book.now = book.now.plus_ms(120_000)
+    book.see(TickPassed())
+    book.settle(tick=True)
+    assert book.world.override == Share(100)
+    book.until("done")
 
 
 def test_no_traffic_is_no_evidence() -> None:

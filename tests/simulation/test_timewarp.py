@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from asyncio import sleep as virtual_s  # in a virtual loop no time passes by it
 from time import monotonic
 
 import pytest
@@ -15,7 +16,7 @@ def test_a_day_passes_at_once() -> None:
 
     async def sleep_a_day(loop: VirtualLoop) -> float:
         for _ in range(24):
-            await asyncio.sleep(3_600)
+            await virtual_s(3_600)
         return loop.time()
 
     began_s = monotonic()
@@ -31,7 +32,7 @@ def test_what_was_due_in_a_suspend_is_late_and_in_order() -> None:
         loop.call_later(2, fired.append, "second")
         loop.call_later(1, fired.append, "first")
         loop.pass_s(60)
-        await asyncio.sleep(0.001)
+        await virtual_s(0.001)
         return loop.time()
 
     assert run_virtual(suspend) > 60
@@ -53,7 +54,7 @@ def test_a_killed_process_ends_with_all_it_started() -> None:
     alive: list[str] = []
 
     async def child() -> None:
-        await asyncio.sleep(1)
+        await virtual_s(1)
         alive.append("child")
 
     async def parent() -> None:
@@ -64,7 +65,7 @@ def test_a_killed_process_ends_with_all_it_started() -> None:
         group = TaskGroup()
         group.spawn(parent(), "parent")
         world = loop.create_task(child())
-        await asyncio.sleep(0.5)
+        await virtual_s(0.5)
         ended = await group.kill()
         await world
         return ended

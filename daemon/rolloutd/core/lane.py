@@ -92,8 +92,10 @@ def _wake(lane: Lane, now_ms: int) -> Lane:
     seen = lane.seen
     slept_ms = 0 if seen.looked_at_ms is None else now_ms - seen.looked_at_ms
     long_ms = max(OVERSLEPT_MS, 2 * lane.rollout.spec.plan.timing.tick_ms)
-    overslept_ms = slept_ms if slept_ms > long_ms else seen.overslept_ms
-    return replace(lane, seen=replace(seen, looked_at_ms=now_ms, overslept_ms=overslept_ms))
+    if slept_ms <= long_ms:
+        return replace(lane, seen=replace(seen, looked_at_ms=now_ms))
+    # What nobody looked at was not blind for that long: sight is judged from the waking on.
+    return replace(lane, seen=replace(seen, looked_at_ms=now_ms, overslept_ms=slept_ms, watching_from_ms=now_ms))
 
 
 def _mark_difference(lane: Lane, now_ms: int) -> Lane:
