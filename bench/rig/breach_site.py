@@ -18,7 +18,7 @@ from bench.demo.servers import Backends
 from bench.rig import figures
 from bench.rig.past import write_evidence, write_live
 from bench.rig.runtime_socket import RuntimeSocket
-from bench.rig.site import head, settings_of
+from bench.rig.site import head, instance_of, settings_of
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.values import Slot
 from rolloutd.settings.spec_file import read_spec
@@ -119,7 +119,7 @@ class BreachSite:
         self._backends.switch(CHALLENGER_ARM, failure_rate=ERRORS)
         with RuntimeSocket(self.proxy.socket) as hand:
             hand.set_share(f"{ROUTE}/b", SHARE_BP)
-        instance = (await self.proxy.router().read(ROUTE)).instance
+        instance = await instance_of(self.proxy, ROUTE)
         await write_live(self.place / "state", [self.spec], instance, ago_ms=60_000)
         await write_evidence(self.place / "state", self.spec.name, {evidence.metric: evidence})
         self.house.start()
@@ -150,4 +150,4 @@ class BreachSite:
     def _sees(self) -> bool:
         """Whether fresh data came in since the start of the daemon."""
         gates = self._asked()["gates"]
-        return bool(gates) and all(gate["state"] == "collecting" for gate in gates)
+        return bool(gates) and all(gate["data_age_s"] is not None and gate["state"] != "blind" for gate in gates)

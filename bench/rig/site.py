@@ -76,6 +76,15 @@ def settings_of(house: House) -> Settings:
     return load_settings(house.file, vocabulary())
 
 
+async def instance_of(proxy: HAProxy, route: str) -> str:
+    """The process of HAProxy's that the daemon will find."""
+    router = proxy.router()
+    try:
+        return (await router.read(route)).instance
+    finally:
+        await router.close()
+
+
 class FleetProxy(HAProxy):
     """HAProxy with a line in its base map for every route of the fleet."""
 
@@ -124,7 +133,7 @@ class FleetSite:
         with RuntimeSocket(self.proxy.socket) as hand:
             for name in self.names:
                 hand.set_share(f"{name}/b", SHARE_BP)
-        instance = (await self.proxy.router().read("front")).instance
+        instance = await instance_of(self.proxy, "front")
         await write_live(self.place / "state", self.specs, instance)
         self.house.start()
 

@@ -19,6 +19,7 @@ GROSS_FACTOR = 3.0  # during a warm-up only harm beyond this ratio counts
 _LOPSIDED = 0.75
 _SPILLING_PSI = 1.2
 _SPILLING_BLOCK = 4
+_LEARNT_TICKS = 128  # fewer ticks look like spilling bursts by chance too often, and a breach would wait for its block
 _CALM = 1.0
 _TOTALS_WEIGHTS = (HARM.log_weights, HARM_LATE.log_weights)
 _SLICED_WEIGHTS = tuple(tuple(w - log(2.0) for w in (*weights, *weights)) for weights in _TOTALS_WEIGHTS)
@@ -35,8 +36,8 @@ class HarmEvidence:
         the mixture of `gro` for rare events, divided by the dispersion; exact for independent errors, for bursts as
         good as the dispersion, which the stages before have taught.
       - Bursts that spill into later ticks: the log is discounted by psi (`serial`), and once psi > 1.2 four ticks are
-        bet on as one, so that few bursts are cut. Never unfair for unrelated ticks; for spilling bursts good once
-        learnt, hence `history`.
+        bet on as one, so that few bursts are cut (where no history says so, from 128 learnt ticks on). Never unfair for
+        unrelated ticks; for spilling bursts good once learnt, hence `history`.
     """
 
     margin: Margin
@@ -77,7 +78,7 @@ class HarmEvidence:
             return state
         if state.block is not None and not state.block.takes(inc, gross_only=gross_only, slices=len(slice_bad)):
             state = _closed(state)
-        length = _SPILLING_BLOCK if state.psi > _SPILLING_PSI else 1
+        length = _SPILLING_BLOCK if state.spilling else 1
         block = Block.start(inc, gross_only, slice_bad) if state.block is None else state.block.add(inc, slice_bad)
         learnt = state.learnt
         if not gross_only:
@@ -89,6 +90,13 @@ class HarmEvidence:
     def psi(self) -> float:
         """How many ticks errors spill over, as far as known; 1 where they do not."""
         return max(self.history_psi, self.learnt.serial.psi)
+
+    @property
+    def spilling(self) -> bool:
+        """Whether errors are known to spill over, from the history or from enough ticks, so that ticks go together."""
+        learnt = self.learnt.serial
+        known = learnt.psi if learnt.ticks >= _LEARNT_TICKS else 1.0
+        return max(self.history_psi, known) > _SPILLING_PSI
 
     @property
     def log_e(self) -> float:
