@@ -141,7 +141,9 @@ def _promote(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decis
         message = f"{rollout.name} is {rollout.phase.value}; there is no stage to go up from."
         return Refused(RefusalCode.NOT_NOW, message, f"rollout status {rollout.name}")
     if rollout.on_last_stage and rollout.traffic.wanted != rollout.stage.share:
-        message = f"{rollout.name} is at {rollout.traffic.wanted}, less than the {rollout.stage.share} of its last stage."
+        message = (
+            f"{rollout.name} is at {rollout.traffic.wanted}, less than the {rollout.stage.share} of its last stage."
+        )
         return Refused(RefusalCode.NOT_NOW, message, f"First: rollout resume {rollout.name}")
     hard = _beyond_override(rollout, pic, now_ms)
     if hard:
