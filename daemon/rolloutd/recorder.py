@@ -5,11 +5,11 @@ It knows no rollout and decides nothing: what may be done unrecorded is the loop
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from rolloutd.core import events as ev
 from rolloutd.core.values import Actor, Instant
-from rolloutd.journal import CommandKey, Journal
+from rolloutd.journal import CommandKey, CommandRepeated, Journal
 from rolloutd.spill import SpillFile
 
 
@@ -63,7 +63,10 @@ class Recorder:
     async def catch_up(self, name: str) -> None:
         """Write the backlog of one rollout, in order. Raises the journal's errors; what was written stays written."""
         while backlog := self._backlog.get(name):
-            await self._write(name, backlog[0])
+            try:
+                await self._write(name, backlog[0])
+            except CommandRepeated:  # it came twice while nothing could be written: what it did both times did happen
+                await self._write(name, replace(backlog[0], key=None))
             del backlog[0]
 
     async def _write(self, name: str, item: Unwritten) -> tuple[ev.Recorded, ...]:

@@ -14,7 +14,7 @@ from contextlib import asynccontextmanager
 from rolloutd.core import events as ev
 from rolloutd.core.lane import Lane
 from rolloutd.core.phases import Phase
-from rolloutd.core.values import ZERO, Actor
+from rolloutd.core.values import THE_DAEMON, ZERO, Actor
 from rolloutd.hands import Hands
 from rolloutd.ports import Clock, RouterError
 from rolloutd.spill import Spilled, SpillFile
@@ -64,11 +64,13 @@ def afterwards(lane: Lane, spilled: Spilled) -> tuple[ev.Event, ...]:
     if lane.rollout.phase is Phase.RECEDING:
         return ()
     why = f"{spilled.who}: {spilled.reason} (carried out before it could be recorded)"
-    start = ev.RecedeStarted(ev.RecedeCause.PERSON, why)
+    own = spilled.who == THE_DAEMON.name
+    start = ev.RecedeStarted(ev.RecedeCause.HARM if own else ev.RecedeCause.PERSON, why)
     wanted = lane.rollout.traffic.wanted
     if wanted == ZERO:
         return (start,)
-    return (start, ev.TrafficWanted(ZERO, wanted, ev.Basis(ev.BasisKind.PERSON, why)))
+    basis = ev.Basis(ev.BasisKind.HARM if own else ev.BasisKind.PERSON, why)
+    return (start, ev.TrafficWanted(ZERO, wanted, basis))
 
 
 def only_lowers(before: Lane, after: Lane) -> bool:
