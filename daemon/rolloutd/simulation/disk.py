@@ -46,6 +46,7 @@ class SimulatedSpill(SpillFile):
         self._cross("now")
         full = self._world.active.get(Kind.STORE_FULL)
         if full is not None and full.chance < 0.5:
+            self._world.nothing_kept = True
             raise OSError("no space left")
         self._world.trace.say(f"spilled by {actor.name}: {reason}")
         self._lines.append(Spilled(rollout, actor.name, reason, at.wall_ms))

@@ -13,10 +13,12 @@ from dataclasses import dataclass
 from rolloutd import outcomes
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
 from rolloutd.core.decide import Accepted
+from rolloutd.core.evidence import GateEvidence
+from rolloutd.core.lane import Lane
 from rolloutd.core.reconcile import check_invariants
 from rolloutd.core.values import Slot
 from rolloutd.hands import Hands
-from rolloutd.journal import CommandRepeated, JournalError, StoreBusy, StoreFull
+from rolloutd.journal import CommandRepeated, JournalError, StoreBroken, StoreBusy, StoreFull
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Birth, Loop, Notice
 from rolloutd.polling import Poller
@@ -86,7 +88,7 @@ class Life:
     def broke(self, error: BaseException) -> None:
         """An exception that nobody caught ends the daemon; only a store that failed is a reason for one."""
         if self.alive and not isinstance(error, asyncio.CancelledError):
-            if not isinstance(error, JournalError):
+            if not isinstance(error, StoreFull | StoreBusy | StoreBroken):
                 self.checkers.fault("I6", f"the daemon broke: {type(error).__name__}: {error}")
             self.die(f"ended by {type(error).__name__}: {error}")
 
@@ -233,14 +235,22 @@ class Life:
         for lane in self.loop.lanes.values():
             for sentence in check_invariants(lane.rollout):
                 self.checkers.fault(*sentence.split(": ", 1))
-            for metric, known in lane.evidence.items():
-                counts = known.total_sum
-                for slot, n in ((CHALLENGER_SLOT, counts.challenger_n), (CHAMPION_SLOT, counts.champion_n)):
-                    served = world.servers.arms[slot].served
-                    if n > served and not world.counters_lied:
-                        self.checkers.fault(
-                            "I3", f"{metric} counted {n} requests of slot {slot.value}, of {served} served"
-                        )
+            for known in lane.evidence.values():
+                self._look_at_gate(lane, known)
+
+    def _look_at_gate(self, lane: Lane, known: GateEvidence) -> None:
+        """A gate counts no more than was served, and knows when it sees nothing."""
+        world, counts = self.world, known.total_sum
+        for slot, n in ((CHALLENGER_SLOT, counts.challenger_n), (CHAMPION_SLOT, counts.champion_n)):
+            served = world.servers.arms[slot].served
+            if n > served and not world.counters_lied:
+                self.checkers.fault(
+                    "I3", f"{known.metric} counted {n} requests of slot {slot.value}, of {served} served"
+                )
+        if self.ready and self.checkers.sight.is_blind(known.metric, world.now_ms()):
+            judged = lane.picture(world.clock.now().clock_ms).judgement
+            if known.metric not in {gate.gate.metric for gate in judged.blind}:
+                self.checkers.fault("I3", f"{known.metric} is given nothing usable and does not know that it is blind")
 
 
 __all__ = ["Life", "VirtualLoop"]

@@ -61,7 +61,7 @@ WEIGHTS: dict[Kind, int] = {
     Kind.UNREADABLE: 14,
     Kind.HAND_RAISES: 8,
     Kind.HAND_LOWERS: 8,
-    Kind.SUSPEND: 8,
+    Kind.SUSPEND: 12,
     Kind.REBOOT: 3,
     **dict.fromkeys((Kind.ROUTER_REFUSES, Kind.ROUTER_AWAY, Kind.REPLY_LOST, Kind.NOT_APPLIED, Kind.ROUTER_SLOW), 6),
     Kind.ROUTER_FORGETS: 6,
@@ -182,8 +182,13 @@ def _faults(rng: Random, tick_ms: int, lease_ms: int | None) -> tuple[Fault, ...
     return tuple(sorted((_fault(rng, kind, tick_ms, lease_ms) for kind in kinds), key=lambda fault: fault.at_ms))
 
 
+def _moment_ms(rng: Random, tick_ms: int) -> int:
+    """Any moment while things may go wrong, the early ones more often: many rollouts are soon over."""
+    return rng.randrange(rng.choice((FAULT_TICKS // 4, FAULT_TICKS // 2, FAULT_TICKS)) * tick_ms)
+
+
 def _fault(rng: Random, kind: Kind, tick_ms: int, lease_ms: int | None) -> Fault:
-    at_ms = rng.randrange(FAULT_TICKS * tick_ms)
+    at_ms = _moment_ms(rng, tick_ms)
     for_ms = 0 if kind in AT_ONCE else rng.randint(tick_ms // 2, 10 * tick_ms)
     amount, word = 0, ""
     if kind in (Kind.CRASH, Kind.REBOOT, Kind.SUSPEND):
@@ -213,7 +218,7 @@ def _people(rng: Random, tick_ms: int, faults: tuple[Fault, ...]) -> tuple[Reque
     """Nobody, one person, or two who decide on the same picture at the same moment; some come when it is worst."""
     requests: list[Request] = []
     for _ in range(rng.choices((0, 1, 2, 4), (5, 3, 2, 2))[0]):
-        at_ms = rng.randrange(FAULT_TICKS * tick_ms)
+        at_ms = _moment_ms(rng, tick_ms)
         requests.append(_request(rng, at_ms, tick_ms))
         if rng.random() < 0.2:
             requests.append(_request(rng, at_ms, tick_ms))

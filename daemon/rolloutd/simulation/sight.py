@@ -11,6 +11,8 @@ from rolloutd.core import events as ev
 from rolloutd.simulation.ledger import Ledger
 from rolloutd.simulation.scenario import Scenario
 
+JUST_NOW_MS = 3_500
+
 
 class Sight(StrEnum):
     """What one answer was worth, in truth.
@@ -101,12 +103,23 @@ class SightCheckers:
 
     def _fresh_look(self, metric: str, known: _Metric, now_ms: int) -> None:
         """A whole observation window was answered since the last doubt."""
-        doubts = [*self._ledger.doubts_ms[-1:], self._suspended_ms]
+        doubts = self._ledger.doubts_ms[-1:] or [-1]
+        if (
+            now_ms - self._suspended_ms > JUST_NOW_MS
+        ):  # what was decided before the host slept is recorded when it wakes
+            doubts.append(self._suspended_ms)
         if self._epoch > 1:
             doubts.append(self._life_from_ms)
         last_ms, due = max(doubts), self._scenario.plan.timing.window_ticks
         if last_ms >= 0 and (seen := known.usable_since(last_ms)) < due:
             self._fault("I8", f"went up {now_ms - last_ms} ms after a doubt, on {seen} of {due} ticks of {metric}")
+
+    def is_blind(self, metric: str, now_ms: int) -> bool:
+        """Whether this process was given nothing but blind answers for so long that the gate must know it."""
+        since_ms = self._metrics[metric].blind_since_ms
+        long_ms = 3 * self._scenario.tick_ms // 2 + 3_500
+        live = self._ledger.confirmed_bp > 0 and not self._ledger.ended  # without traffic silence is no blindness
+        return live and since_ms is not None and now_ms - max(since_ms, self._life_from_ms) > long_ms
 
     def look(self, now_ms: int, shown_bp: int, able_since_ms: int) -> None:
         """Blind for long enough means zero. Since ``able_since_ms`` nothing kept the daemon from acting."""

@@ -23,7 +23,10 @@ DISTURBING = frozenset(
 
 
 class World:
-    """Truth. ``disturbed_ms`` is when something last kept the daemon from making the router equal the record."""
+    """Truth. ``disturbed_ms`` is when something last kept the daemon from making the router equal the record.
+
+    ``nothing_kept`` says that journal and spill were both full: a process that died then took its reasons with it.
+    """
 
     def __init__(self, scenario: Scenario, loop: VirtualLoop) -> None:
         self.scenario = scenario
@@ -38,6 +41,7 @@ class World:
         self.hand_ms = -1_000_000
         self.raising_stopped = False
         self.store_was_in_trouble = False
+        self.nothing_kept = False
         self.counters_lied = False
         self.all_series_shown = False
         self._disturbed_ms = 0
