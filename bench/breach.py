@@ -28,6 +28,7 @@ TIMES_FLAGGER_DEFAULT, TIMES_FLAGGER_FLOOR = 30.0, 7.0
 EVERY_MS = 150
 FLAGGER_DEFAULT_S, FLAGGER_FLOOR_S, ARGO_S = 60.0, 10.0, 60.0
 SHORT_S, SOME_S, HOUR_S = 15, 225, 3_600
+DIFFERENT_PASTS = 4
 ERROR_RATES = (0.0, 0.001, 0.01)
 _SETTLES_S = (1.0, 2.0)
 
@@ -70,8 +71,9 @@ async def _real(
     with site.running():
         for past in pasts:
             here: list[Trial] = []
+            stored = [_past(site, past, every_ms, seed) for seed in range(min(trials, DIFFERENT_PASTS))]
             for number in range(trials):
-                await site.begin(_past(site, past, every_ms, number))
+                await site.begin(stored[number % len(stored)])
                 time.sleep(chance.uniform(*_SETTLES_S))
                 if number == 0:
                     rows += _cost(site, every_ms) if past == pasts[0] else []
