@@ -13,7 +13,7 @@ from rolloutd.core import advance, counting, decide, evidence, reconcile, verdic
 from rolloutd.core import events as ev
 from rolloutd.core.counting import ArmCounters, ArmDelta
 from rolloutd.core.effects import Effect, RenewLease, RouteSeen, SetTraffic
-from rolloutd.core.evidence import GateEvidence, Setting
+from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.lane import Lane
 from rolloutd.core.metrics import Answer, ArmReading, Counted, Point, Unreadable
 from rolloutd.core.observed import RouteReading, Seen
@@ -21,7 +21,6 @@ from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Gate
 from rolloutd.core.reconcile import RouteVerdict
 from rolloutd.core.state import Rollout
-from rolloutd.core.stats.increment import Increment
 from rolloutd.core.values import ZERO
 from rolloutd.core.verdict import GateVerdict, Judgement, Verdict
 from rolloutd.hands import Hands, Write
@@ -265,21 +264,6 @@ def overtaken_raise_blamed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reconcile, "judge_route", suspicious)
 
 
-def spilled_line_stays(patch: pytest.MonkeyPatch) -> None:
-    """What was spilled and then recorded is folded again at the next start."""
-    patch.setattr(Recorder, "settled", lambda *_: None)
-
-
-def dwell_without_champion(patch: pytest.MonkeyPatch) -> None:
-    """A tick in which the champion served nothing counts as covered."""
-    count = evidence._count
-
-    def generous(known: GateEvidence, inc: Increment, setting: Setting) -> GateEvidence:
-        return count(known, inc, replace(setting, champion_has_none=True))
-
-    patch.setattr(evidence, "_count", generous)
-
-
 BUGS: Mapping[str, Plant] = {
     plant.__name__: plant
     for plant in (
@@ -305,8 +289,6 @@ BUGS: Mapping[str, Plant] = {
         sleeps_without_doubt,
         harm_hides_blindness,
         overtaken_raise_blamed,
-        spilled_line_stays,
-        dwell_without_champion,
     )
 }
 """Every bug by its name."""

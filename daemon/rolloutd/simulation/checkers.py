@@ -165,9 +165,9 @@ class Checkers:
         if self._lost_version == ledger.version and ledger.settled and not ledger.finishing:
             self.fault("I8", f"a share that the router had lost was put back to {change.after_bp} bp without a word")
 
-    def process_started(self, epoch: int) -> None:
+    def process_started(self) -> None:
         """A new process opened the journal."""
-        self.sight.process_started(self.world.now_ms(), epoch)
+        self.sight.process_started(self.world.now_ms())
 
     def answered(self, metric: str, sight: Sight, now_ms: int) -> None:
         """The source answered for a gate, and what that was worth in truth."""

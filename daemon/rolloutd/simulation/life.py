@@ -119,7 +119,7 @@ class Life:
         router = SimulatedRouter(world, self.checkers, self.cross, lambda: self.alive)
         hands = Hands({ROUTE: router}, SimulatedProber(world), loop.observe)
         loop.hands = hands
-        self.checkers.process_started(epoch)
+        self.checkers.process_started()
         await loop.restore()
         self._every("poll", tick_ms / 1000, 0.0, lambda: poller.poll(SOURCE))
         self._every("tick", tick_ms / 1000, world.rng.random() * tick_ms / 1000, self._tick())

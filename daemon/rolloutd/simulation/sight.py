@@ -51,12 +51,14 @@ class SightCheckers:
         self._fault = fault
         self._metrics = {gate.metric: _Metric() for gate in scenario.plan.gates}
         self._life_from_ms = 0
-        self._epoch = 0
+        self._restarted_ms = -1
         self._suspended_ms = -1
 
-    def process_started(self, now_ms: int, epoch: int) -> None:
+    def process_started(self, now_ms: int) -> None:
         """A new process looks at the world from here."""
-        self._life_from_ms, self._epoch = now_ms, epoch
+        self._life_from_ms = now_ms
+        if self._ledger.version:  # it knows nothing of what this rollout did meanwhile
+            self._restarted_ms = now_ms
 
     def woke(self, now_ms: int) -> None:
         """The host was suspended for more than two ticks until now."""
@@ -103,13 +105,11 @@ class SightCheckers:
 
     def _fresh_look(self, metric: str, known: _Metric, now_ms: int) -> None:
         """A whole observation window was answered since the last doubt."""
-        doubts = self._ledger.doubts_ms[-1:] or [-1]
+        doubts = [self._restarted_ms, *self._ledger.doubts_ms[-1:]]
         if (
             now_ms - self._suspended_ms > JUST_NOW_MS
         ):  # what was decided before the host slept is recorded when it wakes
             doubts.append(self._suspended_ms)
-        if self._epoch > 1:
-            doubts.append(self._life_from_ms)
         last_ms, due = max(doubts), self._scenario.plan.timing.window_ticks
         if last_ms >= 0 and (seen := known.usable_since(last_ms)) < due:
             self._fault("I8", f"went up {now_ms - last_ms} ms after a doubt, on {seen} of {due} ticks of {metric}")

@@ -1,0 +1,88 @@
+"""What the simulator once found in rare corners, each told again without it: the corner, and what is right there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from rolloutd.core import events as ev
+from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, shorter, usable
+from rolloutd.core.evidence import GateEvidence, Setting, absorb
+from rolloutd.core.metrics import Answer, BlindReason, Counted, Point, Unreadable
+from rolloutd.core.observed import RouteReading, Seen
+from rolloutd.core.reconcile import RouteVerdict, route_verdict
+from rolloutd.core.values import ZERO, Instant, Slot
+from rolloutd.journal import CommandKey
+from rolloutd.memory_journal import MemoryJournal
+from rolloutd.recorder import Recorder, Unwritten
+from rolloutd.spill import SpillFile
+from tests.core.playbook import OPERATOR, Playbook, a_gate, a_plan
+
+
+def counted(**series: float) -> Counted:
+    """A reading of these counters."""
+    return Counted(tuple(Point(name, value, 0) for name, value in series.items()), ())
+
+
+def test_a_series_that_comes_back_goes_on_where_it_was() -> None:
+    """I3: a server that was away for some readings is not counted again with all its history."""
+    last = ArmCounters({"a": 100.0, "b": 1_000.0})
+    for a in (110.0, 120.0, 130.0, 140.0):
+        found = arm_delta(last, counted(a=a))
+        last = found.counters if isinstance(found, ArmDelta) else shorter(last)
+    back = arm_delta(last, counted(a=150.0, b=1_007.0))
+    assert isinstance(back, ArmDelta)
+    assert back.n == 10 + 7
+
+
+def test_what_no_counter_can_be_is_not_a_number() -> None:
+    """I3: NaN, infinities and less than nothing blind; none of them is compared with anything."""
+    for value in (float("nan"), float("inf"), float("-inf"), -1.0):
+        found = usable(counted(a=value), 0, 1_000)
+        assert isinstance(found, Unreadable)
+        assert found.reason is BlindReason.NOT_A_NUMBER
+
+
+def test_a_tick_without_champion_traffic_covers_no_dwell() -> None:
+    """I3: what compares nothing is no data for this stage, unless the plan leaves the champion none."""
+    gate, plan = a_gate(), a_plan()
+    for none_by_plan, dwell_ms in ((False, 0), (True, 1_000)):
+        known = GateEvidence.start(plan, gate)
+        for n in (1, 2, 3):
+            answer = Answer(0, {"a": counted(x=500.0), "b": counted(y=100.0 * n)})
+            known = absorb(known, gate, answer, Setting(1_000 * n, 1_000, "a", "b", True, none_by_plan, False))
+        assert known.dwell_ms >= dwell_ms
+        assert (known.dwell_ms == 0) is (dwell_ms == 0)
+
+
+def test_a_lease_that_ran_out_while_its_reply_was_under_way_has_lapsed() -> None:
+    """I8: we note a renewal when its reply is taken in; the engine's lease began a little earlier."""
+    gone = RouteReading(Slot.A, None, ZERO, None, "1")
+    seen = Seen(0, route=gone, route_at_ms=69_900, leases=True, lease_ms=60_000, renewed_at_ms=10_000)
+    settled = Playbook().run(5).lane.rollout
+    assert settled.traffic.settled
+    assert route_verdict(settled, seen, 69_900) is RouteVerdict.LAPSED
+
+
+async def test_a_backlog_is_written_to_its_end(tmp_path: Path) -> None:
+    """I4: a command that came twice while the journal was full does not stop what was kept after it."""
+    journal, spill = MemoryJournal(), SpillFile(tmp_path / "spill")
+    recorder, key = Recorder(journal, 1, spill), CommandKey("same", 1, "d")
+    at = Instant(1, 1)
+    kept: tuple[ev.Event, ...] = (ev.RolloutClaimed(), ev.RolloutClaimed(released=True), ev.RolloutResumed("x"))
+    for version, event in enumerate(kept):
+        recorder.keep("r", Unwritten(version, (event,), at, OPERATOR, key if version < 2 else None, "{}"))
+    await recorder.catch_up("r")
+    assert [row.version for row in await journal.load("r")] == [1, 2, 3]
+    assert recorder.behind == []
+
+
+async def test_a_spilled_line_is_not_folded_after_it_was_recorded(tmp_path: Path) -> None:
+    """I4: the next start must not take back what somebody resumed since."""
+    spill = SpillFile(tmp_path / "spill")
+    recorder = Recorder(MemoryJournal(), 1, spill)
+    recorder.spilled("r")
+    spill.write("r", OPERATOR, "abort", Instant(1, 1))
+    recorder.settled("another")
+    assert len(spill.read()) == 1
+    recorder.settled("r")
+    assert spill.read() == []
