@@ -28,6 +28,7 @@ from bench.table import Row
 MOST_TIMES_THE_FLOOR, MOST_MS = 2.5, 100.0
 FEW, MANY = 50, 1_000
 REST_S, QUICK_REST_S = 60.0, 1.0
+IDLE_S = 30.0
 _WITHIN_S = 5.0
 _PAUSE_S = (0.02, 0.18)
 """Between aborts and floors, so that fifty of each are spread over a whole cycle of ticks and polls."""
@@ -132,11 +133,29 @@ async def run(options: argparse.Namespace) -> list[Row]:
     rounds, aborts = (1, 20) if options.quick else (options.rounds, min(options.aborts, FEW))
     cases = [case for case in CASES if not options.quick or case.name in ("healthy", "1,000 rollouts tick")]
     rows: list[Row] = []
+    for size in () if options.quick else (1, MANY):
+        rows += await _idle(size)
     for case in cases:
         rows += _rows(case, await _measured(case, rounds, aborts, QUICK_REST_S if options.quick else REST_S))
     if not options.quick:
         figures.keep("abort", rows, f"{rounds} rounds of {aborts} aborts a case; the fleet loses those it aborts")
     return rows
+
+
+async def _idle(size: int) -> list[Row]:
+    """What a daemon costs that only watches over so many rollouts, over three cycles of ticks."""
+    with folder() as place:
+        site = FleetSite(place, size)
+        with site.running():
+            await site.start()
+            figures.wait_for(site.at_rest, REST_S)
+            pid = site.house.program.pid
+            part, rss_mib = figures.cpu_part(pid, IDLE_S), figures.rss_mib(pid)
+    name = f"{size:,} rollout{'s' if size > 1 else ''} on a 10 s tick and source, nobody asking"
+    return [
+        Row(f"{name}: daemon's processor", 100 * part, "% of a core"),
+        Row(f"{name}: daemon's memory", rss_mib, "MiB"),
+    ]
 
 
 async def _measured(case: Case, rounds: int, aborts: int, rest_s: float = REST_S) -> list[Round]:

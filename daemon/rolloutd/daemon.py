@@ -127,7 +127,7 @@ class Daemon:
             feed=feed,
         )
         notice.tell(desk.changed, desk.recorded)
-        hands = Hands(by_route, outside.prober, loop.observe)
+        hands = Hands(by_route, outside.prober, clock, loop.observe)
         loop.hands = hands
         await loop.restore()
         return cls(

@@ -29,7 +29,7 @@ from rolloutd.core.effects import (
 from rolloutd.core.observed import RouteReading
 from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.crashpoints import CrashPoint, reach
-from rolloutd.ports import Prober, Router, RouterError
+from rolloutd.ports import Clock, Prober, Router, RouterError
 
 ROUTER_DEADLINE_S = 2.0
 PROBE_DEADLINE_S = 2.0
@@ -52,8 +52,9 @@ class _Writing:
 class Hands:
     """The only caller of routers and probers. ``routers`` is by route name; ``report`` takes what was seen."""
 
-    def __init__(self, routers: Mapping[str, Router], prober: Prober, report: Report) -> None:
+    def __init__(self, routers: Mapping[str, Router], prober: Prober, clock: Clock, report: Report) -> None:
         self._routers = routers
+        self._clock = clock
         self._prober = prober
         self._report = report
         self._writing: dict[str, _Writing] = {}
@@ -105,11 +106,11 @@ class Hands:
     async def _write(self, lane: str, effect: Write, overtaken: asyncio.Task[None] | None) -> None:
         loop, generation = asyncio.get_running_loop(), self._generation[effect.route]
         await self._pause(effect)
-        started = loop.time()
+        began_ms = self._clock.now().clock_ms
         try:
             async with asyncio.timeout(ROUTER_DEADLINE_S):
                 reading = await self._write_and_read(effect, overtaken)
-            seen: Observation = RouteSeen(reading, round((loop.time() - started) * 1000), renewed=True)
+            seen: Observation = RouteSeen(reading, began_ms)
         except (RouterError, TimeoutError, OSError) as error:
             seen = RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s")
         self._written[effect.route] = (effect, loop.time())
@@ -161,7 +162,7 @@ class Hands:
 
     async def _renew(self, lane: str, effect: RenewLease) -> None:
         generation = self._generation.get(effect.route, 0)
-        router = self._routers[effect.route]
+        router, began_ms = self._routers[effect.route], self._clock.now().clock_ms
         try:
             async with asyncio.timeout(ROUTER_DEADLINE_S):
                 renewed = await router.renew(effect.route, effect.slot, effect.share)
@@ -170,7 +171,7 @@ class Hands:
             await self._report(lane, RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s"))
             return
         if generation == self._generation.get(effect.route, 0):
-            await self._report(lane, RouteSeen(reading, renewed=renewed))
+            await self._report(lane, RouteSeen(reading, began_ms if renewed else None))
 
     async def _read(self, lane: str, route: str) -> None:
         """Read the route; a reading that a write of ours overlapped proves nothing and is dropped."""

@@ -17,7 +17,7 @@ from rolloutd import outcomes, unrecorded
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, Refused, Start, Verb
 from rolloutd.core.decide import Accepted, decide, decide_start
-from rolloutd.core.effects import MetricsAnswered, Observation, SetTraffic, TickPassed
+from rolloutd.core.effects import MetricsAnswered, Observation, RouteSeen, SetTraffic, TickPassed
 from rolloutd.core.fold import fold
 from rolloutd.core.lane import Lane, before_write, follow, next_effects, next_events, observe, open_lane
 from rolloutd.core.metrics import Answer
@@ -85,8 +85,9 @@ class Loop:
                 self.ended[stream] = rollout
                 continue
             evidence = await self._keeper.load(stream)
-            # Renewals are kept with each pulse; a process that died before one still leased what it had confirmed.
-            kept = (await self._keeper.renewed_at_ms(stream), rollout.share_changed_at_ms)
+            # Renewals are kept with each pulse; a process that died before one still leased what it had asked for.
+            asked_at = rollout.traffic.wanted_at
+            kept = (await self._keeper.renewed_at_ms(stream), None if asked_at is None else asked_at.clock_ms)
             renewed_at_ms = max((at_ms for at_ms in kept if at_ms is not None), default=None)
             seen = replace(self._fresh_seen(rollout.spec.route), renewed_at_ms=renewed_at_ms, rebooted=self._rebooted)
             self.lanes[stream] = open_lane(rollout, evidence, seen, self._world.arms(rollout.spec.route))
@@ -267,8 +268,8 @@ class Loop:
     async def _see(self, name: str, observation: Observation) -> None:
         self.lanes[name] = observe(self.lanes[name], observation, self._clock.now().clock_ms)
         seen = self.lanes[name].seen
-        if seen.leases and seen.renewed_at_ms is not None and getattr(observation, "renewed", False):
-            self._keeper.note_renewed(name, seen.renewed_at_ms)
+        if seen.leases and isinstance(observation, RouteSeen) and observation.renewed_at_ms is not None:
+            self._keeper.note_renewed(name, observation.renewed_at_ms)
 
     async def _settle(self, name: str, *, tick: bool = False) -> None:
         """Record everything that follows, to the end, then ask the world for what is missing."""

@@ -209,7 +209,9 @@ class Playbook:
                     self.world.base = slot if self.world.moves_base else self.world.base
                     wrote = self._report() and self.world.moves_base
                 case RenewLease(share=share):
-                    self.see(RouteSeen(self.world.reading(), renewed=self.world.override == share))
+                    self.see(
+                        RouteSeen(self.world.reading(), self.now.clock_ms if self.world.override == share else None)
+                    )
                 case _:
                     self._look()
         return wrote

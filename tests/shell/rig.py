@@ -121,7 +121,7 @@ class Rig:
             spill=self.spill,
             watcher=Notice(),
         )
-        self.hands = Hands({"ranker": self.router}, WorldProber(self.world), self.loop.observe)
+        self.hands = Hands({"ranker": self.router}, WorldProber(self.world), self.clock, self.loop.observe)
         self.loop.hands = self.hands
         self.loop.set_raising("")
 

@@ -65,10 +65,10 @@ def renewal_recreates_lease(patch: pytest.MonkeyPatch) -> None:
     """A renewal writes the share anew instead of lengthening what is there."""
 
     async def rewrite(self: Hands, lane: str, effect: RenewLease) -> None:
-        router = self.router(effect.route)
+        router, began_ms = self.router(effect.route), self._clock.now().clock_ms
         try:
             await router.set_share(effect.route, effect.slot, effect.share)
-            await self._report(lane, RouteSeen(await router.read(effect.route), renewed=True))
+            await self._report(lane, RouteSeen(await router.read(effect.route), began_ms))
         except RouterError:
             return
 

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from rolloutd.core import events as ev
 from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, shorter, usable
+from rolloutd.core.effects import RouteSeen
 from rolloutd.core.evidence import GateEvidence, Setting, absorb
+from rolloutd.core.lane import observe
 from rolloutd.core.metrics import Answer, BlindReason, Counted, Point, Unreadable
 from rolloutd.core.observed import RouteReading, Seen
 from rolloutd.core.reconcile import RouteVerdict, route_verdict
@@ -54,13 +59,17 @@ def test_a_tick_without_champion_traffic_covers_no_dwell() -> None:
         assert (known.dwell_ms == 0) is (dwell_ms == 0)
 
 
-def test_a_lease_that_ran_out_while_its_reply_was_under_way_has_lapsed() -> None:
-    """I8: we note a renewal when its reply is taken in; the engine's lease began a little earlier."""
-    gone = RouteReading(Slot.A, None, ZERO, None, "1")
-    seen = Seen(0, route=gone, route_at_ms=69_900, leases=True, lease_ms=60_000, renewed_at_ms=10_000)
-    settled = Playbook().run(5).lane.rollout
-    assert settled.traffic.settled
-    assert route_verdict(settled, seen, 69_900) is RouteVerdict.LAPSED
+@pytest.mark.parametrize(("lease_ms", "at_ms", "verdict"), [(60_000, 70_000, "lapsed"), (2_000, 11_900, "lowered")])
+def test_a_lease_counts_from_the_beginning_of_its_renewal(lease_ms: int, at_ms: int, verdict: str) -> None:
+    """I8: one that ran out while its reply was under way has lapsed; a hand within a short lease is still a hand."""
+    lane = Playbook().run(5).lane
+    share, settled = lane.rollout.traffic.wanted, lane.rollout.traffic
+    assert settled.settled
+    lane = replace(lane, seen=Seen(0, leases=True, lease_ms=lease_ms))
+    engine = settled.engine_instance
+    lane = observe(lane, RouteSeen(RouteReading(Slot.A, Slot.B, share, lease_ms, engine), renewed_at_ms=10_000), 10_150)
+    lane = observe(lane, RouteSeen(RouteReading(Slot.A, None, ZERO, None, engine)), at_ms)
+    assert route_verdict(lane.rollout, lane.seen, at_ms) is RouteVerdict(verdict)
 
 
 async def test_a_backlog_is_written_to_its_end(tmp_path: Path) -> None:

@@ -71,7 +71,7 @@ class EnvoyRouter:
         arms = self._arms_of(route)
         if share == ZERO:
             self._zeroed[route] += 1
-            await self._zero(arms)
+            await self._zero(arms, self._zeroed[route])
         else:
             await self._give(arms, slot, share)
 
@@ -83,20 +83,21 @@ class EnvoyRouter:
     async def set_base(self, route: str, slot: Slot) -> None:
         """Write the base into the file, keep the override noted there, and see it in force."""
         arms = self._arms_of(route)
-        await self._put(arms, slot, await self._admin.in_force())
+        zeroed = self._zeroed[arms.route]
+        await self._put(arms, slot, await self._admin.in_force(), zeroed)
 
     async def close(self) -> None:
         """Close the connections and let the threads go."""
         await self._admin.close()
         self._threads.shutdown(wait=False)
 
-    async def _zero(self, arms: Arms) -> None:
+    async def _zero(self, arms: Arms, zeroed: int) -> None:
         in_force = await self._admin.in_force()
         to_base = Split(base_of(in_force.config, arms))
         keys = runtime_keys(in_force.config, arms)
         await self._admin.set_runtime({key: str(to_base.weights()[slot]) for key, slot in keys.items()})
         try:
-            await self._put(arms, to_base, in_force)
+            await self._put(arms, to_base, in_force, zeroed)
         except RouterError as error:
             raise type(error)(
                 f"{error} The share of {arms.route} is 0 all the same, by a runtime override; a restart of Envoy would "
@@ -106,19 +107,22 @@ class EnvoyRouter:
         await self._admin.set_runtime(dict.fromkeys(keys, ""))
 
     async def _give(self, arms: Arms, slot: Slot, share: Share) -> None:
-        zeroed = self._zeroed[arms.route]
+        zeroed = self._zeroed[arms.route]  # before the first wait: a return that begins in any of them wins
         in_force, runtime = await asyncio.gather(self._admin.in_force(), self._admin.runtime())
         # Only an override that was there before is ours to drop. One that appears meanwhile is somebody's way down.
         stale = [key for key in runtime_keys(in_force.config, arms) if key in runtime]
-        await self._put(arms, Split(base_of(in_force.config, arms), slot, share), in_force)
+        await self._put(arms, Split(base_of(in_force.config, arms), slot, share), in_force, zeroed)
         if zeroed != self._zeroed[arms.route]:
             raise _overtaken(arms)
         if stale:
             await self._admin.set_runtime(dict.fromkeys(stale, ""))
 
-    async def _put(self, arms: Arms, split: Split | Slot, running: InForce) -> None:
-        """Change the file and wait until Envoy runs that or a later one."""
-        zeroed, rejected = self._zeroed[arms.route], await self._admin.rejections()
+    async def _put(self, arms: Arms, split: Split | Slot, running: InForce, zeroed: int) -> None:
+        """Change the file and wait until Envoy runs that or a later one.
+
+        ``zeroed`` is how many returns had begun when this change did: one more, and the file is left as it is.
+        """
+        rejected = await self._admin.rejections()
         written = 0
 
         def edit(text: str) -> str:

@@ -62,7 +62,8 @@ global
   # Operator is enough for tables and maps; it cannot touch weights or servers.
   stats socket unix@{files.socket} mode 660 level operator
   nbthread {files.threads}
-  # After a reload the old process goes on with its old shares: bound that.
+  # After a reload the old process goes on with its old shares, for what is under way and one request more on each
+  # connection that a client keeps open (idle-close-on-response): bound that.
   hard-stop-after 30s
 
 defaults
@@ -72,7 +73,9 @@ defaults
   timeout connect {files.connect_timeout}
   timeout client 30s
   timeout server {files.server_timeout}
-  timeout http-keep-alive 30s"""
+  timeout http-keep-alive 30s
+  # A reload must not close an idle connection in the face of a request that is on its way.
+  option idle-close-on-response"""
 
 
 def _frontend(files: HAProxyFiles, route: HAProxyRoute) -> str:

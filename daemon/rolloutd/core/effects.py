@@ -68,11 +68,14 @@ Effect = SetTraffic | RenewLease | SetBase | DropOverride | ReadRoute | ProbeSlo
 
 @dataclass(frozen=True, slots=True)
 class RouteSeen:
-    """The engine showed this. ``took_ms`` is from the start of the write it answers, or of the read."""
+    """The engine showed this.
+
+    ``renewed_at_ms`` is the moment before the write of ours that began its lease anew (rollout clock); None when no
+    write did. The lease can have begun later, never earlier, so no lapse is taken for somebody's hand.
+    """
 
     reading: RouteReading
-    took_ms: int = 0
-    renewed: bool = False
+    renewed_at_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

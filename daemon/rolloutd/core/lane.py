@@ -63,7 +63,7 @@ def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
     lane = _wake(lane, now_ms)
     seen = lane.seen
     match observation:
-        case RouteSeen(reading=reading, renewed=renewed):
+        case RouteSeen(reading=reading, renewed_at_ms=renewed_at_ms):
             # Whatever shows our share at read time was leased at least this recently only if *we* renewed it.
             seen = replace(
                 seen,
@@ -72,8 +72,8 @@ def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
                 shown=reading,
                 shown_at_ms=now_ms,
                 route_error="",
-                renewed_at_ms=now_ms if renewed else seen.renewed_at_ms,
-                rebooted=seen.rebooted and not renewed,  # from here on its leases are ours again
+                renewed_at_ms=seen.renewed_at_ms if renewed_at_ms is None else renewed_at_ms,
+                rebooted=seen.rebooted and renewed_at_ms is None,  # from here on its leases are ours again
             )
         case RouteNotSeen(error=error):
             seen = replace(seen, route=None, route_error=error)

@@ -14,9 +14,6 @@ from rolloutd.core.phases import Phase
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import ZERO, Share, Slot
 
-NOTED_LATE_MS = 2_500
-"""A lease begins when the renewal reaches the engine; we note it when the reply is taken in, at most so much later."""
-
 
 class RouteVerdict(StrEnum):
     """How the router's share stands to the record."""
@@ -88,7 +85,7 @@ def _lease_was_due(seen: Seen, now_ms: int) -> bool:
     if seen.rebooted:
         return True
     at_ms = seen.route_at_ms if seen.route_at_ms is not None else now_ms
-    return seen.renewed_at_ms is not None and at_ms - seen.renewed_at_ms >= seen.lease_ms - NOTED_LATE_MS
+    return seen.renewed_at_ms is not None and at_ms - seen.renewed_at_ms >= seen.lease_ms
 
 
 def pending(rollout: Rollout, seen: Seen) -> tuple[Effect, ...]:

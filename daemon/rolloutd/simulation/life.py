@@ -117,7 +117,7 @@ class Life:
         tick_ms = world.scenario.tick_ms
         poller = self._poller = Poller(loop, {SOURCE: self._source}, {SOURCE: tick_ms}, world.clock)
         router = SimulatedRouter(world, self.checkers, self.cross, lambda: self.alive)
-        hands = Hands({ROUTE: router}, SimulatedProber(world), loop.observe)
+        hands = Hands({ROUTE: router}, SimulatedProber(world), world.clock, loop.observe)
         loop.hands = hands
         self.checkers.process_started()
         await loop.restore()
