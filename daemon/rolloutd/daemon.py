@@ -24,6 +24,7 @@ from rolloutd.desk import Desk, SpecReader
 from rolloutd.evidence_sqlite import SqliteEvidence
 from rolloutd.feed import Feed
 from rolloutd.hands import Hands
+from rolloutd.holding import FleetHolding
 from rolloutd.journal import StoreBusy, StoreFull
 from rolloutd.journal_sqlite import SqliteJournal
 from rolloutd.keeper import EvidenceKeeper
@@ -114,6 +115,7 @@ class Daemon:
             spill=SpillFile(state_dir / "spill.jsonl"),
             watcher=notice,
         )
+        holding = FleetHolding(loop, journal, clock)
         poller = Poller(loop, outside.sources, outside.every_ms, clock)
         by_route = {name: outside.routers[config.router] for name, config in outside.routes.items()}
         about = AboutDaemon(Parts(loop, poller, journal, clock, outside.routers, outside.routes, outside.prober))
@@ -125,10 +127,12 @@ class Daemon:
             read_spec=read_spec,
             about=about,
             feed=feed,
+            holding=holding,
         )
         notice.tell(desk.changed, desk.recorded)
         hands = Hands(by_route, outside.prober, clock, loop.observe)
         loop.hands = hands
+        await holding.restore()
         await loop.restore()
         return cls(
             state_dir, outside, lock_file, journal, keeper, evidence, clock, loop, poller, desk, about, hands,

@@ -21,12 +21,14 @@ from rolloutd.core.values import Actor
 from rolloutd.core.verdict import rates
 from rolloutd.feed import Feed
 from rolloutd.fleet import matches, most_urgent_first
+from rolloutd.holding import FleetHolding
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
 from rolloutd.pictures import Series, SeriesPoint
 from rolloutd.ports import Clock
 from rolloutd.settings.problems import SettingsError
+from rolloutd.verbs import Risk, VerbRow
 from rolloutd.wording import rfc3339, why_lines
 
 LAST_LINES = 8
@@ -47,6 +49,7 @@ class Desk:
         read_spec: SpecReader,
         about: AboutDaemon,
         feed: Feed,
+        holding: FleetHolding,
     ) -> None:
         self._loop = loop
         self._journal = journal
@@ -55,6 +58,7 @@ class Desk:
         self._read_spec = read_spec
         self._about = about
         self._feed = feed
+        self._holding = holding
         self._started: Callable[[Spec], None] | None = None
         self._waiters: dict[str, asyncio.Event] = {}
         self._pictures: dict[str, tuple[int, int, wire.Status]] = {}
@@ -156,10 +160,29 @@ class Desk:
             return outcomes.other_content()
         return outcomes.from_text(stored.outcome)
 
+    async def hold_fleet(self, row: VerbRow, actor: Actor, reason: str, command_id: str) -> wire.ActionDone | Refused:
+        """Freeze the fleet, or release it."""
+        begun = self._clock.now().clock_ms
+        carry_out = self._holding.hold if row.risk is Risk.FREEZES else self._holding.release
+        decision = await carry_out(actor, reason, outcomes.key_of(command_id, actor, row.verb, reason))
+        if isinstance(decision, Refused):
+            return decision
+        under_way = [lane.rollout.name for lane in self._loop.lanes.values() if not lane.rollout.traffic.settled]
+        steps = f"; still being carried out: the last step of {', '.join(under_way)}" if under_way else ""
+        return wire.ActionDone(
+            name="fleet", action=row.verb, accepted=True, revision=self._holding.version, by=actor.name,
+            router_confirmed=not under_way, took_s=(self._clock.now().clock_ms - begun) / 1000,
+            message=decision.message + steps,
+        )  # fmt: skip
+
     async def refuse(self, name: str, verb: str, actor: Actor, code: RefusalCode, why: str) -> None:
         """Record a refusal that the server made."""
         rollout = self._find(name)
-        await self._loop.audit_refusal(rollout.name if rollout else name, verb, code.value, why, actor)
+        if rollout is not None and rollout.name in self._loop.lanes:
+            await self._loop.audit_refusal(rollout.name, verb, code.value, why, actor)
+        else:
+            about = f"{name}: {why}" if name else why
+            await self._holding.refused(verb, code.value, about, actor)
 
     def _done(
         self,
@@ -258,6 +281,18 @@ class Desk:
             rollouts=chosen[:limit],
             total=len(rows),
             needs_you=sum(row.needs_you for row in rows),
+            hold=bool(self._holding.holds),
+            held=self._held(),
+        )
+
+    def _held(self) -> wire.FleetHold | None:
+        """The freeze of the fleet, for people."""
+        holds = self._holding.holds
+        if not holds:
+            return None
+        first = holds[0]
+        return wire.FleetHold(
+            by=first.by.name, reason=first.reason, at=rfc3339(first.at.wall_ms), others=len(holds) - 1
         )
 
     def why(self, name: str) -> wire.Why | None:
@@ -308,7 +343,8 @@ class Desk:
 
     def heartbeat(self) -> wire.Heartbeat:
         """The daemon's time and the ages of its sources and routers."""
-        return self._about.heartbeat(self._feed.seq, self.fleet("", 0).needs_you)
+        fleet = self.fleet("", 0)
+        return self._about.heartbeat(self._feed.seq, fleet.needs_you).model_copy(update={"held": fleet.held})
 
     def hello(self, actor: Actor, read_only: bool) -> wire.Hello:
         """The first message of an event stream for this caller."""

@@ -28,7 +28,7 @@ from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.hands import Hands
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError, StoreBusy, StoreFull
 from rolloutd.keeper import EvidenceKeeper
-from rolloutd.loop_edges import Birth, Calm, Notice, World
+from rolloutd.loop_edges import Birth, Calm, Notice, Standing, World
 from rolloutd.ports import Clock
 from rolloutd.recorder import Recorder, Unwritten
 from rolloutd.spill import SpillFile
@@ -62,11 +62,10 @@ class Loop:
         self._rebooted = birth.rebooted
         self._locks: dict[str, asyncio.Lock] = {}
         self._start_lock = asyncio.Lock()
-        self._watching_from_ms = clock.now().clock_ms
         self.epoch = birth.epoch
         self.lanes: dict[str, Lane] = {}
         self.ended: dict[str, Rollout] = {}
-        self._against = {"chain": "the journal's chain has not been verified yet"}
+        self.standing = Standing()
         self._recorder = Recorder(journal, birth.epoch, spill)
         self.broken = ""
         self.hands: Hands | None = None
@@ -76,6 +75,8 @@ class Loop:
     async def restore(self) -> None:
         """Fold every stream of the journal, take stored evidence up again, and look afresh at every live rollout."""
         for stream in await self._journal.streams():
+            if stream == ev.FLEET_STREAM:
+                continue
             history = await self._journal.load(stream)
             rollout = fold(history)
             if rollout is None:
@@ -108,35 +109,31 @@ class Loop:
         self._spill.clear()
 
     def _fresh_seen(self, route: str) -> Seen:
-        lease_ms = self._world.lease(route)
-        return Seen(
-            watching_from_ms=self._clock.now().clock_ms,
-            leases=lease_ms is not None,
-            lease_ms=lease_ms,
-            may_raise=not self.why_not_raise,
-            why_not_raise=self.why_not_raise,
-        )
+        return self.standing.fresh(self._clock.now().clock_ms, self._world.lease(route))
 
     @property
     def why_not_raise(self) -> str:
         """Why nothing is raised now, empty when nothing stands against it."""
-        return next(iter(self._against.values()), "")
+        return self.standing.why_not_raise
 
     def set_raising(self, why_not: str, matter: str = "chain") -> None:
         """Clear one matter that stands against increases with an empty reason, or raise it with a sentence."""
-        if self._against.get(matter, "") == why_not:
-            return
-        self._against.pop(matter, None)
-        if why_not:
-            self._against[matter] = why_not
+        if self.standing.set(matter, why_not):
+            self._tell_lanes()
+
+    def hold_fleet(self, sentence: str) -> None:
+        """From now on no rollout goes up, for this reason; an empty one ends it."""
+        self.standing.fleet_hold = sentence
+        self._tell_lanes()
+
+    def _tell_lanes(self) -> None:
         for name, lane in self.lanes.items():
             self.lanes[name] = self._allowed(lane)
             self._changed(name)
 
     def _allowed(self, lane: Lane) -> Lane:
         """The lane with what stands against increases now; a turn may have waited while that changed."""
-        why = self.why_not_raise
-        return replace(lane, seen=replace(lane.seen, may_raise=not why, why_not_raise=why))
+        return replace(lane, seen=self.standing.on(lane.seen))
 
     # ---- what comes in
 
@@ -231,7 +228,8 @@ class Loop:
         """Start a rollout: one at a time, so that two starts cannot both find the route free."""
         async with self._start_lock:
             names = frozenset(self.lanes) | frozenset(self.ended)
-            decision = decide_start(command, [lane.rollout for lane in self.lanes.values()], names)
+            live = [lane.rollout for lane in self.lanes.values()]
+            decision = decide_start(command, live, names, self.standing.fleet_hold)
             if isinstance(decision, Refused):
                 return decision
             name, now = command.spec.name, self._clock.now()

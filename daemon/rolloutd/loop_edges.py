@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rolloutd.core import events as ev
+from rolloutd.core.observed import Seen
 from rolloutd.core.values import Slot
 
 log = logging.getLogger("rolloutd.loop")
@@ -32,6 +33,37 @@ class Birth:
 
     epoch: int
     rebooted: bool = False
+
+
+class Standing:
+    """What stands against increases in the whole daemon: matters of its own, by name, and the hold of the fleet."""
+
+    def __init__(self) -> None:
+        self._against = {"chain": "the journal's chain has not been verified yet"}
+        self.fleet_hold = ""
+
+    @property
+    def why_not_raise(self) -> str:
+        """Why nothing is raised now, empty when nothing stands against it."""
+        return next(iter(self._against.values()), "")
+
+    def set(self, matter: str, why_not: str) -> bool:
+        """Clear a matter with an empty reason, or raise it with a sentence; returns whether that changed anything."""
+        if self._against.get(matter, "") == why_not:
+            return False
+        self._against.pop(matter, None)
+        if why_not:
+            self._against[matter] = why_not
+        return True
+
+    def on(self, seen: Seen) -> Seen:
+        """What was seen of a route, with what stands against increases now."""
+        why = self.why_not_raise
+        return replace(seen, may_raise=not why, why_not_raise=why, fleet_hold=self.fleet_hold)
+
+    def fresh(self, now_ms: int, lease_ms: int | None) -> Seen:
+        """Nothing seen of a route yet; looking begins now."""
+        return self.on(Seen(watching_from_ms=now_ms, leases=lease_ms is not None, lease_ms=lease_ms))
 
 
 class Calm:

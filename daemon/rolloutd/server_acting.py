@@ -65,11 +65,15 @@ class Acting:
         return self._outcome(name, await until_stop(self._context, work, self._service.traffic(name)))
 
     def fleet_wide(self, row: VerbRow) -> Handler:
-        """The handler of a verb on the whole fleet; none is built yet."""
+        """The handler of a verb on the whole fleet."""
 
         async def checked(request: Request) -> Response:
-            await permitted(self._context, request, row)
-            raise AssertionError(f"{row.verb} is built and needs a handler of its own")
+            actor = await permitted(self._context, request, row)
+            query(request)
+            key = _command_key(request, row)
+            asked = _action(await json_object(self._context, request))
+            work = self._service.hold_fleet(row, actor, asked.reason, _command_id(actor, row.verb, "", key))
+            return self._outcome("", await until_stop(self._context, work, self._service.traffic("")))
 
         return checked
 

@@ -13,6 +13,7 @@ from rolloutd.core.commands import Act, RefusalCode, Refused
 from rolloutd.core.values import Actor
 from rolloutd.feed import Feed
 from rolloutd.pictures import Series
+from rolloutd.verbs import VerbRow
 from rolloutd.wire import ActionDone, Doctor, Fleet, FleetRow, Health, Heartbeat, Hello, Status, Timeline, Why
 
 
@@ -39,6 +40,10 @@ class Service(Protocol):
 
         The same ``command_id`` again returns the first outcome. The command lives on when the caller goes away.
         """
+        ...
+
+    async def hold_fleet(self, row: VerbRow, actor: Actor, reason: str, command_id: str) -> ActionDone | Refused:
+        """Freeze the whole fleet, or release it, whichever ``row`` says; answers once durable."""
         ...
 
     async def refuse(self, name: str, verb: str, actor: Actor, code: RefusalCode, why: str) -> None:

@@ -47,6 +47,7 @@ class _Live:
     gates: list[wire.GateNow] = field(default_factory=list)
     blocked_by: list[str] = field(default_factory=list)
     samples: tuple[int, int] = (0, 0)
+    fleet_hold: str = ""
 
 
 def status(lane: Lane, now: Instant, frame: Frame) -> wire.Status:
@@ -63,6 +64,7 @@ def status(lane: Lane, now: Instant, frame: Frame) -> wire.Status:
         gates=[_gate(lane, verdict, now, ranges=frame.ranges) for verdict in pic.judgement.gates],
         blocked_by=[blocker.what for blocker in against] if rollout.phase in _CLIMBING else [],
         samples=_samples(lane),
+        fleet_hold=seen.fleet_hold,
     )
     return _status(rollout, now, live, frame)
 
@@ -118,6 +120,7 @@ def _status(rollout: Rollout, now: Instant, live: _Live, frame: Frame) -> wire.S
         next=live.next,
         blocked_by=live.blocked_by,
         held_because=hold.reason if hold else None,
+        fleet_hold=live.fleet_hold,
         claimed_by=rollout.claimed_by,
         paused_by=hold.by.name if hold and hold.cause is HoldCause.PERSON else None,
         overrides=_overrides(rollout),

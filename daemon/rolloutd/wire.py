@@ -144,6 +144,7 @@ class Status(Model):
     next: Next
     blocked_by: list[str]
     held_because: str | None = None
+    fleet_hold: str = ""
     claimed_by: str | None = None
     paused_by: str | None = None
     overrides: list[Override] = []
@@ -180,6 +181,15 @@ class FleetRow(Model):
     as_of: str
 
 
+class FleetHold(Model):
+    """The freeze of the whole fleet: by whom, why, since when, and how many others hold it too."""
+
+    by: str
+    reason: str
+    at: str
+    others: int = 0
+
+
 class Fleet(Model):
     """All rollouts that match a filter, most urgent first."""
 
@@ -189,6 +199,7 @@ class Fleet(Model):
     total: int
     needs_you: int
     hold: bool = False
+    held: FleetHold | None = None
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
@@ -309,6 +320,7 @@ class Heartbeat(Model):
     needs_you: int = 0
     here: list[str] = []
     message: str = ""
+    held: FleetHold | None = None
 
 
 class Check(Model):

@@ -121,6 +121,21 @@ def test_a_socket_one_may_not_open_is_7(tmp_path: Path) -> None:
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
 
 
+async def test_a_hold_of_the_fleet_is_one_word_and_its_release_is_not(server: Running) -> None:
+    """hold asks nothing; a release needs a reason and a yes, and is not everybody's; list says who holds it."""
+    assert (await rollout(server.directory, "hold", "--reason", "a sale")).code == 0
+    listed = await rollout(server.directory, "list")
+    assert listed.out.startswith("HOLD by ")
+    assert "a sale" in listed.out.splitlines()[0]
+    for arguments in (("hold", "--release"), ("release", "--reason", "over")):
+        ran = await rollout(server.directory, *arguments)
+        assert ran.code == 2
+        check_three_parts(ran)
+    assert server.service.held != ""
+    assert (await rollout(server.directory, "release", "--reason", "over", "--yes")).code == 0
+    assert server.service.held == ""
+
+
 async def test_a_conflict_is_8(server: Running) -> None:
     """It changed since the caller looked."""
     server.service.change("ranker")

@@ -11,6 +11,7 @@ from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.values import Actor, Role
 from rolloutd.feed import Feed
 from rolloutd.pictures import Series, SeriesPoint
+from rolloutd.verbs import Risk, VerbRow
 
 NOW = "2026-01-02T03:13:04Z"
 BOOT_ID = "boot1"
@@ -71,6 +72,7 @@ class FakeService:
         self.rollouts = {status.name: status for status in statuses}
         self.router_confirms = True
         self.gates_fail = False
+        self.held = ""
         self.acts: list[tuple[str, Act, str]] = []
         self.starts: list[tuple[Mapping[str, object], str, bool]] = []
         self.refused: list[tuple[str, str, Actor, RefusalCode, str]] = []
@@ -167,6 +169,15 @@ class FakeService:
         self._done[command_id] = done
         return done
 
+    async def hold_fleet(self, row: VerbRow, actor: Actor, reason: str, command_id: str) -> wire.ActionDone | Refused:
+        """Held or not, by whom."""
+        if command_id in self._done:
+            return self._done[command_id]
+        if row.risk is Risk.RAISES and self.held not in ("", actor.name) and not actor.role.covers(Role.ADMIN):
+            return Refused(RefusalCode.NOT_PERMITTED, f"{self.held} holds the fleet.", "Ask them.", Role.ADMIN)
+        self.held = actor.name if row.risk is Risk.FREEZES else ""
+        return self._answer(command_id, "fleet", row.verb, actor, 1)
+
     async def refuse(self, name: str, verb: str, actor: Actor, code: RefusalCode, why: str) -> None:
         """Keep it for the test to look at."""
         self.refused.append((name, verb, actor, code, why))
@@ -179,7 +190,10 @@ class FakeService:
     def fleet(self, filter_text: str, limit: int) -> wire.Fleet:
         """All whose name holds the text."""
         rows = [row for name in self.rollouts if filter_text in name and (row := self.row(name)) is not None]
-        return wire.Fleet(as_of=NOW, rollouts=rows[:limit], total=len(rows), needs_you=0)
+        held = wire.FleetHold(by=self.held, reason="a sale", at=NOW) if self.held else None
+        return wire.Fleet(
+            as_of=NOW, rollouts=rows[:limit], total=len(rows), needs_you=0, hold=held is not None, held=held
+        )
 
     def row(self, name: str) -> wire.FleetRow | None:
         """A line of the fleet."""

@@ -67,6 +67,8 @@ def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Statu
         return Say(words.START_BY_COMMAND)
     if not row.built:
         return Say(words.NOT_BUILT.format(verb=row.verb))
+    if not row.on_rollout:
+        return Say(words.FLEET_BY_COMMAND.format(verb=row.verb))
     if not name:
         return Say(words.NO_ROLLOUT_HERE)
     state = facts.fleet_link.state(now_s) if in_fleet else facts.detail_state(now_s)

@@ -113,6 +113,7 @@ TAB_NOT_BUILT = {
     "rollout status NAME --json has all of it.",
 }
 NOT_BUILT = "{verb} is not built yet; nothing was sent. Traffic stays as it is."
+FLEET_BY_COMMAND = 'The whole fleet, by command: rollout {verb} --reason "..."'
 START_BY_COMMAND = "Starting from the screen is not built yet. On the command line: rollout start FILE"
 NO_ROLLOUT_HERE = "There is no rollout under the cursor, so nothing was sent."
 ENDED = "{name} has ended, so {verb} was not sent. Traffic stays as it is."

@@ -235,6 +235,8 @@ def _undecided(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     deadline = rollout.stage_deadline_ms
     if rollout.phase not in (Phase.RUNNING, Phase.WATCHING) or deadline is None or now_ms < deadline:
         return NOTHING
+    if pic.seen.fleet_hold:
+        return NOTHING  # a stage is not given up because the fleet stands still
     against = [b.sentence for b in blockers(rollout, pic, now_ms) if b.kind is not BlockerKind.APPROVAL]
     if not against:
         return NOTHING

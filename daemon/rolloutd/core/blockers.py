@@ -165,7 +165,7 @@ def _people(rollout: Rollout, seen: Seen) -> tuple[Blocker, ...]:
     if rollout.phase is Phase.HELD and rollout.hold is not None:
         found.append(Blocker(BlockerKind.HELD, "held", f"held: {rollout.hold.reason}"))
     if seen.fleet_hold:
-        found.append(Blocker(BlockerKind.POLICY, "hold", f"the fleet is held: {seen.fleet_hold}"))
+        found.append(Blocker(BlockerKind.POLICY, "hold", f"the fleet is held {seen.fleet_hold}"))
     if not seen.may_raise:
         found.append(Blocker(BlockerKind.POLICY, "journal", seen.why_not_raise))
     return tuple(found)

@@ -37,7 +37,11 @@ def decide_start(command: Start, live: Iterable[Rollout], names: frozenset[str],
     """Start a rollout unless its name is taken or its route or model already has a live one."""
     spec = command.spec
     if fleet_hold:
-        return Refused(RefusalCode.GATE, f"The fleet is held: {fleet_hold}.", "Wait, or ask who holds it to release.")
+        return Refused(
+            RefusalCode.GATE,
+            f"The fleet is held {fleet_hold}.",
+            "Wait, or ask whoever holds it: rollout hold --release",
+        )
     if spec.name in names:
         return Refused(
             RefusalCode.CONFLICT, f"There is already a rollout called {spec.name}.", "Give this one another name."
@@ -174,7 +178,8 @@ def _beyond_override(rollout: Rollout, pic: Picture, now_ms: int) -> list[Blocke
 
 def _cannot_go_up(rollout: Rollout, blocker: Blocker) -> Refused:
     message = f"{rollout.name} cannot go up: {blocker.sentence}."
-    return Refused(RefusalCode.GATE, message, "This cannot be overridden; mend it first. rollout doctor")
+    how = "Ask whoever holds it: rollout hold --release" if blocker.what == "hold" else "Mend it first: rollout doctor"
+    return Refused(RefusalCode.GATE, message, f"This cannot be overridden. {how}")
 
 
 def _let_go(rollout: Rollout, why: str) -> tuple[ev.Event, ...]:

@@ -294,6 +294,22 @@ class RolloutEnded:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class FleetHeld:
+    """A person froze the whole fleet: no rollout goes up while this lasts. It stands in the fleet's own stream."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class FleetReleased:
+    """The hold of this person ended; others' holds go on."""
+
+    holder: str
+    holder_uid: int | None
+    reason: str
+
+
 Event = (
     RolloutRequested
     | PreflightPassed
@@ -323,10 +339,16 @@ Event = (
     | RolloutClaimed
     | CommandRefused
     | RolloutEnded
+    | FleetHeld
+    | FleetReleased
 )
 
 EVENT_TYPES: dict[str, type] = {cls.__name__: cls for cls in Event.__args__}
 """Every event by the name it has in the journal."""
+FLEET_STREAM = "@fleet"
+"""The stream of what concerns no single rollout; no rollout can have this name."""
+FLEET_EVENTS = frozenset({"FleetHeld", "FleetReleased"})
+"""The events that stand only there."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -166,9 +166,10 @@ def settle(phase: Phase, conditions: frozenset[str]) -> Phase:
 
 def columns() -> tuple[str, ...]:
     """Every column the table can have: each event, and RolloutEnded once for each outcome."""
-    from rolloutd.core.events import EVENT_TYPES
+    from rolloutd.core.events import EVENT_TYPES, FLEET_EVENTS
 
-    plain = tuple(name for name in EVENT_TYPES if name not in ("RolloutEnded", "RolloutRequested"))
+    elsewhere = {"RolloutEnded", "RolloutRequested", *FLEET_EVENTS}
+    plain = tuple(name for name in EVENT_TYPES if name not in elsewhere)
     return plain + tuple(f"RolloutEnded_{outcome.value}" for outcome in Outcome)
 
 

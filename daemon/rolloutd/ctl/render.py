@@ -55,6 +55,7 @@ def status(found: Found) -> str:
     optional = (
         ("needs", ", ".join(found["blocked_by"])),
         ("held", found.get("held_because")),
+        ("fleet", f"held {found['fleet_hold']}" if found.get("fleet_hold") else ""),
         ("claimed", found.get("claimed_by")),
         ("override", "; ".join(f"{row['by']}: {row['reason']}" for row in found.get("overrides", []))),
     )
@@ -66,8 +67,29 @@ def word(state: str) -> str:
     return state.replace("_", " ").replace("-", " ").upper()
 
 
+def held(found: Found) -> str:
+    """That the fleet is held, by whom and why; empty when it is not."""
+    hold = found.get("held")
+    if not hold:
+        return ""
+    others = f" and {hold['others']} more" if hold.get("others") else ""
+    return f"HOLD by {hold['by']}{others} since {hold['at']}: {hold['reason']}. Nothing goes up; triggers stay armed."
+
+
+def fleet_action(found: Found) -> str:
+    """What came of a verb on the whole fleet."""
+    return f"fleet: {found['action']} accepted; {found['message']}."
+
+
 def fleet(found: Found) -> str:
-    """All rollouts, one line each."""
+    """All rollouts, one line each, below the hold of the fleet if there is one."""
+    hold = held(found)
+    return "\n".join([*([hold] if hold else []), _rows(found)])
+
+
+def _rows(found: Found) -> str:
+    if not found["rollouts"] and found["total"]:
+        return f"None of {found['total']} rollouts matches. All of them: rollout list"
     if not found["rollouts"]:
         return "No rollouts. Start one: rollout start FILE. See how it looks: rollout demo"
     rows = [("NAME", "STATE", "STAGE", "ASKED", "ROUTER", "NEXT")]
