@@ -16,6 +16,7 @@ from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
 from rolloutd.core.decide import Accepted
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Spec
+from rolloutd.core.revival import REVIVING
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Actor
 from rolloutd.core.verdict import rates
@@ -141,6 +142,8 @@ class Desk:
         decision = await asyncio.shield(asyncio.ensure_future(self._carry_out(rollout.name, act, command_id, key)))
         if isinstance(decision, Refused):
             return decision
+        if act.verb in REVIVING and self._started is not None:
+            self._started(rollout.spec)
         if wait_s > 0:
             await self._wait(rollout.name, lambda now: _confirmed(now, act.verb), wait_s)
         return self._done(rollout.name, act.verb.value, act.actor, decision, begun, act.verb)
@@ -353,7 +356,8 @@ class Desk:
 
 def _confirmed(rollout: Rollout, verb: Verb | None) -> bool:
     """Whether the router has shown what the verb asked for."""
-    if verb in (Verb.ABORT, Verb.DECLINE):
+    if verb in (Verb.ABORT, Verb.DECLINE, Verb.ROLLBACK):
         return not rollout.live or (rollout.phase is Phase.HELD and rollout.traffic.confirmed.basis_points == 0)
-    started = rollout.traffic.wanted.basis_points > 0 or not rollout.live or verb is not None
+    begins = verb is None or verb is Verb.REOPEN
+    started = rollout.traffic.wanted.basis_points > 0 or not rollout.live or not begins
     return started and rollout.traffic.settled and rollout.phase is not Phase.FINISHING

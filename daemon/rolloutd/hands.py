@@ -195,6 +195,18 @@ class Hands:
             health = SlotHealth(up=False, version=None, detail=f"no answer within {PROBE_DEADLINE_S:g} s")
         await self._report(lane, SlotProbed(effect.slot, health))
 
+    async def look(self, route: str) -> tuple[Observation, ...]:
+        """The route and both slots' servers as they are now, told to nobody else."""
+        seen: list[Observation] = []
+
+        async def keep(_lane: str, observation: Observation) -> None:
+            seen.append(observation)
+
+        eyes = Hands(self._routers, self._prober, self._clock, keep)
+        probes = (eyes._probe("", ProbeSlot(route, slot)) for slot in Slot)
+        await asyncio.gather(eyes._read("", route), *probes)
+        return tuple(seen)
+
     async def zero_now(self, route: str, slot: Slot) -> RouteReading:
         """Assert zero without any record, for when the journal cannot be written in time. Raises RouterError."""
         async with asyncio.timeout(ROUTER_DEADLINE_S):

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Iterable, Mapping
 
 from rolloutd import codec
+from rolloutd.core.events import EvidenceSealed
 from rolloutd.core.evidence import GateEvidence
+from rolloutd.core.state import Rollout
 from rolloutd.core.values import Instant
 from rolloutd.evidence_store import EvidenceRow, EvidenceStore, Pulse, RawTick, seal
 from rolloutd.journal import JournalError, StoreBusy, StoreFull
@@ -47,6 +49,11 @@ class EvidenceKeeper:
         """The digest that the journal chains: of every gate's tick and state."""
         return seal(_row(rollout, known, AT_START) for known in evidence.values())
 
+    def seal(self, rollout: str, evidence: Mapping[str, GateEvidence]) -> EvidenceSealed:
+        """The event that chains it, with the last tick it holds."""
+        tick = max((known.tick for known in evidence.values()), default=0)
+        return EvidenceSealed(tick, self.digest(rollout, evidence))
+
     async def history(self, rollout: str, metric: str) -> list[RawTick]:
         """The last raw ticks of a gate."""
         return await self._store.history(rollout, metric)
@@ -60,6 +67,15 @@ class EvidenceKeeper:
         if self._pulse is None:
             self._pulse = await self._store.read_pulse()
         return self._pulse.renewed_clock_ms.get(rollout)
+
+    async def leased_at_ms(self, rollout: Rollout) -> int | None:
+        """When this rollout's lease was last renewed, or what it leases was asked for, on the rollout clock.
+
+        Renewals are kept with each pulse; a process that died before one still leased what it had asked for.
+        """
+        asked_at = rollout.traffic.wanted_at
+        kept = (await self.renewed_at_ms(rollout.name), None if asked_at is None else asked_at.clock_ms)
+        return max((at_ms for at_ms in kept if at_ms is not None), default=None)
 
     async def pulse(self, at: Instant) -> None:
         """Note that the daemon lives, with the leases renewed since the last time."""

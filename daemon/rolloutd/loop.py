@@ -14,16 +14,18 @@ from dataclasses import replace
 from functools import partial
 
 from rolloutd import outcomes, unrecorded
+from rolloutd.after_end import decide_after_end, refusal, rollout_of
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, Refused, Start, Verb
 from rolloutd.core.decide import Accepted, decide, decide_start
 from rolloutd.core.effects import MetricsAnswered, Observation, RouteSeen, SetTraffic, TickPassed
+from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.fold import fold
 from rolloutd.core.lane import Lane, before_write, follow, next_effects, next_events, observe, open_lane
 from rolloutd.core.metrics import Answer
-from rolloutd.core.observed import Seen
+from rolloutd.core.revival import REVIVING
 from rolloutd.core.state import Rollout
-from rolloutd.core.values import THE_DAEMON, Actor, Slot
+from rolloutd.core.values import THE_DAEMON, Actor
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.hands import Hands
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError, StoreBusy, StoreFull
@@ -86,12 +88,9 @@ class Loop:
                 self.ended[stream] = rollout
                 continue
             evidence = await self._keeper.load(stream)
-            # Renewals are kept with each pulse; a process that died before one still leased what it had asked for.
-            asked_at = rollout.traffic.wanted_at
-            kept = (await self._keeper.renewed_at_ms(stream), None if asked_at is None else asked_at.clock_ms)
-            renewed_at_ms = max((at_ms for at_ms in kept if at_ms is not None), default=None)
-            seen = replace(self._fresh_seen(rollout.spec.route), renewed_at_ms=renewed_at_ms, rebooted=self._rebooted)
-            self.lanes[stream] = open_lane(rollout, evidence, seen, self._world.arms(rollout.spec.route))
+            lane, leased_ms = self._lane_of(rollout, evidence), await self._keeper.leased_at_ms(rollout)
+            seen = replace(lane.seen, renewed_at_ms=leased_ms, rebooted=self._rebooted)
+            self.lanes[stream] = replace(lane, seen=seen)
         for name in list(self.lanes):
             async with self._lock(name):
                 await self._record(name, (ev.WindowRestarted("the daemon started"),), THE_DAEMON)
@@ -108,8 +107,11 @@ class Loop:
                     await self._record(spilled.rollout, events, THE_DAEMON)
         self._spill.clear()
 
-    def _fresh_seen(self, route: str) -> Seen:
-        return self.standing.fresh(self._clock.now().clock_ms, self._world.lease(route))
+    def _lane_of(self, rollout: Rollout, evidence: Mapping[str, GateEvidence] | None = None) -> Lane:
+        """The lane of a rollout of whose route nothing was seen yet."""
+        route = rollout.spec.route
+        seen = self.standing.fresh(self._clock.now().clock_ms, self._world.lease(route))
+        return open_lane(rollout, evidence or {}, seen, self._world.arms(route))
 
     @property
     def why_not_raise(self) -> str:
@@ -168,27 +170,32 @@ class Loop:
 
     async def command(self, name: str, act: Act, key: CommandKey | None) -> tuple[Accepted | Refused, Rollout]:
         """Carry out a verb: decide, make durable, begin the effects. Raises KeyError for an unknown rollout."""
-        if name not in self.lanes:
-            rollout = self.ended[name]
-            return await self._command_after_end(rollout, act, key)
-        async with self._turn_for(name, act):
-            if name not in self.lanes:
-                return await self._command_after_end(self.ended[name], act, key)
-            lane = self.lanes[name]
-            now_ms = self._clock.now().clock_ms
-            decision = decide(lane.rollout, act, lane.picture(now_ms), now_ms)
-            outcome = outcomes.to_text(decision)
-            if isinstance(decision, Refused):
-                refused = ev.CommandRefused(act.verb.value, decision.code.value, decision.message)
-                await self._record(name, (refused,), act.actor, key, outcome)
-            elif decision.events or key is not None:  # nothing to do is an answer too, and a repeat gets the same
-                await self._record(name, decision.events, act.actor, key, outcome)
+        if name in self.lanes:
+            async with self._turn_for(name, act):
                 if name in self.lanes:
-                    self._act(name, tick=False)
-                    await asyncio.sleep(0)  # it goes out before anything else is worked out
-                await self._settle(name)
-            rollout = self.lanes[name].rollout if name in self.lanes else self.ended[name]
-            return decision, rollout
+                    return await self._command_live(name, act, key)
+        if act.verb in (Verb.ABORT, Verb.DECLINE):  # the champion has it all, or there is a sentence; no record is due
+            return (await decide_after_end(self._lane_of(self.ended[name]), act, None, 0, ()))[1], self.ended[name]
+        return await self._command_after_end(name, act, key)
+
+    async def _command_live(self, name: str, act: Act, key: CommandKey | None) -> tuple[Accepted | Refused, Rollout]:
+        """With the rollout's turn in hand."""
+        lane = self.lanes[name]
+        now_ms = self._clock.now().clock_ms
+        decision = decide(lane.rollout, act, lane.picture(now_ms), now_ms)
+        outcome = outcomes.to_text(decision)
+        if isinstance(decision, Refused):
+            await self._record(name, refusal(act, decision), act.actor, key, outcome)
+        elif decision.events or key is not None:  # nothing to do is an answer too, and a repeat gets the same
+            await self._record(name, decision.events, act.actor, key, outcome)
+            if name in self.lanes:
+                self._act(name, tick=False)
+                await asyncio.sleep(0)  # it goes out before anything else is worked out
+            await self._settle(name)
+        return decision, self._rollout(name)
+
+    def _rollout(self, name: str) -> Rollout:
+        return self.lanes[name].rollout if name in self.lanes else self.ended[name]
 
     @asynccontextmanager
     async def _turn_for(self, name: str, act: Act) -> AsyncIterator[None]:
@@ -216,13 +223,25 @@ class Loop:
         await unrecorded.lower(self.lanes.get(name), self.hands, self._spill, self._clock, actor, why)
 
     async def _command_after_end(
-        self, rollout: Rollout, act: Act, key: CommandKey | None
+        self, name: str, act: Act, key: CommandKey | None
     ) -> tuple[Accepted | Refused, Rollout]:
-        """A verb on a rollout that ended: claims and refusals are still recorded."""
-        lane = open_lane(rollout, {}, self._fresh_seen(rollout.spec.route), {Slot.A: "", Slot.B: ""})
-        now_ms = self._clock.now().clock_ms
-        decision = decide(rollout, act, lane.picture(now_ms), now_ms)
-        return decision, rollout
+        """A verb on a rollout that ended: claims and refusals are recorded; a person may take some up again."""
+        async with self._start_lock, self._lock(name):
+            if name in self.lanes:
+                return await self._command_live(name, act, key)
+            revives, everybody = act.verb in REVIVING, (*map(rollout_of, self.lanes.values()), *self.ended.values())
+            lane = self._lane_of(self.ended[name], await self._keeper.load(name) if revives else None)
+            lane, decision = await decide_after_end(lane, act, self.hands, self._clock.now().clock_ms, everybody)
+            events = decision.events if isinstance(decision, Accepted) else refusal(act, decision)
+            before, self.lanes[name] = self.ended.pop(name), self._allowed(lane)
+            try:
+                await self._record(name, events, act.actor, key, outcomes.to_text(decision))
+            finally:
+                if not self._rollout(name).live:
+                    self.lanes.pop(name, None)
+                    self.ended.setdefault(name, before)
+        await self.tick(name)
+        return decision, self._rollout(name)
 
     async def start(self, command: Start, key: CommandKey | None) -> Accepted | Refused:
         """Start a rollout: one at a time, so that two starts cannot both find the route free."""
@@ -233,21 +252,12 @@ class Loop:
             if isinstance(decision, Refused):
                 return decision
             name, now = command.spec.name, self._clock.now()
-            recorded = await self._journal.append(
-                name,
-                0,
-                decision.events,
-                at=now,
-                actor=command.actor,
-                epoch=self.epoch,
-                command=key,
-                outcome=None if key is None else outcomes.to_text(decision),
-            )
+            new = Unwritten(0, decision.events, now, command.actor, key, outcomes.to_text(decision))
+            recorded = await self._recorder.append(name, new)
             rollout = fold(recorded)
             assert rollout is not None
             self._recorded(recorded)
-            route = command.spec.route
-            self.lanes[name] = open_lane(rollout, {}, self._fresh_seen(route), self._world.arms(route))
+            self.lanes[name] = self._lane_of(rollout)
             self._changed(name)
         await self.tick(name)
         return decision
@@ -291,24 +301,15 @@ class Loop:
 
     def _sealed(self, name: str, events: tuple[ev.Event, ...]) -> tuple[ev.Event, ...]:
         """Every verdict and every step up is preceded by the digest of the evidence it rests on."""
-        if not any(
-            isinstance(e, ev.VerdictReached | ev.StageEntered | ev.RecedeStarted | ev.FinishStarted) for e in events
-        ):
-            return events
-        evidence = self.lanes[name].evidence
-        seal = ev.EvidenceSealed(
-            max((known.tick for known in evidence.values()), default=0), self._keeper.digest(name, evidence)
-        )
-        return (seal, *events)
+        rests = any(isinstance(event, ev.ON_EVIDENCE) for event in events)
+        return (self._keeper.seal(name, self.lanes[name].evidence), *events) if rests else events
 
     async def seal(self, name: str) -> None:
         """Chain the digest of a rollout's evidence."""
         async with self._lock(name):
             if name in self.lanes:
-                evidence = self.lanes[name].evidence
-                tick = max((known.tick for known in evidence.values()), default=0)
-                if tick > self.lanes[name].rollout.sealed_tick:
-                    sealed = ev.EvidenceSealed(tick, self._keeper.digest(name, evidence))
+                sealed = self._keeper.seal(name, self.lanes[name].evidence)
+                if sealed.tick > self.lanes[name].rollout.sealed_tick:
                     await self._record(name, (sealed,), THE_DAEMON)
 
     def _act(self, name: str, *, tick: bool) -> None:

@@ -92,6 +92,7 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     ev.EvidenceSealed: lambda e: (f"evidence sealed at check {e.tick}", e.digest[:16]),
     ev.RolloutClaimed: lambda e: ("no longer looks at this" if e.released else "looks at this", ""),
     ev.CommandRefused: lambda e: (f"refused: {e.verb} ({e.code})", e.why),
+    ev.RolloutReopened: lambda e: ("reopened: its checks, then the first stage", e.reason),
     ev.FleetHeld: lambda e: ("held the whole fleet: nothing goes up", e.reason),
     ev.FleetReleased: lambda e: (f"ended the hold of {e.holder}", e.reason),
     ev.RolloutEnded: lambda e: (f"ended {e.outcome.value.replace('_', ' ')}", e.reason),

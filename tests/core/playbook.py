@@ -146,9 +146,10 @@ class Playbook:
         requested = self._append((ev.RolloutRequested(self.spec),), OPERATOR)
         rollout = fold(requested)
         assert rollout is not None
-        self.lane = open_lane(rollout, {}, self._seen(), ARMS)
+        self.lane = open_lane(rollout, {}, self.fresh_seen(), ARMS)
 
-    def _seen(self) -> Seen:
+    def fresh_seen(self) -> Seen:
+        """Nothing seen yet: looking begins now."""
         lease_ms = 60_000 if self.world.leases else None
         return Seen(self.now.clock_ms, leases=self.world.leases, lease_ms=lease_ms)
 
@@ -278,7 +279,7 @@ class Playbook:
         """The process dies and another one folds the journal; stored evidence is taken up, what was seen is gone."""
         rollout = fold(self.journal)
         assert rollout is not None
-        self.lane = open_lane(rollout, self.lane.evidence, self._seen(), ARMS)
+        self.lane = open_lane(rollout, self.lane.evidence, self.fresh_seen(), ARMS)
         self.record((ev.WindowRestarted("the daemon started"),))
 
     @property

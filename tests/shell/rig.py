@@ -33,6 +33,7 @@ class WorldRouter:
         self.gate.set()
         self.entered = asyncio.Event()
         self.lose_replies = False
+        self.moves_base = True
         self.written: list[Share] = []
 
     async def read(self, route: str) -> RouteReading:
@@ -67,7 +68,8 @@ class WorldRouter:
 
     async def set_base(self, route: str, slot: Slot) -> None:
         """Move the base."""
-        self.world.base = slot
+        if self.moves_base:
+            self.world.base = slot
 
     async def close(self) -> None:
         """Nothing is open."""

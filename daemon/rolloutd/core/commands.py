@@ -23,6 +23,9 @@ class Verb(StrEnum):
     DECLINE = "decline"
     EXTEND = "extend"
     CLAIM = "claim"
+    ADOPT_SHARE = "adopt-share"
+    REOPEN = "reopen"
+    ROLLBACK = "rollback"
 
 
 @dataclass(frozen=True, slots=True)

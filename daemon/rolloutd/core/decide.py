@@ -91,7 +91,8 @@ def _abort(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisio
     by = command.actor.name
     why = command.reason or f"{by} aborted"
     recede = rollout.recede
-    if rollout.phase is Phase.RECEDING and recede is not None and recede.cause is ev.RecedeCause.PERSON:
+    by_a_person = (ev.RecedeCause.PERSON, ev.RecedeCause.ROLLBACK)
+    if rollout.phase is Phase.RECEDING and recede is not None and recede.cause in by_a_person:
         return Accepted((), f"{rollout.name} is already going back.")
     start = ev.RecedeStarted(ev.RecedeCause.PERSON, why)
     wanted = rollout.traffic.wanted
@@ -249,6 +250,21 @@ def _extend(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisi
     return Accepted((ev.StageExtended(now_ms + rollout.stage.max_time_ms),), f"{rollout.stage.name} has its time again")
 
 
+def _adopt_share(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    """Keep the lower share that somebody set by hand: the question is answered, the rollout stays paused there."""
+    if rollout.phase is not Phase.HELD or rollout.hold is None or rollout.hold.cause is not ev.HoldCause.DRIFT:
+        message = f"Nobody's hand has lowered the share of {rollout.name}; there is nothing to adopt."
+        return Refused(RefusalCode.NOT_NOW, message, f"rollout why {rollout.name}")
+    why = command.reason or f"{command.actor.name} keeps the share that was set by hand"
+    said = f"{rollout.name} stays at {rollout.traffic.wanted}, paused; resume would go to {rollout.stage.share}"
+    return Accepted((ev.RolloutHeld(ev.HoldCause.PERSON, why),), said)
+
+
+def _not_ended(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    message = f"{rollout.name} has not ended; {command.verb.value} is for what has."
+    return Refused(RefusalCode.NOT_NOW, message, f"To give all traffic back: rollout abort {rollout.name}")
+
+
 _NEEDS_REVISION = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.APPROVE})
 
 _VERBS: dict[Verb, Callable[[Rollout, Act, Picture, int], Decision]] = {
@@ -259,6 +275,9 @@ _VERBS: dict[Verb, Callable[[Rollout, Act, Picture, int], Decision]] = {
     Verb.PROMOTE: _promote,
     Verb.APPROVE: _approve,
     Verb.EXTEND: _extend,
+    Verb.ADOPT_SHARE: _adopt_share,
+    Verb.REOPEN: _not_ended,
+    Verb.ROLLBACK: _not_ended,
 }
 
 __all__ = ["Accepted", "Decision", "decide", "decide_start", "enter"]

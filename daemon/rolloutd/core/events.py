@@ -52,6 +52,7 @@ class RecedeCause(StrEnum):
     HARM = "harm"
     BLINDNESS = "blindness"
     UNDECIDED = "undecided"
+    ROLLBACK = "rollback"
 
 
 class Outcome(StrEnum):
@@ -288,9 +289,16 @@ class CommandRefused:
 
 @dataclass(frozen=True, slots=True)
 class RolloutEnded:
-    """The end. Nothing follows but claims and refusals."""
+    """The end. Nothing follows but claims, refusals, and what a person takes up again (revival.py)."""
 
     outcome: Outcome
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class RolloutReopened:
+    """A person took up again what a person had aborted: checks, then the first stage, safe evidence fresh."""
+
     reason: str
 
 
@@ -339,12 +347,15 @@ Event = (
     | RolloutClaimed
     | CommandRefused
     | RolloutEnded
+    | RolloutReopened
     | FleetHeld
     | FleetReleased
 )
 
 EVENT_TYPES: dict[str, type] = {cls.__name__: cls for cls in Event.__args__}
 """Every event by the name it has in the journal."""
+ON_EVIDENCE = (VerdictReached, StageEntered, RecedeStarted, FinishStarted)
+"""What rests on evidence: its digest is recorded first."""
 FLEET_STREAM = "@fleet"
 """The stream of what concerns no single rollout; no rollout can have this name."""
 FLEET_EVENTS = frozenset({"FleetHeld", "FleetReleased"})

@@ -75,6 +75,10 @@ class GateEvidence:
             stage_pending=later,
         )
 
+    def on_reopen(self, gate: Gate) -> GateEvidence:
+        """The rollout is taken up again: what speaks of harm stays, what spoke of safety is void."""
+        return replace(self.on_stage(gate, later=False), window_ms=0, blind=NEVER_READ, fresh_at_ms=None)
+
     def on_doubt(self) -> GateEvidence:
         """Something gave reason to doubt: the observation window begins again."""
         return replace(self, window_ms=0, skip_next=True)

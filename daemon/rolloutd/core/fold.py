@@ -56,6 +56,8 @@ def check_laws(rollout: Rollout, event: ev.Event) -> None:
             raise LawBroken("A rollout that goes back cannot get more traffic.")
         if grows and event.share > rollout.stage.share:
             raise LawBroken(f"{event.share} is more than stage {rollout.stage.name} allows ({rollout.stage.share}).")
+    if isinstance(event, ev.RecedeStarted) and not rollout.live and event.cause is not ev.RecedeCause.ROLLBACK:
+        raise LawBroken(f"What is done is taken back only by a person's rollback, not by {event.cause.value}.")
     if isinstance(event, ev.TrafficConfirmed) and event.share != traffic.wanted:
         raise LawBroken(f"The router showed {event.share}, but {traffic.wanted} is wanted; that is no confirmation.")
     if isinstance(event, ev.RolloutEnded) and event.outcome is not ev.Outcome.DONE and traffic.confirmed != ZERO:
@@ -186,7 +188,7 @@ def _proposed(rollout: Rollout, event: ev.OverrideProposed, recorded: ev.Recorde
 
 def _recede(rollout: Rollout, event: ev.RecedeStarted, recorded: ev.Recorded) -> Rollout:
     recede = Recede(event.cause, event.reason, event.metric, recorded.actor, recorded.at)
-    return replace(rollout, recede=recede, hold=None, question=None)
+    return replace(rollout, recede=recede, hold=None, question=None, end=None)
 
 
 def _drift(rollout: Rollout, event: ev.DriftSeen, recorded: ev.Recorded) -> Rollout:
@@ -244,6 +246,19 @@ def _ended(rollout: Rollout, event: ev.RolloutEnded, recorded: ev.Recorded) -> R
     return replace(rollout, end=End(event.outcome, event.reason, recorded.at), visits=visits, hold=None, question=None)
 
 
+def _reopened(rollout: Rollout, event: ev.RolloutReopened, recorded: ev.Recorded) -> Rollout:
+    """As it was requested, before its checks; who overrode what stays for ever."""
+    begun = _begin(replace(recorded, event=ev.RolloutRequested(rollout.spec)))
+    return replace(
+        begun,
+        requested_at=rollout.requested_at,
+        requested_by=rollout.requested_by,
+        overrides=rollout.overrides,
+        claimed_by=rollout.claimed_by,
+        sealed_tick=rollout.sealed_tick,
+    )
+
+
 _HANDLERS: dict[type, Callable[[Rollout, Any, ev.Recorded], Rollout]] = {
     ev.PreflightPassed: _preflight_passed,
     ev.PreflightFailed: _preflight_failed,
@@ -270,4 +285,5 @@ _HANDLERS: dict[type, Callable[[Rollout, Any, ev.Recorded], Rollout]] = {
     ev.EvidenceSealed: _sealed,
     ev.RolloutClaimed: _claimed,
     ev.RolloutEnded: _ended,
+    ev.RolloutReopened: _reopened,
 }

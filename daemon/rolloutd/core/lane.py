@@ -145,6 +145,8 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
             evidence = {g.metric: evidence[g.metric].on_stage(g, later=later) for g in gates}
         case ev.TrafficConfirmed() | ev.TrafficWanted() | ev.LeaseLapsed() | ev.DriftSeen() | ev.RouterRestarted():
             evidence = {name: known.on_share_change() for name, known in evidence.items()}
+        case ev.RolloutReopened():
+            evidence = {g.metric: evidence[g.metric].on_reopen(g) for g in after.spec.plan.gates}
         case ev.WindowRestarted():
             evidence = {name: known.on_doubt() for name, known in evidence.items()}
             seen = replace(seen, overslept_ms=0)

@@ -117,8 +117,8 @@ TABLE: dict[Phase, dict[str, Phase]] = {
         RolloutEnded_aborted=Phase.ABORTED,
         RolloutEnded_rolled_back=Phase.ROLLED_BACK,
     ),
-    Phase.DONE: dict.fromkeys(_AFTERWARDS, Phase.DONE),
-    Phase.ABORTED: dict.fromkeys(_AFTERWARDS, Phase.ABORTED),
+    Phase.DONE: {**dict.fromkeys(_AFTERWARDS, Phase.DONE), "RecedeStarted": Phase.RECEDING},
+    Phase.ABORTED: {**dict.fromkeys(_AFTERWARDS, Phase.ABORTED), "RolloutReopened": Phase.PREFLIGHT},
     Phase.ROLLED_BACK: dict.fromkeys(_AFTERWARDS, Phase.ROLLED_BACK),
     Phase.REFUSED: dict.fromkeys(_AFTERWARDS, Phase.REFUSED),
 }

@@ -134,6 +134,8 @@ def _share(rollout: Rollout, seen: Seen) -> tuple[Effect, ...]:
         # Nothing is known. Zero may be asserted blindly, it only lowers; anything else waits for a reading.
         return (SetTraffic(route, challenger, ZERO, urgent=True),) if wanted == ZERO and rollout.visits else ()
     if observed != wanted:
+        if wanted == ZERO and seen.route is not None and seen.route.base is challenger and not seen.route.override_slot:
+            return ()  # all of it is the base's; taking an override away would lower nothing
         lowers = wanted < observed
         if not lowers and not seen.may_raise:
             return ()

@@ -16,6 +16,7 @@ MODULE_OF: dict[str, str] = {
     **dict.fromkeys(("status", "list", "why", "timeline", "doctor"), "reading"),
     **dict.fromkeys(("watch", "wait"), "watching"),
     **dict.fromkeys(("pause", "resume", "promote", "abort", "approve", "decline", "extend", "claim"), "acting"),
+    **dict.fromkeys(("adopt-share", "reopen", "rollback"), "acting"),
     **dict.fromkeys(("hold", "release"), "holding"),
     "start": "starting",
     **dict.fromkeys(("analyze", "forecast"), "judging"),
