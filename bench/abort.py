@@ -187,8 +187,8 @@ def _round(site: FleetSite, case: Case, aborts: int, chance: random.Random, rest
     for name in chance.sample(site.names, aborts):
         time.sleep(chance.uniform(*_PAUSE_S))
         found.floors_ms.append(floor.once_ms())
-        time.sleep(chance.uniform(*_PAUSE_S))
         caller.open()
+        time.sleep(chance.uniform(*_PAUSE_S))
         _one(caller, eye, name, found)
         caller.close()
     found.cpu = (figures.cpu_s(pid) - before_s) / (time.monotonic() - began_s)

@@ -133,13 +133,13 @@ class Desk:
         )  # fmt: skip
 
     async def act(self, name: str, act: Act, command_id: str, wait_s: float) -> wire.ActionDone | Refused:
-        """Carry out one verb. The work goes on when the caller goes away."""
+        """Carry out one verb. Whoever calls sees to it that the work goes on when the asker goes away."""
         begun = self._clock.now().clock_ms
         rollout = self._find(name)
         if rollout is None:
             return Refused(RefusalCode.NOT_FOUND, f"There is no rollout {name!r}.", "rollout list")
         key = outcomes.key_of_act(command_id, rollout.name, act)
-        decision = await asyncio.shield(asyncio.ensure_future(self._carry_out(rollout.name, act, command_id, key)))
+        decision = await self._carry_out(rollout.name, act, command_id, key)
         if isinstance(decision, Refused):
             return decision
         if act.verb in REVIVING and self._started is not None:

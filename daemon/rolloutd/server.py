@@ -143,10 +143,10 @@ def control_routes(context: Context) -> list[Route]:
     acts = Acting(context)
     fleet_wide = [Route(f"/v1/{row.verb}", acts.fleet_wide(row), methods=["POST"]) for row in acting(on_rollout=False)]
     return [
+        Route(ACT_PATH, acts.act, methods=["POST"]),  # routes are tried in turn: an abort comes first
         *reading_routes(context),
         Route(START_PATH, acts.start, methods=["POST"]),
         *fleet_wide,
-        Route(ACT_PATH, acts.act, methods=["POST"]),
     ]
 
 

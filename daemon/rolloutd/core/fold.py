@@ -32,7 +32,8 @@ def evolve(rollout: Rollout | None, recorded: ev.Recorded) -> Rollout:
     handler = _HANDLERS.get(type(event), _unchanged)
     changed = handler(rollout, event, recorded)
     after = replace(changed, phase=phase, version=recorded.version, changed_at=recorded.at)
-    return replace(after, phase=settle(after.phase, after.conditions()))
+    settled = settle(phase, after.conditions())
+    return after if settled is phase else replace(after, phase=settled)
 
 
 def fold(history: Iterable[ev.Recorded]) -> Rollout | None:
