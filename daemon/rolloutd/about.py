@@ -16,6 +16,7 @@ from rolloutd.journal import Head, Journal, JournalError
 from rolloutd.loop import Loop
 from rolloutd.polling import Poller
 from rolloutd.ports import Clock, Prober, RouteConfig, Router, RouterError
+from rolloutd.promptness import Breach, breach_to_zero
 from rolloutd.wording import rfc3339
 
 ROUTER_CHECK_S = 2.0
@@ -40,6 +41,7 @@ class Parts:
     routers: Mapping[str, Router]
     routes: Mapping[str, RouteConfig]
     prober: Prober
+    leases_ms: Mapping[str, int | None]
 
 
 class AboutDaemon:
@@ -134,6 +136,18 @@ class AboutDaemon:
         if engine == "haproxy" and slot is not None:
             return engine, f'echo "clear table lease key {route}/{slot.value}" | socat - UNIX:RUNTIME_SOCKET'
         return engine, "rolloutd emergency-abort --config CONFIG"
+
+    def lease_ms(self, route: str) -> int | None:
+        """How long a share lives without renewal, None where the router has no leases."""
+        return self._parts.leases_ms.get(route)
+
+    def breach(self, lane: Lane) -> Breach | None:
+        """How long until the traffic is gone if the challenger broke now, as measured."""
+        hands, plan = self._parts.loop.hands, lane.rollout.spec.plan
+        blind = {metric for metric, _ in lane.rollout.blind}
+        query_ms = {name: watch.worst_ms for name, watch in self._parts.poller.took.items()}
+        router_ms = None if hands is None else hands.took_ms(lane.rollout.spec.route)
+        return breach_to_zero(plan, blind, query_ms, router_ms)
 
     # ---- doctor
 

@@ -118,7 +118,8 @@ class Daemon:
         holding = FleetHolding(loop, journal, clock)
         poller = Poller(loop, outside.sources, outside.every_ms, clock)
         by_route = {name: outside.routers[config.router] for name, config in outside.routes.items()}
-        about = AboutDaemon(Parts(loop, poller, journal, clock, outside.routers, outside.routes, outside.prober))
+        parts = Parts(loop, poller, journal, clock, outside.routers, outside.routes, outside.prober, outside.lease_ms)
+        about = AboutDaemon(parts)
         desk = Desk(
             loop=loop,
             journal=journal,

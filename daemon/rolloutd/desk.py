@@ -19,14 +19,15 @@ from rolloutd.core.plan import Spec
 from rolloutd.core.revival import REVIVING
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Actor
-from rolloutd.core.verdict import rates
+from rolloutd.evidence_store import HISTORY_TICKS
 from rolloutd.feed import Feed
 from rolloutd.fleet import matches, most_urgent_first
 from rolloutd.holding import FleetHolding
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
-from rolloutd.pictures import Series, SeriesPoint
+from rolloutd.past import course, past, plan_of
+from rolloutd.pictures import Past, Plan, Series
 from rolloutd.ports import Clock
 from rolloutd.settings.problems import SettingsError
 from rolloutd.verbs import Risk, VerbRow
@@ -263,7 +264,7 @@ class Desk:
         if lane is None:
             return view.ended_status(rollout, now, view.Frame(last))
         engine, by_hand = self._about.router_of(rollout.spec.route, rollout.challenger_slot)
-        return view.status(lane, now, view.Frame(last, engine, by_hand, ranges))
+        return view.status(lane, now, view.Frame(last, engine, by_hand, ranges, self._about.breach(lane)))
 
     def row(self, name: str) -> wire.FleetRow | None:
         """One line of the fleet, drawn anew only when the rollout changed."""
@@ -319,20 +320,24 @@ class Desk:
         entries = [story.entry(row) for row in rows if row.seq > since_seq]
         return wire.Timeline(name=rollout.name, revision=rollout.version, entries=entries)
 
-    async def series(self, name: str, metric: str) -> Series | None:
+    async def series(self, name: str, metric: str, last_s: float, points: int) -> Series | None:
         """The course of one metric from the stored ticks."""
         rollout = self._find(name)
         if rollout is None or all(gate.metric != metric for gate in rollout.spec.plan.gates):
             return None
-        points = [
-            SeriesPoint(
-                at=rfc3339(tick.at.wall_ms),
-                champion=rates(int(tick.champion_n), int(tick.champion_bad)),
-                challenger=rates(int(tick.challenger_n), int(tick.challenger_bad)),
-            )
-            for tick in await self._keeper.history(rollout.name, metric)
-        ]
-        return Series(name=rollout.name, metric=metric, points=points)
+        since_ms = self._clock.now().clock_ms - int(last_s * 1000) if last_s > 0 else 0
+        ticks = await self._keeper.history(rollout.name, metric, HISTORY_TICKS)
+        return course(rollout.name, metric, [tick for tick in ticks if tick.at.clock_ms >= since_ms], points)
+
+    def plan(self, name: str) -> Plan | None:
+        """What was agreed to before the start."""
+        rollout = self._find(name)
+        return None if rollout is None else plan_of(rollout, self._about.lease_ms(rollout.spec.route))
+
+    async def past(self, name: str, seq: int) -> Past | None:
+        """The rollout as it was after this event of its record."""
+        rollout = self._find(name)
+        return None if rollout is None else past(await self._journal.load(rollout.name), seq)
 
     # ---- the daemon itself
 

@@ -30,6 +30,7 @@ from rolloutd.core.observed import RouteReading
 from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.ports import Clock, Prober, Router, RouterError
+from rolloutd.promptness import Stopwatch
 
 ROUTER_DEADLINE_S = 2.0
 PROBE_DEADLINE_S = 2.0
@@ -63,6 +64,14 @@ class Hands:
         self._generation: dict[str, int] = {}
         self._single: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._took: dict[str, Stopwatch] = {}
+
+    def took_ms(self, route: str) -> float | None:
+        """The longest of the last writes with their read-back on this route; None before the first."""
+        return self._took[route].worst_ms if route in self._took else None
+
+    def _note(self, route: str, began_ms: int) -> None:
+        self._took.setdefault(route, Stopwatch()).note(self._clock.now().clock_ms - began_ms)
 
     def router(self, route: str) -> Router:
         """The router that splits this route. Raises KeyError for a route that the configuration does not know."""
@@ -110,6 +119,7 @@ class Hands:
         try:
             async with asyncio.timeout(ROUTER_DEADLINE_S):
                 reading = await self._write_and_read(effect, overtaken)
+            self._note(effect.route, began_ms)
             seen: Observation = RouteSeen(reading, began_ms)
         except (RouterError, TimeoutError, OSError) as error:
             seen = RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s")
@@ -167,6 +177,7 @@ class Hands:
             async with asyncio.timeout(ROUTER_DEADLINE_S):
                 renewed = await router.renew(effect.route, effect.slot, effect.share)
                 reading = await router.read(effect.route)
+            self._note(effect.route, began_ms)
         except (RouterError, TimeoutError, OSError) as error:
             await self._report(lane, RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s"))
             return

@@ -54,9 +54,9 @@ class EvidenceKeeper:
         tick = max((known.tick for known in evidence.values()), default=0)
         return EvidenceSealed(tick, self.digest(rollout, evidence))
 
-    async def history(self, rollout: str, metric: str) -> list[RawTick]:
-        """The last raw ticks of a gate."""
-        return await self._store.history(rollout, metric)
+    async def history(self, rollout: str, metric: str, limit: int = 300) -> list[RawTick]:
+        """The last raw ticks of a gate, at most ``limit`` of them, the oldest first."""
+        return await self._store.history(rollout, metric, limit)
 
     def note_renewed(self, rollout: str, clock_ms: int) -> None:
         """A lease was renewed; written with the next pulse."""

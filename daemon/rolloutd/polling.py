@@ -13,6 +13,7 @@ from rolloutd.core.lane import Lane
 from rolloutd.core.metrics import Answer, BlindReason, MetricTemplate, Question, Unreadable
 from rolloutd.loop import Loop
 from rolloutd.ports import Clock, MetricSource
+from rolloutd.promptness import Stopwatch
 
 # Between rollouts the loop really sleeps, so that an abort's journal write gets the interpreter (measured: a bare yield
 # keeps the writer thread waiting for as long as the work lasts).
@@ -39,6 +40,7 @@ class Poller:
         self._sources = sources
         self._clock = clock
         self.health = {name: SourceHealth(every_ms[name]) for name in sources}
+        self.took = {name: Stopwatch() for name in sources}
 
     async def poll(self, source_name: str) -> None:
         """Ask one source everything that live rollouts want of it, and hand the answers round."""
@@ -48,7 +50,9 @@ class Poller:
         source, every_ms = self._sources[source_name], self.health[source_name].every_ms
         deadline_s = max(0.2, every_ms / 2000)
         questions = [Question(template, frozenset(arms)) for template, arms in wanted.items()]
+        began_ms = self._clock.now().clock_ms
         answers = await asyncio.gather(*(self._ask(source, question, deadline_s) for question in questions))
+        self.took[source_name].note(self._clock.now().clock_ms - began_ms)
         by_template = dict(zip(wanted, answers, strict=True))
         self._note(source_name, answers)
         for count, name in enumerate(list(self._loop.lanes)):

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rolloutd.evidence_store import HISTORY_TICKS
 from rolloutd.openapi import document_bytes
 from rolloutd.pictures import Gates, Stages
 from rolloutd.problems import Trouble, bad_input
@@ -19,6 +20,7 @@ from rolloutd.verbs import BY_NAME, VerbRow
 from rolloutd.wire import Status
 
 FLEET_LIMIT_DEFAULT, FLEET_LIMIT_MAX = 1_000, 20_000
+POINTS_DEFAULT = 300
 FILTER_CHARS_MAX = 200
 M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[Request], Awaitable[Response]]
@@ -84,14 +86,31 @@ class Reading:
         return answer(Gates.of(self._status(request)))
 
     async def series(self, request: Request) -> Response:
-        """The course of one metric."""
+        """The course of one metric, of all its ticks or of the last ones."""
         status = self._status(request)
-        metric = query(request, "metric").get("metric", "")
-        series = await self._service.series(status.name, metric)
+        asked = query(request, "metric", "last_s", "points")
+        metric = asked.get("metric", "")
+        last_s = whole_number(asked.get("last_s", "0"), "last_s", 0, 10**9)
+        points = whole_number(asked.get("points", str(POINTS_DEFAULT)), "points", 1, HISTORY_TICKS)
+        series = await self._service.series(status.name, metric, last_s, points)
         if series is None:
             known = ", ".join(gate.metric for gate in status.gates) or "none"
             raise Trouble(bad_input(f"{status.name} has no metric {metric[:80]!r}.", f"Known: {known}.", 404))
         return answer(series)
+
+    async def plan(self, request: Request) -> Response:
+        """The plan."""
+        name = name_of(self._context, request)
+        return answer(self._found(self._service.plan(name), name))
+
+    async def past(self, request: Request) -> Response:
+        """The past after one event of the record."""
+        name = name_of(self._context, request)
+        seq = whole_number(query(request, "seq").get("seq", "0"), "seq", 1, 10**17)
+        found = await self._service.past(name, seq)
+        if found is None:
+            raise Trouble(bad_input(f"{name} has no event up to {seq}.", f"rollout timeline {name}", 404))
+        return answer(found)
 
     async def timeline(self, request: Request) -> Response:
         """The record, or what is new in it."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from rolloutd.pictures import Gates, Series, Stages
+from rolloutd.pictures import Gates, Past, Plan, Series, Stages
 from rolloutd.verbs import VERBS, Socket, VerbRow
 from rolloutd.wire import Doctor, Fleet, Health, Status, Timeline, Why
 
@@ -29,7 +29,16 @@ READ_ROUTES: tuple[ReadRoute, ...] = (
     ReadRoute("/v1/rollouts/{name}", "status", "status", Status, "One rollout now."),
     ReadRoute("/v1/rollouts/{name}/stages", "stages", "status", Stages, "Its ladder."),
     ReadRoute("/v1/rollouts/{name}/gates", "gates", "status", Gates, "Its gates."),
-    ReadRoute("/v1/rollouts/{name}/series", "series", "status", Series, "The course of one metric.", ("metric",)),
+    ReadRoute(
+        "/v1/rollouts/{name}/series",
+        "series",
+        "status",
+        Series,
+        "The course of one metric.",
+        ("metric", "last_s", "points"),
+    ),
+    ReadRoute("/v1/rollouts/{name}/plan", "plan", "status", Plan, "What was agreed to before the start."),
+    ReadRoute("/v1/rollouts/{name}/past", "past", "timeline", Past, "How it was after one event.", ("seq",)),
     ReadRoute("/v1/rollouts/{name}/timeline", "timeline", "timeline", Timeline, "Its record.", ("since_seq",)),
     ReadRoute("/v1/rollouts/{name}/why", "why", "why", Why, "The decision in words."),
     ReadRoute("/v1/health", "health", "doctor", Health, "Whether the daemon turns."),

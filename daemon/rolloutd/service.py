@@ -12,7 +12,7 @@ from typing import Protocol
 from rolloutd.core.commands import Act, RefusalCode, Refused
 from rolloutd.core.values import Actor
 from rolloutd.feed import Feed
-from rolloutd.pictures import Series
+from rolloutd.pictures import Past, Plan, Series
 from rolloutd.verbs import VerbRow
 from rolloutd.wire import ActionDone, Doctor, Fleet, FleetRow, Health, Heartbeat, Hello, Status, Timeline, Why
 
@@ -74,8 +74,19 @@ class Service(Protocol):
         """The record of one rollout after journal number ``since_seq``."""
         ...
 
-    async def series(self, name: str, metric: str) -> Series | None:
-        """The course of one metric; None when the rollout or the metric is unknown."""
+    async def series(self, name: str, metric: str, last_s: float, points: int) -> Series | None:
+        """The course of one metric in the last ``last_s`` seconds (0: all) as at most ``points`` points.
+
+        None when the rollout or the metric is unknown.
+        """
+        ...
+
+    def plan(self, name: str) -> Plan | None:
+        """What was agreed to before the start."""
+        ...
+
+    async def past(self, name: str, seq: int) -> Past | None:
+        """The rollout as its record had it after the event ``seq``; None when it had none by then."""
         ...
 
     async def doctor(self) -> Doctor:

@@ -20,6 +20,7 @@ from rolloutd.core.values import Instant, Share
 from rolloutd.core.verdict import GateVerdict, Verdict, rates
 from rolloutd.foresight import foresee
 from rolloutd.ladder import ladder, stage_now
+from rolloutd.promptness import Breach
 from rolloutd.wording import NEEDS_YOU, margin_words, rfc3339, state_word
 
 CONFIDENCE = 0.95
@@ -34,6 +35,7 @@ class Frame:
     engine: str = ""
     by_hand: str = ""
     ranges: bool = True
+    breach: Breach | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +88,12 @@ def ended_status(rollout: Rollout, now: Instant, frame: Frame) -> wire.Status:
     return _status(rollout, now, live, frame)
 
 
+def past_status(rollout: Rollout, at: Instant, then: str) -> wire.Status:
+    """One rollout as its record alone had it at ``at``: no gate, no reading of the router, no forecast."""
+    following = wire.Next(action="none", by="record", sentence=then or "this is the newest entry of the record")
+    return _status(rollout, at, _Live(state_word(rollout, None), following), Frame([]))
+
+
 def _status(rollout: Rollout, now: Instant, live: _Live, frame: Frame) -> wire.Status:
     spec, plan, traffic = rollout.spec, rollout.spec.plan, rollout.traffic
     hold, end = rollout.hold, rollout.end
@@ -129,6 +137,8 @@ def _status(rollout: Rollout, now: Instant, live: _Live, frame: Frame) -> wire.S
         tick_s=plan.timing.tick_ms / 1000,
         router_engine=frame.engine,
         by_hand=frame.by_hand,
+        breach_to_zero_s=frame.breach.total_s if frame.breach else None,
+        breach_parts=frame.breach.parts if frame.breach else "",
         last=frame.last,
     )
 
@@ -208,6 +218,7 @@ def row(picture: wire.Status) -> wire.FleetRow:
         next=picture.next.short or picture.next.sentence,
         who=picture.claimed_by or picture.started_by,
         as_of=picture.as_of,
+        claimed_by=picture.claimed_by,
     )
 
 

@@ -154,6 +154,7 @@ class Status(Model):
     router_engine: str = ""
     by_hand: str = ""
     breach_to_zero_s: float | None = None
+    breach_parts: str = ""
     last: list[TimelineEntry] = []
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
@@ -179,6 +180,7 @@ class FleetRow(Model):
     next: str
     who: str
     as_of: str
+    claimed_by: str | None = None
 
 
 class FleetHold(Model):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from rollout_adapters.traffic.envoy_config import EnvoyFiles, EnvoyRoute, render_bootstrap, render_routes
 from rollout_adapters.traffic.haproxy_config import HAProxyFiles, HAProxyRoute, render_base_map, render_config
-from rollout_tui.screens.help import FLEET_KEYS, ROLLOUT_KEYS
+from rollout_tui.keys import COMMANDS, Place, shown
 from rollout_tui.words import STATES
 from rolloutd.core.values import Slot
 from rolloutd.ctl.exits import MEANINGS
@@ -28,6 +28,14 @@ _ASKS = {
     Risk.FREEZES: "freezes: asks nothing",
     Risk.RAISES: "raises: asks, and only `y` confirms",
     Risk.NONE: "changes no traffic",
+}
+
+_PLACES = {
+    Place.EVERYWHERE: "On every screen",
+    Place.FLEET: "In the fleet",
+    Place.ROLLOUT: "On a rollout",
+    Place.CHARTS: "On its charts",
+    Place.TIMELINE: "On its timeline, and in a replay",
 }
 
 
@@ -51,11 +59,13 @@ def keys() -> str:
                 built = "" if row.built else " (not built yet)"
                 does = "the screen only says: `rollout start FILE`" if row.verb == "start" else asks
                 lines.append(f"| `{row.key}` | {row.verb} | {row.help}{built} | {does} |")
-    return "\n".join([*lines, "", f"In the fleet: {_listed(FLEET_KEYS)}.", f"On a rollout: {_listed(ROLLOUT_KEYS)}."])
+    return "\n".join([*lines, "", *(f"{where}: {_listed(place)}." for place, where in _PLACES.items())])
 
 
-def _listed(text: str) -> str:
-    return ", ".join(f"`{part}`" for part in re.split(r"\s{2,}", text.strip()))
+def _listed(place: Place) -> str:
+    """The screen's own keys of one place."""
+    own = [one for one in COMMANDS if one.place is place and one.row is None]
+    return ", ".join(f"`{' '.join(shown(key) for key in one.keys)}` {one.help}" for one in own)
 
 
 def exits() -> str:

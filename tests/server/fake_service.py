@@ -10,7 +10,7 @@ from rolloutd import __version__, wire
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.values import Actor, Role
 from rolloutd.feed import Feed
-from rolloutd.pictures import Series, SeriesPoint
+from rolloutd.pictures import Past, Plan, Series, SeriesPoint
 from rolloutd.verbs import Risk, VerbRow
 
 NOW = "2026-01-02T03:13:04Z"
@@ -234,9 +234,21 @@ class FakeService:
         entries = [entry for entry in self.record[status.name] if entry.seq > since_seq]
         return wire.Timeline(name=status.name, revision=status.revision, entries=entries)
 
-    async def series(self, name: str, metric: str) -> Series | None:
+    async def series(self, name: str, metric: str, last_s: float, points: int) -> Series | None:
         """One point of the one metric."""
         return Series(name=name, metric=metric, points=[SeriesPoint(at=NOW)]) if metric == "errors" else None
+
+    def plan(self, name: str) -> Plan | None:
+        """Times and nothing else."""
+        status = self.find(name)
+        times = {"tick_s": 10, "warm_up_s": 300, "window_s": 300, "blind_hold_s": 10, "blind_recede_s": 200}
+        words = {"strategy": "standard", "change": "standard", "reason": "", "alpha": 0.01, "beta": 0.05}
+        return Plan.model_validate({"name": name, "stages": [], "gates": [], **times, **words}) if status else None
+
+    async def past(self, name: str, seq: int) -> Past | None:
+        """The present, as if it had always been so."""
+        status = self.find(name)
+        return Past(name=name, seq=seq, at=NOW, status=status, said={}) if status is not None and seq < 1000 else None
 
     async def doctor(self) -> wire.Doctor:
         """One check."""

@@ -138,7 +138,11 @@ class FakeDaemon:
         if not parts:
             return self.fleet
         if len(parts) == 2:
-            return worlds.timeline() if parts[1] == "timeline" else worlds.why()
+            asked = parse_qs(urlsplit(target).query)
+            read = {"timeline": worlds.timeline, "plan": worlds.plan, "past": worlds.past}
+            if parts[1] == "series":
+                return worlds.series(asked["metric"][0], 0.01, 0.02)
+            return read.get(parts[1], worlds.why)()
         return self.statuses.get(parts[0], worlds.status(name=parts[0]))
 
     def _reply(self, writer: asyncio.StreamWriter, model: BaseModel) -> None:

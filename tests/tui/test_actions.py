@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rollout_tui.actions import BY_KEY, NeedsStatus, Say, lead
+from rollout_tui.actions import NeedsStatus, Say, lead
 from rollout_tui.strip import Send, Step, Strip
-from rolloutd.verbs import BY_NAME, VERBS, Risk
+from rolloutd.verbs import BY_NAME
 from rolloutd.wire import Status
 from tests.tui import worlds
 from tests.tui.test_pages import facts
@@ -111,16 +111,3 @@ def test_without_contact_only_an_abort_can_be_tried(verb: str) -> None:
     trial = led("abort", worlds.ready(), now_s=115.0)
     assert isinstance(trial, Strip)
     assert trial.trying_s == 60
-
-
-def test_capital_letters_only_ever_stop() -> None:
-    """With Caps Lock on ``A`` and ``P`` work, and no capital letter is bound to anything that raises."""
-    assert BY_KEY["A"].verb == "abort"
-    assert BY_KEY["P"].verb == "pause"
-    assert all(row.risk is not Risk.RAISES for key, row in BY_KEY.items() if key.isupper())
-
-
-def test_no_two_verbs_share_a_key() -> None:
-    """The table's keys are unique, so that a key can only mean one thing."""
-    keys = [row.key for row in VERBS if row.key]
-    assert len(keys) == len(set(keys))

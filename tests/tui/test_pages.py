@@ -14,12 +14,15 @@ import pytest
 
 from rollout_tui.actions import lead
 from rollout_tui.facts import Facts, fold, open_rollout
+from rollout_tui.keys import Place
 from rollout_tui.lines import Line, line_width, texts
 from rollout_tui.order import Listing, arrange
 from rollout_tui.pages import render_fleet, render_rollout, render_why
+from rollout_tui.papers import Chart, Papers, Range, Replay
 from rollout_tui.scene import Look, Scene, Tab
-from rollout_tui.screens.help import render_help
+from rollout_tui.screens.by_hand import render_by_hand
 from rollout_tui.strip import Strip
+from rollout_tui.widgets.finder import Found, render_finder
 from rollout_tui.words import STATES
 from rolloutd.verbs import BY_NAME
 from rolloutd.wire import Fleet, OnNew, Status
@@ -41,13 +44,14 @@ def facts(status: Status | None = None, fleet: Fleet | None = None, role: str = 
     known = open_rollout(known, status.name)
     for one in (worlds.hello(role), status, worlds.heartbeat()):
         known = fold(known, one, detail=True, now_s=100.0)
-    return replace(known, timeline=worlds.timeline())
+    return known
 
 
 def scene(known: Facts, size: tuple[int, int], now_s: float = 101.0, *, on_rollout: bool = True) -> Scene:
     """One moment of it."""
     listing = arrange(Listing(), known.rows)
-    return Scene(known, now_s, *size, look=Look(ascii=True), listing=listing, on_rollout=on_rollout)
+    papers = worlds.papers() if on_rollout else Papers()
+    return Scene(known, now_s, *size, look=Look(ascii=True), listing=listing, on_rollout=on_rollout, papers=papers)
 
 
 def _promoting(status: Status, role: str, size: tuple[int, int]) -> tuple[Line, ...]:
@@ -71,6 +75,13 @@ def _finished() -> Status:
     return worlds.status("rolled_back", [worlds.FAIL, worlds.CTR], ended=True, on_new=share, phase="rolled_back")
 
 
+def _tab(tab: Tab, size: tuple[int, int], **papers: object) -> tuple[Line, ...]:
+    """A tab of the harmful rollout, with some papers as given."""
+    shown = scene(facts(worlds.status()), size)
+    return render_rollout(replace(shown, tab=tab, papers=worlds.papers(**papers)))
+
+
+HELP = Found((Place.ROLLOUT,), on_rollout=True, palette=False)
 Drawn = Callable[[tuple[int, int]], tuple[Line, ...]]
 PICTURES: dict[str, Drawn] = {
     "fleet": lambda size: render_fleet(scene(facts(), size, on_rollout=False)),
@@ -89,12 +100,21 @@ PICTURES: dict[str, Drawn] = {
     "rollout-lost": lambda size: render_rollout(scene(facts(worlds.status()), size, 114.0)),
     "rollout-timeline": lambda size: render_rollout(replace(scene(facts(worlds.status()), size), tab=Tab.TIMELINE)),
     "rollout-charts": lambda size: render_rollout(replace(scene(facts(worlds.status()), size), tab=Tab.CHARTS)),
+    "rollout-charts-difference": lambda size: _tab(Tab.CHARTS, size, chart=Chart(Range.WHOLE, difference=True)),
+    "rollout-segments": lambda size: _tab(Tab.SEGMENTS, size),
+    "rollout-plan": lambda size: _tab(Tab.PLAN, size),
+    "replay-stages": lambda size: _tab(Tab.STAGES, size, replay=Replay(2), past=worlds.past()),
+    "replay-charts": lambda size: _tab(Tab.CHARTS, size, replay=Replay(2), past=worlds.past()),
+    "replay-timeline": lambda size: _tab(Tab.TIMELINE, size, replay=Replay(2), past=worlds.past()),
+    "replay-plan": lambda size: _tab(Tab.PLAN, size, replay=Replay(2), past=worlds.past()),
     "promote-yes": lambda size: _promoting(worlds.ready(), "operator", size),
     "promote-early": lambda size: _promoting(worlds.ready([worlds.LATENCY, worlds.CTR]), "operator", size),
     "promote-refused": lambda size: _promoting(worlds.status(), "operator", size),
     "promote-override": lambda size: _promoting(worlds.status("harm", [worlds.FAIL, worlds.BLIND]), "admin", size),
     "why": lambda size: render_why(scene(facts(worlds.status()), size), "ranker", worlds.why()),
-    "help": lambda size: render_help(scene(facts(worlds.status()), size), on_rollout=True),
+    "help": lambda size: render_finder(scene(facts(worlds.status()), size), HELP),
+    "palette": lambda size: render_finder(scene(facts(worlds.status()), size), replace(HELP, palette=True, text="re")),
+    "by-hand": lambda size: render_by_hand(scene(facts(_unconfirmed()), size), "ranker"),
 }  # fmt: skip
 
 

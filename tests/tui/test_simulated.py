@@ -12,11 +12,12 @@ from rollout_tui.order import Listing, arrange
 from rollout_tui.pages import render_fleet, render_rollout, render_why
 from rollout_tui.plain import Plain
 from rollout_tui.scene import Look, Scene
-from rollout_tui.screens.help import render_help
+from rollout_tui.widgets.finder import render_finder
 from rollout_tui.widgets.link_line import marked
 from tests.tui import worlds
 from tests.tui.driving import driven
 from tests.tui.fake_daemon import FakeDaemon
+from tests.tui.test_pages import HELP
 
 HELLO = worlds.hello().model_copy(update={"simulated": True})
 SIZES = [(200, 60), (120, 36), (100, 28), (80, 24), (60, 20), (39, 9), (20, 5), (30, 1)]
@@ -37,7 +38,7 @@ def screens(scene: Scene) -> list[tuple[Line, ...]]:
     """Every kind of screen at this moment."""
     home = replace(scene, on_rollout=False)
     drawn = [render_fleet(home), render_rollout(scene), render_why(scene, "ranker", None)]
-    return [marked(scene, lines) for lines in [*drawn, render_help(scene, on_rollout=True)]]
+    return [marked(scene, lines) for lines in [*drawn, render_finder(scene, HELP)]]
 
 
 @pytest.mark.parametrize("size", SIZES, ids=str)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
+from rollout_tui.papers import Papers
+from rolloutd.pictures import Past, Plan, PlanGate, PlanStage, Series, SeriesPoint
 from rolloutd.wire import (
     Age,
     Fleet,
@@ -98,7 +102,7 @@ BLIND = gate(
 FAIL = gate("latency", "fail", 1.0, 0.0, champion=0.012, challenger=0.073, delta=0.061, range=(0.029, 0.093))
 
 
-def stages() -> list[StageRow]:
+def stage_rows() -> list[StageRow]:
     """A ladder of four, the second running."""
     return [
         StageRow(
@@ -136,14 +140,15 @@ def status(state: str = "harm", gates: list[GateNow] | None = None, **more: obje
         "as_of": AS_OF, "started_at": "2026-01-02T01:02:00Z", "started_by": "ci", "age_s": Age(router=2.1, metrics=8.0),
         "champion": "v41", "challenger": "v42", "strategy": "canary", "needs_you": state == "harm",
         "stage": StageNow(index=1, count=4, name="tenth", elapsed_s=3600, min_s=7200, max_s=14_400),
-        "stages": stages(), "on_new": OnNew(asked=0.1, observed=0.1, confirmed=0.1, confirmed_is_asked=True),
+        "stages": stage_rows(), "on_new": OnNew(asked=0.1, observed=0.1, confirmed=0.1, confirmed_is_asked=True),
         "gates": [LATENCY, ERRORS, CTR] if gates is None else gates,
         "next": Next(
             action="rollback", by="trigger:latency", eta_s=240,
             sentence="Goes back by itself when latency harm reaches 100% (89% now, about 4 min at this rate).",
         ),
         "blocked_by": ["gate:latency", "min_time"], "alpha": 0.01, "beta": 0.05, "tick_s": 10.0,
-        "claimed_by": "ops2", "breach_to_zero_s": 11.2, "router_engine": "envoy", "last": RECORD,
+        "claimed_by": "ops2", "breach_to_zero_s": 11.2,
+        "breach_parts": "read every 10s + query 1.15s + router 0.05s", "router_engine": "envoy", "last": RECORD,
     }  # fmt: skip
     return Status.model_validate({**known, **more})
 
@@ -164,6 +169,60 @@ def overridden() -> Status:
 def timeline() -> Timeline:
     """The record of the ranker."""
     return Timeline(name="ranker", revision=317, entries=RECORD)
+
+
+def series(metric: str, old: float, new: float) -> Series:
+    """Two hours of a metric, a point a minute, with a gap after the first hour; the challenger drifts to ``new``."""
+    points = []
+    for minute in range(120):
+        if 60 <= minute < 70:
+            continue
+        at = f"2026-01-02T{1 + (13 + minute) // 60:02d}:{(13 + minute) % 60:02d}:00Z"
+        wave = 0.1 * old * ((minute * 7) % 5 - 2) / 2
+        now = old + (new - old) * minute / 119
+        points.append(
+            SeriesPoint(at=at, champion=old + wave, challenger=now - wave, champion_n=9000, challenger_n=1000,
+                        champion_bad=9000 * (old + wave), challenger_bad=1000 * (now - wave))
+        )  # fmt: skip
+    return Series(name="ranker", metric=metric, points=points, every_s=60)
+
+
+def plan() -> Plan:
+    """The plan of the ranker."""
+    stages = [
+        PlanStage(index=k, name=one.name, share=one.share, min_s=one.min_s, max_s=one.max_s, min_ticks=30,
+                  on_undecided="ask" if k < 2 else "rollback", approval=k == 3)
+        for k, one in enumerate(stage_rows())
+    ]  # fmt: skip
+    gates = [
+        PlanGate(metric="latency", kind="latency", source="prom-a", every_s=10, max_age_s=30, harm_margin="x1.5",
+                 accept_margin="x1.2", slo_ms=250, weight=0.5),
+        PlanGate(metric="error_rate", kind="proportion", source="prom-a", every_s=10, max_age_s=30, harm_margin="x2",
+                 accept_margin="+0.2pp", limit=0.05, weight=0.5),
+        PlanGate(metric="ctr", kind="proportion", source="prom-b", every_s=10, max_age_s=30, harm_margin="+1pp",
+                 accept_margin="+0.5pp", on_fail="observe"),
+    ]  # fmt: skip
+    return Plan(
+        name="ranker", strategy="canary", change="standard", reason="build 8812", alpha=0.01, beta=0.05, tick_s=10,
+        warm_up_s=300, window_s=300, blind_hold_s=10, blind_recede_s=200, lease_s=60, stages=stages, gates=gates,
+    )  # fmt: skip
+
+
+def past() -> Past:
+    """The ranker after its second entry."""
+    then = status("collecting", [], revision=2, blocked_by=[], claimed_by=None, overrides=[])
+    return Past(
+        name="ranker", seq=2, at="2026-01-02T03:02:07Z", status=then, said={"ctr": "pass"},
+        then="540s later: looks at this",
+    )  # fmt: skip
+
+
+def papers(**more: object) -> Papers:
+    """Everything that can be read beside the streams."""
+    courses = {"latency": series("latency", 0.012, 0.073), "error_rate": series("error_rate", 0.0041, 0.0042),
+               "ctr": series("ctr", 0.0481, 0.0484)}  # fmt: skip
+    known: dict[str, object] = {"plan": plan(), "series": courses, "timeline": timeline()}
+    return replace(Papers(), **{**known, **more})  # type: ignore[arg-type]
 
 
 def why() -> Why:

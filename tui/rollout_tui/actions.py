@@ -13,7 +13,7 @@ from rollout_tui.facts import Facts
 from rollout_tui.lines import clean
 from rollout_tui.link import LinkState
 from rollout_tui.strip import Send, Step, Strip
-from rolloutd.verbs import VERBS, Risk, Socket, VerbRow
+from rolloutd.verbs import Risk, VerbRow
 from rolloutd.wire import ActionRequest, FleetRow, GateNow, Status
 
 TRY_S = 60.0
@@ -39,18 +39,6 @@ class NeedsStatus:
 Led = Send | Strip | Say | NeedsStatus
 
 
-def _by_key() -> dict[str, VerbRow]:
-    """Key to verb. What only lowers or freezes also works with Caps Lock on; what raises never does."""
-    table = {row.key: row for row in VERBS if row.key and row.socket is Socket.CONTROL}
-    for row in VERBS:
-        if row.risk in _SAFE and row.on_rollout and row.key:
-            table.setdefault(row.key.upper(), row)
-    return table
-
-
-BY_KEY = _by_key()
-
-
 def covers(role: str, needed: str) -> bool:
     """Whether someone with ``role`` may do what ``needed`` may; an unknown role may do nothing."""
     return role in _ROLES and _ROLES.index(role) >= _ROLES.index(needed)
@@ -68,7 +56,7 @@ def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Statu
     if not row.built:
         return Say(words.NOT_BUILT.format(verb=row.verb))
     if not row.on_rollout:
-        return Say(words.FLEET_BY_COMMAND.format(verb=row.verb))
+        return _fleet_wide(row, facts, now_s)
     if not name:
         return Say(words.NO_ROLLOUT_HERE)
     state = facts.fleet_link.state(now_s) if in_fleet else facts.detail_state(now_s)
@@ -82,6 +70,29 @@ def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Statu
     if in_fleet and row.risk in _SAFE:
         return _naming(row, fleet_row, name, now_s)
     return Send(name, row.verb, ActionRequest())
+
+
+def in_past(row: VerbRow, facts: Facts, name: str, now_s: float) -> Strip | None:
+    """What stops, pressed while looking at the past: asked, with what holds now. None for everything else."""
+    status = facts.status
+    if row.verb not in {"abort", "pause"} or status is None or status.ended:
+        return None
+    share, state = figures.share(status.on_new.asked), words.state_word(status.state).word
+    facts_now = (words.PAST_THEN_NOW.format(share=share, state=state), f"CLI: {command(row.verb, name)}")
+    return Strip(name, row.verb, f"{row.verb.upper()} {name} NOW", facts_now, (Step.YES,), now_s, raises=False)
+
+
+def _fleet_wide(row: VerbRow, facts: Facts, now_s: float) -> Led:
+    """Hold and release: of all rollouts at once, always asked, with a reason."""
+    state = facts.fleet_link.state(now_s)
+    if state in {LinkState.LOST, LinkState.NEVER}:
+        return Say(words.NEVER_KEY if state is LinkState.NEVER else words.LOST_KEY)
+    if facts.read_only:
+        return Say(words.READ_ONLY)
+    title = f"{row.verb.upper()} the whole fleet: {row.help}"
+    fact = f'{facts.total} rollouts. Triggers stay armed. CLI: rollout {row.verb} --reason "..."'
+    raises = row.risk is Risk.RAISES
+    return Strip("", row.verb, title, (fact,), (Step.REASON, Step.YES), now_s, raises=raises)
 
 
 def _without_contact(row: VerbRow, name: str, state: LinkState, now_s: float) -> Led:

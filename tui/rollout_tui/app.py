@@ -8,11 +8,14 @@ import locale
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rollout_tui.scene import Look
+
+THEMES = ("dark", "light", "terminal", "mono", "contrast")
 
 
 def wants_plain() -> bool:
@@ -29,33 +32,55 @@ def look(*, ascii_only: bool = False, utc: bool = False) -> Look:
     return Look(ascii=ascii_only or not symbols or os.environ.get("TERM") == "linux", zone=UTC if utc else None)
 
 
-def run(
-    socket_dir: str | None = None,
-    filter_text: str = "",
-    *,
-    plain: bool = False,
-    name: str = "",
-    theme: str | None = None,
-    ascii_only: bool = False,
-    utc: bool = False,
-) -> int:
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What the command line says. ``theme`` empty: as the person's settings or the terminal say."""
+
+    socket_dir: str = ""
+    filter_text: str = ""
+    plain: bool = False
+    name: str = ""
+    theme: str = ""
+    ascii_only: bool = False
+    utc: bool = False
+    read_only: bool = False
+    mouse: bool = True
+
+
+def run(socket_dir: str | None = None, filter_text: str = "", *, plain: bool = False, name: str = "") -> int:
     """Open the screen on the daemon behind ``socket_dir``, on rollout ``name`` where one is given.
 
     Returns the exit code: 0 when the person left, 10 when plain mode could not reach the daemon.
     """
-    if plain or wants_plain():
+    return show(Told(socket_dir or "", filter_text, plain, name))
+
+
+def show(told: Told) -> int:
+    """Open the screen as told; returns the exit code."""
+    if told.plain or wants_plain():
         from rollout_tui.plain import run_plain
 
-        return run_plain(socket_dir, filter_text, name, look(ascii_only=True, utc=utc))
+        shown = look(ascii_only=True, utc=told.utc)
+        return run_plain(told.socket_dir, told.filter_text, told.name, shown, read_only=told.read_only)
+    from rollout_tui.background import Asked
+
+    decided = told.theme or os.environ.get("NO_COLOR") or os.environ.get("COLORFGBG")
+    asked = None if decided else Asked()
     gc.disable()  # what is imported here stays for ever; looking through it again and again costs a tenth of the start
     from rollout_tui.desk import Options, RolloutApp
+    from rollout_tui.preferences import load, place
     from rollout_tui.theme import choose
 
     gc.freeze()
     gc.enable()
-    shown = look(ascii_only=ascii_only, utc=utc)
-    options = Options(socket_dir or "", filter_text, shown, choose(theme), name=name)
-    RolloutApp(options).run()
+    background = asked.answer() if asked else None
+    mine = load(place())
+    palette = choose(told.theme or mine.theme, background)
+    shown = look(ascii_only=told.ascii_only, utc=told.utc)
+    options = Options(
+        told.socket_dir, told.filter_text, shown, palette, name=told.name, read_only=told.read_only, preferences=mine
+    )
+    RolloutApp(options).run(mouse=told.mouse and mine.mouse)
     return 0
 
 
@@ -63,14 +88,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     """The command line of the screen alone: ``python -m rollout_tui``."""
     parser = argparse.ArgumentParser(prog="rollout tui", description="The screen of rolloutd.")
     parser.add_argument("name", nargs="?", default="", help="open this rollout")
-    parser.add_argument("--socket-dir", help="folder of control.sock and view.sock (or ROLLOUT_SOCKET_DIR)")
+    parser.add_argument("--socket-dir", default="", help="folder of control.sock and view.sock (or ROLLOUT_SOCKET_DIR)")
     parser.add_argument("--filter", default="", help="show only rollouts that match, such as state:blind owner:ops2")
     parser.add_argument("--plain", action="store_true", help="lines instead of a screen")
-    parser.add_argument("--theme", choices=("dark", "light", "mono"), help="colours (NO_COLOR is honoured)")
+    parser.add_argument("--theme", default="", choices=("", *THEMES), help="colours (NO_COLOR is honoured)")
     parser.add_argument("--ascii", action="store_true", help="no symbols beyond ASCII")
     parser.add_argument("--utc", action="store_true", help="times in UTC")
+    parser.add_argument("--read-only", action="store_true", help="be no more than a viewer, also for the daemon")
+    parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     told = parser.parse_args(argv)
-    return run(
-        told.socket_dir, told.filter, plain=told.plain, name=told.name, theme=told.theme, ascii_only=told.ascii,
-        utc=told.utc,
+    return show(
+        Told(
+            told.socket_dir, told.filter, told.plain, told.name, told.theme, told.ascii, told.utc, told.read_only,
+            not told.no_mouse,
+        )
     )  # fmt: skip

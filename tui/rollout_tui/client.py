@@ -19,6 +19,7 @@ from pydantic import BaseModel, ValidationError
 
 from rollout_tui.facts import Gone, Incoming
 from rollout_tui.http import Answer, Unreachable, exchange, stream
+from rolloutd.pictures import Past, Plan, Series
 from rolloutd.wire import ActionDone, ActionRequest, Fleet, FleetRow, Heartbeat, Hello, Problem, Status, Timeline, Why
 
 Read = TypeVar("Read", bound=BaseModel)
@@ -48,41 +49,59 @@ class Order:
     request: ActionRequest
     revision: int | None
     key: str
+    shown: str = ""
 
     @classmethod
-    def make(cls, name: str, verb: str, request: ActionRequest, revision: int | None) -> Order:
-        """A new order under a key of its own."""
-        return cls(name, verb, request, revision, uuid4().hex)
+    def make(cls, name: str, verb: str, request: ActionRequest, revision: int | None, shown: str = "") -> Order:
+        """A new order under an idempotency key of its own; ``shown`` is the key on the keyboard that gives it."""
+        return cls(name, verb, request, revision, uuid4().hex, shown)
 
 
 class Client:
     """Requests to one daemon. Every method raises Unreachable when no answer came within its deadline."""
 
-    def __init__(self, where: Path) -> None:
+    def __init__(self, where: Path, *, read_only: bool = False) -> None:
         self.view = where / "view.sock"
         self.control = where / "control.sock"
+        self._headers = {"Rollout-Read-Only": "1"} if read_only else {}
+
+    async def _get(self, target: str) -> Answer:
+        return await exchange(self.view, "GET", target, deadline_s=DEADLINE_S, headers=self._headers)
 
     async def status(self, name: str) -> Status | Problem:
         """One rollout now."""
-        return _read(await exchange(self.view, "GET", _path(name), deadline_s=DEADLINE_S), Status)
+        return _read(await self._get(_path(name)), Status)
 
     async def timeline(self, name: str) -> Timeline | Problem:
         """What happened to one rollout, oldest first."""
-        return _read(await exchange(self.view, "GET", _path(name, "timeline"), deadline_s=DEADLINE_S), Timeline)
+        return _read(await self._get(_path(name, "timeline")), Timeline)
+
+    async def plan(self, name: str) -> Plan | Problem:
+        """What was agreed to before the start."""
+        return _read(await self._get(_path(name, "plan")), Plan)
+
+    async def past(self, name: str, seq: int) -> Past | Problem:
+        """The rollout after one event of its record."""
+        return _read(await self._get(_path(name, f"past?seq={seq}")), Past)
+
+    async def series(self, name: str, metric: str, last_s: int, points: int) -> Series | Problem:
+        """The course of one metric in the last seconds (0: all of it)."""
+        target = _path(name, f"series?metric={quote(metric, safe='')}&last_s={last_s}&points={points}")
+        return _read(await self._get(target), Series)
 
     async def why(self, name: str) -> Why | Problem:
         """The present decision in words."""
-        return _read(await exchange(self.view, "GET", _path(name, "why"), deadline_s=DEADLINE_S), Why)
+        return _read(await self._get(_path(name, "why")), Why)
 
     async def act(self, order: Order, deadline_s: float = DEADLINE_S) -> ActionDone | Problem:
         """Send one action. Only what raises exposure names the revision it was decided on."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": order.key}
+        headers = {**self._headers, "Content-Type": "application/json", "Idempotency-Key": order.key}
         if order.revision is not None:
             headers["If-Match"] = f'"{order.revision}"'
         answer = await exchange(
             self.control,
             "POST",
-            _path(order.name, order.verb),
+            _path(order.name, order.verb) if order.name else f"/v1/{order.verb}",
             deadline_s=deadline_s,
             headers=headers,
             body=order.request.model_dump_json().encode(),
@@ -95,7 +114,7 @@ class Client:
         A reader that was away asks for a whole picture instead of resuming: it wants the present, not the diary.
         """
         target = "/v1/events" + (f"?name={quote(name, safe='')}&rows=0" if name else "")
-        async with aclosing(stream(self.view, target, deadline_s=DEADLINE_S)) as pieces:
+        async with aclosing(stream(self.view, target, deadline_s=DEADLINE_S, headers=self._headers)) as pieces:
             async for event, data in _events(pieces):
                 if event == "bye":
                     raise Unreachable("the daemon said goodbye", sent=True)

@@ -15,6 +15,7 @@ from rollout_tui.actions import command
 from rollout_tui.client import DEADLINE_S, Client, Order
 from rollout_tui.facts import Facts
 from rollout_tui.http import Unreachable
+from rollout_tui.keys import DEFAULT, Keymap
 from rollout_tui.result import Result, accepted, observe, refused, unanswered
 from rollout_tui.strip import Send
 from rolloutd.wire import ActionDone, Problem
@@ -26,10 +27,13 @@ AGAIN_S = 1.0
 class Courier:
     """One action at a time on the result line; a newer one takes the line, the older one still arrives or not."""
 
-    def __init__(self, client: Client, now: Callable[[], float], changed: Callable[[], None]) -> None:
+    def __init__(
+        self, client: Client, now: Callable[[], float], changed: Callable[[], None], keys: Keymap = DEFAULT
+    ) -> None:
         self._client = client
         self._now = now
         self._changed = changed
+        self._keys = keys
         self._tasks: set[asyncio.Task[None]] = set()
         self._trial: asyncio.Task[None] | None = None
         self.result: Result | None = None
@@ -43,7 +47,7 @@ class Courier:
     def send(self, send: Send, asked: float | None = None) -> str:
         """Send it now; ``asked`` is the router's share before. Returns a note when the same is on its way already."""
         before = self.result
-        order = Order.make(send.name, send.verb, send.request, send.revision)
+        order = Order.make(send.name, send.verb, send.request, send.revision, self._keys.key(send.verb))
         if before is not None and replace(order, key=before.order.key) == before.order:
             if not before.over and self._fresh(before):
                 return words.ON_ITS_WAY.format(verb=send.verb.upper(), name=send.name)

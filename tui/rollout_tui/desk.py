@@ -15,14 +15,18 @@ from datetime import UTC
 from textual.app import App
 from textual.screen import Screen
 
-from rollout_tui import words
-from rollout_tui.actions import NeedsStatus, Say, lead
+from rollout_tui import alerts, words
+from rollout_tui.actions import NeedsStatus, Say, in_past, lead
+from rollout_tui.archive import Archive
+from rollout_tui.bell import Bell
 from rollout_tui.client import Client, follow, socket_dir
+from rollout_tui.commands import common
 from rollout_tui.courier import Courier
 from rollout_tui.facts import Facts, Incoming, closed, fold, open_rollout, trying
 from rollout_tui.http import Unreachable
 from rollout_tui.link import LOST_S, LinkState
 from rollout_tui.order import Listing, arrange, settle
+from rollout_tui.preferences import Preferences
 from rollout_tui.scene import Look, Scene, Tab
 from rollout_tui.screens.base import Sheet
 from rollout_tui.screens.fleet import FleetScreen
@@ -36,6 +40,7 @@ TICK_S = 0.25
 RETRY_S = 2.0
 REASONS_KEPT = 5
 SETTLE_S = 1.0
+UNSEEN_S = 5.0
 
 
 def boot_clock() -> float:
@@ -53,6 +58,8 @@ class Options:
     palette: Palette = DARK
     retry_s: float = RETRY_S
     name: str = ""
+    read_only: bool = False
+    preferences: Preferences = field(default_factory=Preferences)
 
 
 def tells(before: Facts, came: Incoming) -> bool:
@@ -77,19 +84,24 @@ class RolloutApp(App[None]):
     TITLE = "rolloutd"
 
     def __init__(self, options: Options, now: Callable[[], float] = boot_clock) -> None:
-        super().__init__()
+        super().__init__(ansi_color=options.palette.background is None or None)
         self.options = options
         self.now = now
-        self.client = Client(socket_dir(options.where))
+        self.client = Client(socket_dir(options.where), read_only=options.read_only)
+        self.keys = options.preferences.keys
         self.facts = Facts()
         self.look = options.look
         self.listing = Listing(words=options.filter_text)
         self.tab = Tab.STAGES
         self.strip: Strip | None = None
-        self.note = ""
+        self.note = options.preferences.trouble
+        self.mouse_on = options.preferences.mouse
+        self.watched = True
         self.reasons: tuple[str, ...] = ()
         self.key_s = self.changed_s = self.moved_s = float("-inf")
-        self.courier = Courier(self.client, now, self.news)
+        self.courier = Courier(self.client, now, self.news, self.keys)
+        self.archive = Archive(self.client, now, self.news)
+        self.ringer = Bell(options.preferences.ways, self.say_to_terminal)
         self._streams: dict[bool, asyncio.Task[None]] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._dirty = False
@@ -102,6 +114,7 @@ class RolloutApp(App[None]):
 
     async def on_mount(self) -> None:
         """Start to listen."""
+        self.ringer.begin()
         self._listen(detail=False)
         self.set_interval(TICK_S, self.tick)
         if self.options.name:
@@ -109,10 +122,12 @@ class RolloutApp(App[None]):
 
     async def on_unmount(self) -> None:
         """Leave nothing behind."""
+        self.ringer.end()
         tasks = [*self._streams.values(), *self._errands]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.archive.close()
         await self.courier.close()
 
     # What the daemon says
@@ -135,6 +150,7 @@ class RolloutApp(App[None]):
                 self.draw()
             elif tells(before, one):
                 self.news()
+            self._hear(before, one)
 
         def ended(why: str) -> None:
             self.facts = closed(self.facts, detail=detail, why=why)
@@ -145,6 +161,12 @@ class RolloutApp(App[None]):
 
         work = follow(self.client, name, came, ended, tries, self.options.retry_s)
         self._streams[detail] = asyncio.create_task(work)
+
+    def _hear(self, before: Facts, one: Incoming) -> None:
+        """Whether what came deserves a bell."""
+        rows = [one] if isinstance(one, FleetRow) else one.rollouts if isinstance(one, Fleet) and before.rows else []
+        for row in rows:
+            self.ringer.alarms = alerts.seen(self.ringer.alarms, before.rows.get(row.name), row, self.now())
 
     def news(self) -> None:
         """Something changed that matters: draw with the next tick. Mere numbers wait for the next second."""
@@ -160,9 +182,14 @@ class RolloutApp(App[None]):
             elif stream is not None and stream.done():
                 self._again(detail=detail, why=f"an error of this screen itself: {stream.exception()!r}")
         self.courier.observe(self.facts)
+        self.archive.want(self.facts.status, self.tab)
+        self.archive.tick()
         self._settle(now_s)
+        lost = self.facts.fleet_link.state(now_s) is LinkState.LOST
+        self.ringer.tick(self.facts.rows, self.facts.needs_you, lost=lost, now_s=now_s)
         aged = now_s - self._drawn_s >= 1.0 or self._links() != self._drawn_links
-        if self._dirty or self.strip is not None or aged:
+        changed = self._dirty or self.strip is not None or aged
+        if changed and (self.watched or now_s - self._drawn_s >= UNSEEN_S):
             self.draw()
 
     def _again(self, *, detail: bool, why: str) -> None:
@@ -199,11 +226,14 @@ class RolloutApp(App[None]):
             look=self.look,
             strip=self.strip,
             result=self.courier.result,
-            note=self.note,
+            note=self.note or (self.archive.trouble if on_rollout else ""),
             listing=self.listing,
             tab=self.tab,
             where=str(self.client.view.parent),
             on_rollout=on_rollout,
+            papers=self.archive.papers,
+            keys=self.keys,
+            bell=self.ringer.say(self.now()),
         )
 
     def draw(self) -> None:
@@ -218,16 +248,32 @@ class RolloutApp(App[None]):
 
     def open(self, name: str) -> None:
         """Look at one rollout."""
+        self._look_at(name)
+        self.go(RolloutScreen())
+
+    def _look_at(self, name: str) -> None:
         self.facts = open_rollout(self.facts, name)
+        self.archive.open(name)
         self.tab = Tab.STAGES
         self._listen(detail=True)
-        self.go(RolloutScreen())
+
+    def other(self, way: int) -> None:
+        """The next rollout that needs somebody, or the one before, in place of this one."""
+        waiting = arrange(Listing(), {name: row for name, row in self.facts.rows.items() if row.needs_you}).order
+        names = [name for name in waiting if name != self.facts.name]
+        if not names:
+            self.note = words.NO_OTHER
+            return
+        here = waiting.index(self.facts.name) if self.facts.name in waiting else -1 if way > 0 else len(waiting)
+        self._look_at(waiting[(here + way) % len(waiting)])
+        self.changed_s = self.now()
 
     def leave(self) -> None:
         """Back to the fleet."""
         if old := self._streams.pop(True, None):
             old.cancel()
         self.facts = open_rollout(self.facts, "")
+        self.archive.open("")
         self.back()
 
     def go(self, sheet: Sheet) -> None:
@@ -245,13 +291,16 @@ class RolloutApp(App[None]):
     def act(self, row: VerbRow, name: str, *, in_fleet: bool) -> None:
         """An action key was pressed on rollout ``name``."""
         status = None if in_fleet else self.facts.status
+        if not in_fleet and self.archive.papers.replay is not None:
+            self._act_from_past(row, name)
+            return
         led = lead(row, self.facts, name, in_fleet=in_fleet, status=status, now_s=self.now())
         if isinstance(led, Say):
             self.note = led.text
         elif isinstance(led, Strip):
             self.strip = replace(led, earlier=self.reasons)
         elif isinstance(led, Send):
-            self.note = self.courier.send(led, self._asked(led.name))
+            self._send(led)
         elif in_fleet and isinstance(self.screen, Sheet):
             self.errand(self._ask_with_status(led, self.screen))
         else:
@@ -286,7 +335,24 @@ class RolloutApp(App[None]):
             return
         if out.request.reason:
             self.reasons = (out.request.reason, *self.reasons)[:REASONS_KEPT]
+        self._send(out)
+
+    def _send(self, out: Send) -> None:
+        """Send it now; what follows from it is no news to the person who pressed it."""
+        self.ringer.alarms = alerts.acted(self.ringer.alarms, out.name, self.now())
         self.note = self.courier.send(out, self._asked(out.name))
+
+    def _act_from_past(self, row: VerbRow, name: str) -> None:
+        """From the past only what stops acts, on the present, and it asks first."""
+        lost = self.facts.detail_state(self.now()) in {LinkState.LOST, LinkState.NEVER}
+        strip = None if lost else in_past(row, self.facts, name, self.now())
+        if strip is not None or (lost and row.verb == "abort"):
+            self.archive.live()
+            led = strip or lead(row, self.facts, name, in_fleet=False, status=self.facts.status, now_s=self.now())
+            self.strip = led if isinstance(led, Strip) else None
+            return
+        keys = {key: self.keys.key(key) for key in ("abort", "pause")}
+        self.note = words.REPLAY_ONLY_STOPS.format(**keys, live="End")
 
     def _asked(self, name: str) -> float | None:
         """The share that is asked of the router now, as far as the screen knows."""
@@ -309,16 +375,25 @@ class RolloutApp(App[None]):
         self._errands.add(task)
         task.add_done_callback(self._errands.discard)
 
-    async def fetch_timeline(self) -> None:
-        """Read the record of the open rollout."""
-        name = self.facts.name
-        try:
-            found = await self.client.timeline(name)
-        except Unreachable as error:
-            self.note = f"The record could not be read: {error.why}."
-        else:
-            if isinstance(found, Problem):
-                self.note = found.message
-            elif found.name == self.facts.name:
-                self.facts = replace(self.facts, timeline=found)
+    def common(self, name: str) -> bool:
+        """A command that every screen has; False when this is none."""
+        return common(self, name)
+
+    def redraw(self) -> None:
+        """Paint everything again."""
+        self.screen.refresh()
+
+    def say_to_terminal(self, text: str) -> None:
+        """Write a control sequence that draws nothing."""
+        if self._driver is not None and text:
+            self._driver.write(text)
+            self._driver.flush()
+
+    def on_app_blur(self) -> None:
+        """Nobody looks: one frame in five seconds is enough. Bells still ring."""
+        self.watched = False
+
+    def on_app_focus(self) -> None:
+        """Somebody looks again."""
+        self.watched = True
         self.draw()

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from pydantic import BaseModel
 
 from rollout_tui.link import Link, LinkState
-from rolloutd.wire import API_VERSION, Fleet, FleetRow, Heartbeat, Hello, Status, Timeline
+from rolloutd.wire import API_VERSION, Fleet, FleetRow, Heartbeat, Hello, Status
 
 NOTHING: Mapping[str, FleetRow] = MappingProxyType({})
 
@@ -45,7 +45,6 @@ class Facts:
     name: str = ""
     status: Status | None = None
     status_s: float = 0.0
-    timeline: Timeline | None = None
     detail_link: Link = field(default_factory=Link)
     restart: Restart | None = None
 
@@ -87,7 +86,7 @@ Incoming = Hello | Fleet | FleetRow | Gone | Status | Heartbeat
 
 def open_rollout(facts: Facts, name: str) -> Facts:
     """Look at another rollout: nothing of the one before is kept."""
-    return replace(facts, name=name, status=None, status_s=0.0, timeline=None, detail_link=Link())
+    return replace(facts, name=name, status=None, status_s=0.0, detail_link=Link())
 
 
 def trying(facts: Facts, *, detail: bool, now_s: float) -> Facts:
@@ -132,7 +131,7 @@ def _hello(facts: Facts, came: Hello, link: Link, now_s: float) -> Facts:
 def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
     """Fold one message of the stream of all rollouts."""
     if isinstance(came, Heartbeat):
-        return replace(facts, beat=came, beat_s=now_s, as_of=came.as_of)
+        return replace(facts, beat=came, beat_s=now_s, as_of=came.as_of, hold=came.held is not None)
     if isinstance(came, Fleet):
         rows = MappingProxyType({row.name: row for row in came.rollouts})
         return replace(facts, rows=rows, total=came.total, hold=came.hold, as_of=came.as_of)

@@ -116,13 +116,15 @@ async def exchange(
             await wire.close()
 
 
-async def stream(socket: Path, target: str, *, deadline_s: float) -> AsyncGenerator[bytes, None]:
+async def stream(
+    socket: Path, target: str, *, deadline_s: float, headers: Mapping[str, str] = {}
+) -> AsyncGenerator[bytes, None]:
     """The body of an endless answer, piece by piece; ``deadline_s`` is for its head. Raises Unreachable at any end."""
     wire: _Wire | None = None
     try:
         async with asyncio.timeout(deadline_s):
             wire = await _connect(socket)
-            await wire.send("GET", target, {"Accept": "text/event-stream"}, b"")
+            await wire.send("GET", target, {**headers, "Accept": "text/event-stream"}, b"")
             head = await wire.head()
         if head.status_code != 200:
             raise Unreachable(f"the daemon answered {head.status_code} to a request for its events", sent=True)

@@ -12,6 +12,7 @@ from rollout_tui.link import LinkState
 from rollout_tui.order import Sort, hidden
 from rollout_tui.result import render as render_result
 from rollout_tui.scene import Room, Scene, Tab
+from rollout_tui.widgets.charts import render_charts
 from rollout_tui.widgets.fleet_rows import render_heading, render_rows
 from rollout_tui.widgets.gates import render_gates, sorted_gates
 from rollout_tui.widgets.key_line import render_keys
@@ -26,11 +27,15 @@ from rollout_tui.widgets.link_line import (
     render_sources,
     render_state,
 )  # fmt: skip
-from rollout_tui.widgets.story import blocked, render_last, render_next, render_running, render_timeline, worst_signal
+from rollout_tui.widgets.past import render_past
+from rollout_tui.widgets.plan import render_plan
+from rollout_tui.widgets.story import blocked, render_last, render_next, render_running, worst_signal
 from rollout_tui.widgets.strip_box import render_small_strip, render_strip
+from rollout_tui.widgets.timeline import render_timeline
 from rolloutd.wire import Status, Why
 
 Lines = list[Line]
+TAB_COMMANDS = ("stages", "charts", "segments", "record", "agreed")
 
 
 def stack(scene: Scene, head: Lines, body: Lines, foot: Lines) -> tuple[Line, ...]:
@@ -61,7 +66,7 @@ def render_foot(scene: Scene) -> Lines:
         lines += [line(Span(row, Role.WARNING)) for row in wrap(scene.note, scene.width, 2)]
     if scene.strip is not None:
         strip = render_small_strip if small else render_strip
-        lines += strip(scene.strip, scene.width, scene.now_s)
+        lines += strip(scene.strip, scene.width, scene.now_s, scene.keys.key("abort"))
     return [*lines, render_keys(scene)]
 
 
@@ -100,7 +105,7 @@ def _fleet_settings(scene: Scene) -> Line:
     if lost_sight:
         parts.append(Span(f"   {lost_sight} that need you are hidden by the filter", Role.WARNING))
     sort = "attention" if listing.sort is Sort.ATTENTION else listing.sort.value
-    parts += [f"   s sort: {sort}   ", render_sources(scene)]
+    parts += [f"   {scene.keys.key('sort')} sort: {sort}   {scene.bell}   ", render_sources(scene)]
     return crop(line(*parts), scene.width)
 
 
@@ -121,7 +126,8 @@ def _few(scene: Scene, top: Line, *more: Line) -> tuple[Line, ...]:
         return stack(scene, render_small_strip(scene.strip, scene.width, scene.now_s)[-scene.height :], [top], [])
     said = list(render_result(scene.result, scene.now_s)) if scene.result else []
     noted = [line(Span(scene.note, Role.WARNING))] if scene.note else []
-    keys = line("a=try ABORT" if scene.link is LinkState.LOST else "a=abort p=pause")
+    abort, pause = scene.keys.key("abort"), scene.keys.key("pause")
+    keys = line(f"{abort}=try ABORT" if scene.link is LinkState.LOST else f"{abort}=abort {pause}=pause")
     if scene.height == 1:
         return (crop((said + noted + [(*top, Span(" "), *keys)])[0], scene.width),)
     return stack(scene, [top], [*noted, *said, *more], [keys])
@@ -129,8 +135,9 @@ def _few(scene: Scene, top: Line, *more: Line) -> tuple[Line, ...]:
 
 def render_tabs(scene: Scene) -> Line:
     """The tabs with the open one in brackets."""
-    names = [f"[{at} {tab.title()}]" if tab is scene.tab else f"{at} {tab.title()}" for at, tab in enumerate(Tab, 1)]
-    return line(" ".join(names))
+    names = [f"{scene.keys.key(command)} {tab.title()}" for tab, command in zip(Tab, TAB_COMMANDS, strict=True)]
+    shown = [f"[{name}]" if tab is scene.tab else name for tab, name in zip(Tab, names, strict=True)]
+    return line(" ".join(shown))
 
 
 def render_rollout(scene: Scene) -> tuple[Line, ...]:
@@ -138,6 +145,9 @@ def render_rollout(scene: Scene) -> tuple[Line, ...]:
     status = scene.facts.status
     if status is None:
         return _reading(scene)
+    if scene.papers.replay is not None and scene.room is not Room.LINE:
+        foot = render_foot(scene)
+        return stack(scene, *render_past(scene, render_tabs(scene), scene.height - len(foot)), foot)
     if scene.room is Room.LINE:
         return _rollout_in_a_line(scene, status)
     if scene.room is Room.TINY:
@@ -160,7 +170,11 @@ def _tab(scene: Scene, status: Status, room: int) -> Lines:
         return _stages(scene, status, room)
     if scene.tab is Tab.TIMELINE:
         return render_timeline(scene, room)
-    return [line(), *(line(" " + row) for row in wrap(words.TAB_NOT_BUILT[scene.tab.value], scene.width - 2, 4))]
+    if scene.tab is Tab.CHARTS:
+        return render_charts(scene, status, room)
+    if scene.tab is Tab.PLAN:
+        return render_plan(scene, status, room)
+    return [line(), *(line(" " + row) for row in wrap(words.NO_SEGMENTS, scene.width - 2, 4))]
 
 
 def _stages(scene: Scene, status: Status, room: int) -> Lines:
@@ -211,12 +225,13 @@ def _rollout_in_a_column(scene: Scene, status: Status) -> tuple[Line, ...]:
     rows = wrap(clean(status.next.sentence) + scene.stale, scene.width - 5, 3)
     body += [line(Span("NEXT " if at == 0 else "     ", Role.STRONG), row) for at, row in enumerate(rows)]
     body.append(worst_signal(scene, sorted_gates(status)))
-    if scene.tab is Tab.TIMELINE:
-        body += render_timeline(scene, scene.height)
+    foot = render_foot(scene)
+    if scene.tab is not Tab.STAGES:
+        body += _tab(scene, status, scene.height - len(head) - len(body) - len(foot))
     else:
         body += render_small_ladder(scene, status)
         body += [line("blocked by: ", blocked(scene, status))] if status.blocked_by else []
-    return stack(scene, head, body, render_foot(scene))
+    return stack(scene, head, body, foot)
 
 
 def _rollout_in_a_line(scene: Scene, status: Status) -> tuple[Line, ...]:

@@ -159,14 +159,14 @@ async def _main(client: Client, plain: Plain, name: str, out: Out) -> int:
         watching.cancel()
 
 
-def run_plain(where: str | None, filter_text: str, name: str, look: Look) -> int:
+def run_plain(where: str | None, filter_text: str, name: str, look: Look, *, read_only: bool = False) -> int:
     """Lines until interrupted. Returns 10 when there is no daemon at all."""
 
     def out(text: str) -> None:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()
 
-    client = Client(socket_dir(where))
+    client = Client(socket_dir(where), read_only=read_only)
     if not client.view.exists():
         told = f"No daemon answers in {client.view.parent}. Traffic is as the router has it."
         out(f"{told} Next: systemctl status rolloutd")

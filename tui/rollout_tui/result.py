@@ -39,7 +39,7 @@ class Result:
     def moves_traffic(self) -> bool:
         """Whether the router has a part in it."""
         row = BY_NAME.get(self.order.verb)
-        return not self.still and row is not None and row.risk in {Risk.LOWERS, Risk.RAISES}
+        return not self.still and bool(self.order.name) and row is not None and row.risk in {Risk.LOWERS, Risk.RAISES}
 
     @property
     def over(self) -> bool:
@@ -54,7 +54,7 @@ def accepted(result: Result, done: ActionDone, now_s: float) -> Result:
 
 def refused(result: Result, problem: Problem) -> Result:
     """The daemon said no, in three parts."""
-    key = BY_NAME[result.order.verb].key if result.order.verb in BY_NAME else "the key"
+    key = result.order.shown or "the key"
     first = clean(problem.message)
     if problem.code == "conflict":
         first = words.CONFLICT.format(message=first, key=key)
@@ -69,7 +69,7 @@ def unanswered(result: Result, why: str, *, sent: bool) -> Result:
     if not sent:
         text = f"{order.verb.upper()} for {order.name} was not sent: {why}."
         return replace(result, said=(text, "Traffic: as the router has it.", f"Next: press again, or  {told}"))
-    key = BY_NAME[order.verb].key if order.verb in BY_NAME else "the key"
+    key = order.shown or "the key"
     text = words.NO_ANSWER.format(verb=order.verb.upper(), name=order.name, why=why, key=key, command=told)
     return replace(result, said=(text,), unknown=True)
 
@@ -116,7 +116,7 @@ def render(result: Result, now_s: float) -> tuple[Line, ...]:
     if result.said:
         head = line(Span(result.said[0], Role.WARNING))
         return (head, *(line(text) for text in result.said[1:]))
-    name = Span(f"{order.verb.upper()} {order.name}: ", Role.STRONG)
+    name = Span(f"{order.verb.upper()} {order.name or 'the fleet'}: ", Role.STRONG)
     if result.until_s is not None:
         left = max(0, int(result.until_s - now_s))
         text = words.TRYING.format(name=order.name, left=left, tries=result.tries)

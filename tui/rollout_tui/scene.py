@@ -7,8 +7,10 @@ from datetime import UTC, tzinfo
 from enum import StrEnum
 
 from rollout_tui.facts import Facts
+from rollout_tui.keys import DEFAULT, Keymap
 from rollout_tui.link import LinkState
 from rollout_tui.order import Listing
+from rollout_tui.papers import Papers
 from rollout_tui.result import Result
 from rollout_tui.strip import Strip
 
@@ -62,6 +64,9 @@ class Scene:
     tab: Tab = Tab.STAGES
     where: str = ""
     on_rollout: bool = False
+    papers: Papers = field(default_factory=Papers)
+    keys: Keymap = DEFAULT
+    bell: str = "bell on"
 
     @property
     def room(self) -> Room:
@@ -90,8 +95,10 @@ class Scene:
 
     @property
     def mark(self) -> str:
-        """What stands first on line 1 of every screen of a daemon without real traffic."""
-        return "SIMULATED " if self.facts.hello is not None and self.facts.hello.simulated else ""
+        """What stands first on line 1 of every screen: no real traffic, and a session that may only look."""
+        hello = self.facts.hello
+        simulated = "SIMULATED " if hello is not None and hello.simulated else ""
+        return simulated + ("READ ONLY " if self.facts.read_only else "")
 
     @property
     def first_width(self) -> int:

@@ -1,4 +1,4 @@
-"""Roles to colours, for dark, light and monochrome terminals; it must not say anything that the words do not say.
+"""Roles to colours, for dark, light, plain and monochrome terminals; it must not say what the words do not say.
 
 The pairs were chosen so that each role has a contrast of at least 4.5 on its background and any two roles stay apart
 for normal sight and under the three common kinds of colour blindness.
@@ -39,18 +39,35 @@ LIGHT = Palette(
     ((Role.CRITICAL, "#d14401"), (Role.WARNING, "#3a2606"), (Role.NOTICE, "#736f6a"), (Role.GOOD, "#075ddb"),
      (Role.CHALLENGER, "#b22598")),
 )  # fmt: skip
+CONTRAST = Palette(
+    "contrast", "#000000", "#ffffff",
+    ((Role.CRITICAL, "#eca779"), (Role.WARNING, "#ffff00"), (Role.NOTICE, "#999999"), (Role.GOOD, "#99ebff"),
+     (Role.CHALLENGER, "#ff33ff")),
+)  # fmt: skip
+TERMINAL = Palette(
+    "terminal", None, None,
+    ((Role.CRITICAL, "red"), (Role.WARNING, "yellow"), (Role.GOOD, "blue"), (Role.CHALLENGER, "magenta")),
+)  # fmt: skip
 MONO = Palette("mono", None, None)
-PALETTES = {palette.name: palette for palette in (DARK, LIGHT, MONO)}
+PALETTES = {palette.name: palette for palette in (DARK, LIGHT, TERMINAL, MONO, CONTRAST)}
 
 
-def choose(name: str | None = None) -> Palette:
-    """The palette asked for, else mono when the environment asks for no colour, else dark."""
+def choose(name: str | None = None, background: str | None = None) -> Palette:
+    """The palette asked for, else mono when the environment asks for no colour, else what fits the background.
+
+    ``background`` is what the terminal said of itself, as ``#rrggbb``; one that said nothing gets its own colours.
+    """
     if name in PALETTES:
         return PALETTES[name]
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") in {"dumb", "vt100", "vt220"}:
         return MONO
-    background = os.environ.get("COLORFGBG", "").rpartition(";")[2]  # some terminals tell; 7 and 15 are light
-    return LIGHT if background in {"7", "15"} else DARK
+    told = os.environ.get("COLORFGBG", "").rpartition(";")[2]  # some terminals tell; 7 and 15 are light
+    if told:
+        return LIGHT if told in {"7", "15"} else DARK
+    if background is None:
+        return TERMINAL
+    red, green, blue = (int(background[at : at + 2], 16) for at in (1, 3, 5))
+    return LIGHT if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 127 else DARK
 
 
 @cache

@@ -106,14 +106,11 @@ CHANGED_UNDER_YOU = "The list had just changed under the key, so nothing was don
 PASTED = "Pasted text was dropped; it can act on nothing."
 READ_ONLY = "This session is read-only: the daemon takes no action from it."
 SAME_MAJOR = "This screen speaks API {ours}, the daemon {theirs}. Reading works; actions need the same major version."
-TAB_NOT_BUILT = {
-    "charts": "Charts are not built yet. Stages (1) shows each gate's numbers; Timeline (4) shows what happened.",
-    "segments": "Segments are not built yet: every number on Stages (1) is over all users together.",
-    "plan": "The Plan tab is not built yet. Stages (1) lists the stages, their shares and times; "
-    "rollout status NAME --json has all of it.",
-}
+NO_SEGMENTS = "The daemon does not judge segments yet: every number here is over all users of the route together."
+NO_OTHER = "No other rollout needs somebody now."
+REPLAY_ONLY_STOPS = "This is the past: from here only {abort} and {pause} act, on the present. {live} goes back to it."
+PAST_THEN_NOW = "You were looking at the past. Now: {share}, {state}."
 NOT_BUILT = "{verb} is not built yet; nothing was sent. Traffic stays as it is."
-FLEET_BY_COMMAND = 'The whole fleet, by command: rollout {verb} --reason "..."'
 START_BY_COMMAND = "Starting from the screen is not built yet. On the command line: rollout start FILE"
 NO_ROLLOUT_HERE = "There is no rollout under the cursor, so nothing was sent."
 ENDED = "{name} has ended, so {verb} was not sent. Traffic stays as it is."

@@ -20,6 +20,10 @@ def open_screen(session: Session, name: str) -> int:
         arguments += ["--socket-dir", session.directory]
     if session.plain or not sys.stdout.isatty():
         arguments.append("--plain")
+    if session.read_only:
+        arguments.append("--read-only")
+    if session.no_color:
+        arguments += ["--theme", "mono"]
     try:
         screen = importlib.import_module("rollout_tui.app")
     except ModuleNotFoundError as error:

@@ -52,7 +52,10 @@ def status(found: Found) -> str:
     ]
     lines += [f"  gate     {gate(row)}" for row in found["gates"]]
     lines.append(f"  next     {found['next']['sentence']}")
+    breach_s = found.get("breach_to_zero_s")
+    breach = "" if breach_s is None else f"traffic gone in {breach_s:.1f}s ({found.get('breach_parts', '')})"
     optional = (
+        ("breach", breach),
         ("needs", ", ".join(found["blocked_by"])),
         ("held", found.get("held_because")),
         ("fleet", f"held {found['fleet_hold']}" if found.get("fleet_hold") else ""),

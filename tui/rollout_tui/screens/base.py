@@ -9,7 +9,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from rollout_tui import words
-from rollout_tui.actions import BY_KEY
+from rollout_tui.keys import STOPPING, Command, Place
 from rollout_tui.lines import Line
 from rollout_tui.scene import Scene
 from rollout_tui.strip import Step, paste
@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
 SCREEN_DEAD_S = 0.15
 MOVED_DEAD_S = 0.4
-STOPPING = frozenset({"abort", "pause"})
+_CHANGES = frozenset({"open", "play"})
+ENTER = Command("open", ("enter",), Place.FLEET, "open the rollout under the cursor")
 
 
 class Sheet(Screen[None]):
@@ -66,8 +67,12 @@ class Sheet(Screen[None]):
         """The rollout that action keys act on."""
         raise NotImplementedError
 
-    def press(self, key: str) -> None:
-        """A key that is no action."""
+    def places(self) -> tuple[Place, ...]:
+        """Where this screen is, for the keys."""
+        return ()
+
+    def do(self, name: str) -> None:
+        """A command that is no action."""
 
     def typing(self, key: str, character: str | None) -> bool:
         """Whether the key went into a text of this screen."""
@@ -80,35 +85,40 @@ class Sheet(Screen[None]):
         desk = self.desk
         if desk.screen is not self:
             return  # the key before has left this screen: what was meant for it acts on no other
-        now_s = desk.now()
-        desk.key_s = now_s
+        desk.key_s = desk.now()
         desk.note = ""
-        name = event.character if event.character and event.is_printable else event.key
+        name = event.character if event.character and event.is_printable and event.key != "space" else event.key
         if event.key == "ctrl+c":
             desk.note = words.CTRL_C
         elif desk.strip is not None:
             self._in_strip(event, name)
         elif not self.typing(event.key, event.character):
-            self._outside(event.key, name, now_s)
+            self._outside(name)
         desk.draw()
 
-    def _outside(self, key: str, name: str, now_s: float) -> None:
+    def _outside(self, key: str) -> None:
         """A key without a strip."""
-        desk = self.desk
-        row = BY_KEY.get(name) if self.acts else None
-        changes = row is not None or key == "enter"
+        if key == "escape":
+            if not self._seen():
+                self.do("escape")
+            return
+        command = ENTER if key == "enter" else self.desk.keys.find(key, *self.places())
+        if command is not None:
+            self.run(command)
+
+    def run(self, command: Command) -> None:
+        """Do what a key is for, unless it was meant for what stood here a moment ago."""
+        desk, now_s = self.desk, self.desk.now()
+        acts = command.acts and self.acts
+        changes = acts or command.name in _CHANGES
         if changes and now_s - desk.changed_s < SCREEN_DEAD_S:
             desk.note = "That key came as the screen changed and was dropped. Press it again."
         elif changes and not self.on_rollout and now_s - desk.moved_s < MOVED_DEAD_S:
             desk.note = words.CHANGED_UNDER_YOU
-        elif row is not None:
-            desk.act(row, self.target(), in_fleet=not self.on_rollout)
-        elif key == "escape" and self._seen():
-            return
-        elif name == "T":
-            desk.toggle_zone()
-        else:
-            self.press(name)
+        elif acts and command.row is not None:
+            desk.act(command.row, self.target(), in_fleet=not self.on_rollout)
+        elif not command.acts and not desk.common(command.name):
+            self.do(command.name)
 
     def _seen(self) -> bool:
         """Esc first stops a trial, then acknowledges what stands there; only then does it leave the screen."""
@@ -127,11 +137,12 @@ class Sheet(Screen[None]):
         """A key while a strip is open: what stops still stops, beside a question about going up."""
         desk = self.desk
         strip = desk.strip
-        row = BY_KEY.get(name)
+        command = desk.keys.find(name)
         writes = strip is not None and strip.step in {Step.NAME, Step.REASON}
-        if strip is not None and strip.raises and not writes and row is not None and row.verb in STOPPING:
+        stops = command is not None and command.name in STOPPING
+        if strip is not None and strip.raises and not writes and stops and command is not None and command.row:
             desk.strip = None
-            desk.act(row, strip.name, in_fleet=not self.on_rollout)
+            desk.act(command.row, strip.name, in_fleet=not self.on_rollout)
         else:
             desk.answer(event.key if writes else name, event.character, on_rollout=self.on_rollout)
 

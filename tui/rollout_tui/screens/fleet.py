@@ -6,16 +6,14 @@ from dataclasses import replace
 
 from textual import events
 
+from rollout_tui.keys import Place
 from rollout_tui.lines import Line, clean
 from rollout_tui.order import Sort, arrange, home, keep_visible, move
 from rollout_tui.pages import fleet_height, render_fleet
 from rollout_tui.scene import Room, Scene
 from rollout_tui.screens.base import Sheet
-from rollout_tui.screens.help import HelpScreen
 from rollout_tui.screens.why import WhyScreen
 from rollout_tui.widgets.fleet_rows import row_at
-
-_STEPS = {"j": 1, "down": 1, "k": -1, "up": -1}
 
 
 class FleetScreen(Sheet):
@@ -31,32 +29,34 @@ class FleetScreen(Sheet):
         """The rollout under the cursor."""
         return self.desk.listing.name
 
-    def press(self, key: str) -> None:
+    def places(self) -> tuple[Place, ...]:
+        """The fleet."""
+        return (Place.FLEET,)
+
+    def do(self, name: str) -> None:
         """Move, open, filter, sort, leave."""
         desk = self.desk
         height = fleet_height(desk.scene(on_rollout=False))
-        pages = {"pagedown": height, "pageup": -height, "ctrl+d": height // 2, "ctrl+u": -(height // 2)}
-        if key in _STEPS or key in pages:
-            desk.listing = move(desk.listing, _STEPS.get(key) or pages[key], height)
-        elif key in {"g", "home"}:
+        steps = {"move-down": 1, "move-up": -1, "half-down": height // 2, "half-up": -(height // 2)}
+        if name in steps:
+            desk.listing = move(desk.listing, steps[name] or 1, height)
+        elif name == "top":
             desk.listing = home(desk.listing, desk.facts.rows)
-        elif key in {"G", "end"}:
+        elif name == "bottom":
             desk.listing = move(desk.listing, len(desk.listing.order), height)
-        elif key == "enter" and desk.listing.name:
+        elif name == "open" and desk.listing.name:
             desk.open(desk.listing.name)
-        elif key == "/":
+        elif name == "filter":
             desk.listing = replace(desk.listing, typing=True)
-        elif key == "s":
+        elif name == "sort":
             kinds = list(Sort)
             following = kinds[(kinds.index(desk.listing.sort) + 1) % len(kinds)]
             desk.listing = home(replace(desk.listing, sort=following), desk.facts.rows)
-        elif key == "w" and desk.listing.name:
+        elif name == "why" and desk.listing.name:
             desk.go(WhyScreen(desk.listing.name, on_rollout=False))
-        elif key == "?":
-            desk.go(HelpScreen(on_rollout=False))
-        elif key == "escape" and desk.listing.words:
+        elif name == "escape" and desk.listing.words:
             self._filter("", typing=False)
-        elif key == "q":
+        elif name == "back":
             desk.exit()
 
     def typing(self, key: str, character: str | None) -> bool:

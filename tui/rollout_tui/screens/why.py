@@ -44,7 +44,7 @@ class WhyScreen(Sheet):
         """The rollout that is explained."""
         return self._rollout
 
-    def press(self, key: str) -> None:
+    def do(self, name: str) -> None:
         """Back."""
-        if key in {"q", "escape", "w", "enter"}:
+        if name in {"back", "escape", "why", "open"}:
             self.desk.back()

@@ -44,7 +44,7 @@ def _row(scene: Scene, status: Status, stage: StageRow) -> Line:
     result = stage.result or "-"
     if stage.left_at:
         result += f" {figures.clock(stage.left_at, scene.look.zone)}"
-    told = counts(status) + scene.stale if here else "-"
+    told = counts(status) + scene.stale if here and status.gates else "-"
     body = (
         f"{right(figures.share(stage.share), 7)}   {fit(_time(scene, status, stage), 21)}"
         f"{fit(fit(told, 27), 28)}{fit(samples, 28) if scene.width >= 120 else ''}"

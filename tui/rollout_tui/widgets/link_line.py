@@ -54,10 +54,19 @@ def render_fleet_line(scene: Scene) -> Line:
     left: list[Part] = [Span("rolloutd ", Role.STRONG), host, "  ", render_link(scene), "  "]
     if scene.room in {Room.WIDE, Room.NORMAL}:
         left += [scene.look.zone_name, "  ", render_who(scene)]
-        far.append("   hold ON" if facts.hold else "   hold off")
+        far += ["   ", _hold(scene)]
     else:
         left.append(render_who(scene))
     return spread(line(*left), line(*far), scene.first_width)
+
+
+def _hold(scene: Scene) -> Span:
+    """Whether the fleet is held, and by whom."""
+    held = scene.facts.beat.held if scene.facts.beat else None
+    if not scene.facts.hold:
+        return Span("hold off")
+    others = f" +{held.others}" if held and held.others else ""
+    return Span("hold ON" + (f" {clean(held.by)}{others}" if held else ""), Role.WARNING)
 
 
 def render_sources(scene: Scene) -> str:
@@ -129,13 +138,14 @@ def render_lost(scene: Scene) -> list[Line]:
     link = scene.facts.detail_link if scene.on_rollout else scene.facts.fleet_link
     as_of = figures.clock(scene.facts.as_of, scene.look.zone, seconds=True)
     status = scene.facts.status if scene.on_rollout else None
+    abort = scene.keys.key("abort")
     by_hand = clean(status.by_hand) if status and status.by_hand else "rolloutd emergency-abort on its host"
     tries = f" (try {link.tries})" if link.tries else ""
     said = (
         f"NO CONTACT WITH THE DAEMON FOR {figures.age(scene.link_age_s)}. Everything below is from {as_of}.",
         "If the daemon is alive it goes on checking and can still go back by itself.",
         f"Trying again{tries}. Last reason: {clean(link.why) or 'silent for 10 s'}.",
-        f"by hand: {by_hand}   a: keep trying to send ABORT (asks first)",  # the last line has a, too
+        f"by hand: {by_hand}   {abort}: keep trying to send ABORT (asks first)",
     )
     edge = Span(rule(scene.width, char="#"), Role.CRITICAL)
     inner = [line(Span("# ", Role.CRITICAL), fit(text, scene.width - 4), Span(" #", Role.CRITICAL)) for text in said]

@@ -7,9 +7,6 @@ from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, right, w
 from rollout_tui.scene import Scene
 from rolloutd.wire import GateNow, Status, TimelineEntry
 
-_TEDIOUS = frozenset({"EvidenceSealed"})
-"""What is on record for auditors and tells a person nothing."""
-
 
 def triggers(status: Status) -> str:
     """Whether the daemon goes back by itself."""
@@ -64,7 +61,7 @@ def render_running(scene: Scene, status: Status, cells: int) -> str:
     if status.claimed_by:
         parts.append(f"claimed by {clean(status.claimed_by)}")
     if status.breach_to_zero_s is not None and not status.ended:
-        parts.append(f"breach to 0%: {figures.age(status.breach_to_zero_s)}")
+        parts.append(f"breach to 0%: {status.breach_to_zero_s:.1f}s{scene.stale}")
     if status.started_at:
         when = figures.clock(status.started_at, scene.look.zone)
         parts.append(f"started {when} by {clean(status.started_by) or '?'}")
@@ -101,24 +98,3 @@ def render_last(scene: Scene, status: Status, rows: int) -> list[Line]:
 
 def _because(entry: TimelineEntry) -> str:
     return f" ({clean(entry.why)})" if entry.why and entry.why != "-" else ""
-
-
-def render_timeline(scene: Scene, rows: int) -> list[Line]:
-    """The record, newest first: when, who and how, what, why."""
-    timeline = scene.facts.timeline
-    if timeline is None:
-        return [line(" Reading the record ...")]
-    cells = max(20, (scene.width - 33) * 55 // 100)
-    heading = f" {fit('TIME', 9)}{right('REV', 5)}  {fit('WHO', 16)}{fit('WHAT', cells)}WHY"
-    lines = [line(Span(fit(heading, scene.width), Role.NOTICE))]
-    entries = [entry for entry in reversed(timeline.entries) if entry.kind not in _TEDIOUS]
-    for entry in entries[: max(0, rows - 1)]:
-        who = clean(entry.who) + (f" ({clean(entry.via)})" if entry.via else "")
-        when = fit(figures.clock(entry.at, scene.look.zone, seconds=True), 9)
-        what = fit(fit(clean(entry.what), cells - 1), cells)
-        text = f" {when}{right(str(entry.version), 5)}  {fit(fit(who, 15), 16)}{what}"
-        lines.append(crop(line(text, clean(entry.why) or "-"), scene.width))
-    if len(entries) > rows - 1:
-        more = f" + {len(entries) - rows + 2} earlier ones: rollout timeline {timeline.name}"
-        lines[-1] = line(Span(more, Role.NOTICE))
-    return lines
