@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 
 from rollout_tui.desk import Options, RolloutApp
 from rollout_tui.lines import texts
+from rollout_tui.preferences import Preferences
 from rollout_tui.scene import Look
 from rollout_tui.theme import DARK
 from rollout_tui.widgets.canvas import Canvas
@@ -83,10 +84,18 @@ class Driven:
 
 
 @asynccontextmanager
-async def driven(daemon: FakeDaemon, size: tuple[int, int] = (120, 36), filter_text: str = "") -> AsyncIterator[Driven]:
+async def driven(
+    daemon: FakeDaemon,
+    size: tuple[int, int] = (120, 36),
+    filter_text: str = "",
+    *,
+    read_only: bool = False,
+    preferences: Preferences | None = None,
+) -> AsyncIterator[Driven]:
     """The application on a terminal of this size, connected to ``daemon``."""
     clock = Clock()
-    options = Options(str(daemon.where), filter_text, Look(ascii=True, zone=UTC), DARK, retry_s=0.02)
+    look, mine = Look(ascii=True, zone=UTC), preferences or Preferences()
+    options = Options(str(daemon.where), filter_text, look, DARK, retry_s=0.02, read_only=read_only, preferences=mine)
     app = RolloutApp(options, clock)
     app.courier.again_s = 0.02
     async with app.run_test(size=size) as pilot:

@@ -57,6 +57,7 @@ class FakeDaemon:
     answer: Callable[[Post], ActionDone | Problem] = done
     deaf: bool = False
     posts: list[Post] = field(default_factory=list)
+    heard: list[dict[str, str]] = field(default_factory=list)
     opened: int = 0
     _streams: dict[asyncio.StreamWriter, str] = field(default_factory=dict)
     _servers: list[asyncio.Server] = field(default_factory=list)
@@ -114,6 +115,7 @@ class FakeDaemon:
             first, *rows = head.split("\r\n")
             method, target, _ = first.split(" ")
             headers = {k.lower(): v.strip() for k, _, v in (row.partition(":") for row in rows if row)}
+            self.heard.append(headers)
             body = await reader.readexactly(int(headers.get("content-length", "0")))
             if self.deaf:
                 await reader.read()

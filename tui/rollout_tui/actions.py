@@ -13,12 +13,14 @@ from rollout_tui.facts import Facts
 from rollout_tui.lines import clean
 from rollout_tui.link import LinkState
 from rollout_tui.strip import Send, Step, Strip
-from rolloutd.verbs import Risk, VerbRow
+from rolloutd.verbs import BY_NAME, Risk, VerbRow
 from rolloutd.wire import ActionRequest, FleetRow, GateNow, Status
 
 TRY_S = 60.0
 _ROLES = ("nobody", "viewer", "operator", "admin")
 _SAFE = {Risk.LOWERS, Risk.FREEZES}
+REVIVING = frozenset({"reopen", "rollback"})
+"""What takes up again what has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +48,7 @@ def covers(role: str, needed: str) -> bool:
 
 def command(verb: str, name: str, revision: int | None = None) -> str:
     """The command line that does the same."""
-    return f"rollout {verb} {name}" + (f" --if-revision {revision}" if revision is not None else "")
+    return f"rollout {verb} {name}".rstrip() + (f" --if-revision {revision}" if revision is not None else "")
 
 
 def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Status | None, now_s: float) -> Led:
@@ -63,6 +65,8 @@ def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Statu
     if state in {LinkState.LOST, LinkState.NEVER}:
         return _without_contact(row, name, state, now_s)
     fleet_row = facts.rows.get(name)
+    if row.verb in REVIVING:
+        return _reviving(row, facts, name, status, now_s)
     if (status or fleet_row) and (status.ended if status else fleet_row is not None and fleet_row.ended):
         return Say(words.ENDED.format(name=name, verb=row.verb))
     if row.risk is Risk.RAISES:
@@ -70,6 +74,29 @@ def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Statu
     if in_fleet and row.risk in _SAFE:
         return _naming(row, fleet_row, name, now_s)
     return Send(name, row.verb, ActionRequest())
+
+
+def _reviving(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s: float) -> Led:
+    """After the end: reopen what was aborted, roll back what is done. Always with a reason; the daemon checks."""
+    if facts.read_only or not covers(facts.role, row.role):
+        return _not_yours(row, facts, name)
+    if status is None:
+        return NeedsStatus(row, name)
+    if not status.ended:
+        return Say(words.NOT_ENDED.format(name=name, verb=row.verb))
+    title = f"{row.verb.upper()} {name} {clean(status.champion)} > {clean(status.challenger)}"
+    told = (f"{row.help[:1].upper()}{row.help[1:]}.", f'CLI: {command(row.verb, name)} --reason "..."')
+    raises = row.risk is Risk.RAISES
+    revision = status.revision if row.revision else None
+    return Strip(name, row.verb, title, told, (Step.REASON, Step.YES), now_s, revision, raises=raises)
+
+
+def _not_yours(row: VerbRow, facts: Facts, name: str) -> Say:
+    """Why this session may not do it."""
+    if facts.read_only:
+        return Say(words.READ_ONLY)
+    told = command(row.verb, name)
+    return Say(words.NEEDS_ROLE.format(verb=row.verb, needed=row.role, role=facts.role, command=told))
 
 
 def in_past(row: VerbRow, facts: Facts, name: str, now_s: float) -> Strip | None:
@@ -87,8 +114,11 @@ def _fleet_wide(row: VerbRow, facts: Facts, now_s: float) -> Led:
     state = facts.fleet_link.state(now_s)
     if state in {LinkState.LOST, LinkState.NEVER}:
         return Say(words.NEVER_KEY if state is LinkState.NEVER else words.LOST_KEY)
-    if facts.read_only:
-        return Say(words.READ_ONLY)
+    held, hello = facts.beat.held if facts.beat else None, facts.hello
+    if row.verb == "hold" and held is not None and hello is not None and held.by == hello.who:
+        row = BY_NAME["release"]  # the same key ends what this person began
+    if facts.read_only or not covers(facts.role, row.role):
+        return _not_yours(row, facts, "")
     title = f"{row.verb.upper()} the whole fleet: {row.help}"
     fact = f'{facts.total} rollouts. Triggers stay armed. CLI: rollout {row.verb} --reason "..."'
     raises = row.risk is Risk.RAISES
@@ -122,12 +152,11 @@ def _naming(row: VerbRow, fleet_row: FleetRow | None, name: str, now_s: float) -
 def _raising(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s: float) -> Led:
     """What raises exposure: allowed roles only, always asked, always with the revision on the screen."""
     if facts.read_only:
-        return Say(words.READ_ONLY)
+        return _not_yours(row, facts, name)
     if not facts.same_major and facts.hello is not None:
         return Say(words.SAME_MAJOR.format(ours=words.API, theirs=facts.hello.api))
     if not covers(facts.role, row.role):
-        told = command(row.verb, name)
-        return Say(words.NEEDS_ROLE.format(verb=row.verb, needed=row.role, role=facts.role, command=told))
+        return _not_yours(row, facts, name)
     if status is None:
         return NeedsStatus(row, name)
     hard = [text for what, text in words.HARD.items() if what in status.blocked_by and row.verb != "resume"]

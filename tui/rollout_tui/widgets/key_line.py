@@ -37,7 +37,9 @@ def render_keys(scene: Scene) -> Line:
         return crop(_in_replay(scene), scene.width)
     status = scene.facts.status
     if scene.on_rollout and status is not None and status.ended:
-        told = f"It has ended: nothing to stop.  {key('why')} why  {key('help')} help  {leave}"
+        again = {"aborted": "reopen", "done": "rollback"}.get(status.outcome or "")
+        revive = f"{key(again)} {again}  " if again and BY_NAME[again].built else ""
+        told = f"It has ended: nothing to stop.  {revive}{key('why')} why  {key('help')} help  {leave}"
         return crop(line(told), scene.width)
     return crop(_alive(scene, leave), scene.width)
 
