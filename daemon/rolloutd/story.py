@@ -77,8 +77,11 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     ev.PersonAsked: lambda e: (f"asks a person ({e.question.value})", e.detail),
     ev.StageExtended: lambda _: ("stage got its maximum time once more", ""),
     ev.StageApproved: lambda e: ("approved going up", e.reason),
-    ev.GateOverridden: lambda e: (f"OVERRIDE past {', '.join(e.gates)}", e.reason),
-    ev.OverrideProposed: lambda e: (f"proposes an override past {', '.join(e.gates)}", e.reason),
+    ev.GateOverridden: lambda e: (
+        f"OVERRIDE past {', '.join(e.gates)}{f', asked for by {e.asked_by}' if e.asked_by else ''}",
+        e.reason,
+    ),
+    ev.OverrideProposed: lambda e: (f"asks for an override of {e.verb} past {', '.join(e.gates)}", e.reason),
     ev.RecedeStarted: lambda e: (f"goes back ({e.cause.value})", e.reason),
     ev.DriftSeen: _drift,
     ev.LeaseLapsed: lambda e: (

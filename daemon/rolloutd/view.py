@@ -12,6 +12,7 @@ from rolloutd.core.blockers import blockers
 from rolloutd.core.events import HoldCause
 from rolloutd.core.lane import Lane
 from rolloutd.core.observed import Seen
+from rolloutd.core.overrides import REQUEST_LASTS_MS, open_request
 from rolloutd.core.phases import Phase
 from rolloutd.core.reconcile import observed_share
 from rolloutd.core.state import Rollout
@@ -132,6 +133,7 @@ def _status(rollout: Rollout, now: Instant, live: _Live, frame: Frame) -> wire.S
         claimed_by=rollout.claimed_by,
         paused_by=hold.by.name if hold and hold.cause is HoldCause.PERSON else None,
         overrides=_overrides(rollout),
+        override_asked=_asked(rollout, now),
         alpha=plan.alpha,
         beta=plan.beta,
         tick_s=plan.timing.tick_ms / 1000,
@@ -146,10 +148,32 @@ def _status(rollout: Rollout, now: Instant, live: _Live, frame: Frame) -> wire.S
 def _overrides(rollout: Rollout) -> list[wire.Override]:
     """Every override that was carried out, for ever."""
     return [
-        wire.Override(by=note.by.name, at=rfc3339(note.at.wall_ms), gates=list(note.gates), reason=note.reason)
+        wire.Override(
+            by=note.by.name,
+            at=rfc3339(note.at.wall_ms),
+            gates=list(note.gates),
+            reason=note.reason,
+            asked_by=note.asked_by or None,
+        )
         for note in rollout.overrides
         if not note.proposed_only
     ]
+
+
+def _asked(rollout: Rollout, now: Instant) -> wire.OverrideAsked | None:
+    """The override that one person asked for and another may approve now."""
+    asked = open_request(rollout, now.clock_ms) if rollout.live else None
+    if asked is None:
+        return None
+    left_ms = asked.at.clock_ms + REQUEST_LASTS_MS - now.clock_ms
+    return wire.OverrideAsked(
+        by=asked.by.name,
+        at=rfc3339(asked.at.wall_ms),
+        verb=asked.verb,
+        gates=list(asked.gates),
+        reason=asked.reason,
+        left_s=left_ms / 1000,
+    )
 
 
 def _shown_share(rollout: Rollout, seen: Seen) -> Share | None:

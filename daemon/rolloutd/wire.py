@@ -107,12 +107,24 @@ class Next(Model):
 
 
 class Override(Model):
-    """A person's decision against a gate; it stays visible for ever."""
+    """A person's decision against a gate; it stays visible for ever. ``asked_by`` is the first of two people."""
 
     by: str
     at: str
     gates: list[str]
     reason: str
+    asked_by: str | None = None
+
+
+class OverrideAsked(Model):
+    """An override that one admin asked for and that another one may approve, as long as it lasts."""
+
+    by: str
+    at: str
+    verb: str
+    gates: list[str]
+    reason: str
+    left_s: float
 
 
 class Status(Model):
@@ -148,6 +160,7 @@ class Status(Model):
     claimed_by: str | None = None
     paused_by: str | None = None
     overrides: list[Override] = []
+    override_asked: OverrideAsked | None = None
     alpha: float
     beta: float
     tick_s: float

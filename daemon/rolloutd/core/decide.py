@@ -10,16 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rolloutd.core import events as ev
+from rolloutd.core import overrides
 from rolloutd.core.advance import enter, up
 from rolloutd.core.blockers import OVERRIDABLE, Blocker, BlockerKind, Picture, blockers
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
 from rolloutd.core.phases import ENDS, Phase
 from rolloutd.core.state import Rollout
-from rolloutd.core.values import ZERO, Role
-
-SECOND_PERSON_FROM_BP = 5_000
-SECOND_PERSON_WITHIN_MS = 600_000
-REASON_LENGTH_MIN = 10
+from rolloutd.core.values import ZERO, format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,13 +119,10 @@ def _resume(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisi
     """Let the schedule go on; with harm, blindness or a share that must rise again it is as grave as an override."""
     if rollout.phase is not Phase.HELD or rollout.hold is None:
         return Refused(RefusalCode.NOT_NOW, f"{rollout.name} is not paused.", f"rollout status {rollout.name}")
-    grave = [b for b in blockers(rollout, pic, now_ms) if b.kind in (BlockerKind.GATE_FAIL, BlockerKind.GATE_BLIND)]
-    noted: tuple[ev.Event, ...] = ()
-    if grave:
-        refusal = _override_form(rollout, command, grave)
-        if refusal is not None:
-            return refusal
-        noted = (ev.GateOverridden(tuple(b.what for b in grave), command.reason),)
+    grave = [b for b in blockers(rollout, pic, now_ms) if b.kind in _AGAINST_RESUMING]
+    noted = _overriding(rollout, command, grave, now_ms) if grave else ()
+    if isinstance(noted, Refused) or _only_asked(noted):
+        return _asked_for(rollout, command, noted)
     why = command.reason or f"{command.actor.name} resumed"
     events: tuple[ev.Event, ...] = (*noted, ev.RolloutResumed(why), ev.WindowRestarted("resumed by a person"))
     if rollout.visits and rollout.traffic.wanted < rollout.stage.share:
@@ -156,18 +150,39 @@ def _promote(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decis
     against = [b for b in blockers(rollout, pic, now_ms) if b.kind in OVERRIDABLE]
     grave = [b for b in against if b.kind is not BlockerKind.GATE_COLLECTING]
     why = command.reason or f"{command.actor.name} promoted"
-    noted: tuple[ev.Event, ...] = ()
+    noted: tuple[ev.Event, ...] | Refused = ()
     if grave:
-        gates = tuple(b.what for b in against)
-        refusal = _override_form(rollout, command, against) or _second_person(rollout, command, gates, now_ms)
-        if refusal is not None:
-            return refusal
-        noted = (ev.GateOverridden(gates, command.reason),)
+        noted = _overriding(rollout, command, against, now_ms)
     elif against:
-        if len(command.reason) < REASON_LENGTH_MIN:
+        if len(command.reason) < overrides.REASON_LENGTH_MIN:
             return _undecided_needs_reason(rollout, against)
         noted = (ev.GateOverridden(tuple(b.what for b in against), command.reason),)
+    if isinstance(noted, Refused) or _only_asked(noted):
+        return _asked_for(rollout, command, noted)
     return Accepted((*noted, *_let_go(rollout, why), *_step_up(rollout, why)), f"{rollout.name} goes up")
+
+
+def _overriding(rollout: Rollout, command: Act, against: list[Blocker], now_ms: int) -> tuple[ev.Event, ...] | Refused:
+    """What is recorded of going up past these, or why it is not in order."""
+    refusal = overrides.form(rollout, command, "; ".join(b.sentence for b in against))
+    return refusal or overrides.carried(rollout, command, tuple(b.what for b in against), now_ms)
+
+
+def _only_asked(noted: tuple[ev.Event, ...]) -> bool:
+    """Whether this is a request that waits for a second person."""
+    return any(isinstance(event, ev.OverrideProposed) for event in noted)
+
+
+def _asked_for(rollout: Rollout, command: Act, noted: tuple[ev.Event, ...] | Refused) -> Decision:
+    """The refusal, or the request with who must approve it."""
+    if isinstance(noted, Refused):
+        return noted
+    target = overrides.target_of(rollout, command.verb)
+    message = (
+        f"asked for, not done: an override to {target} needs a second admin within "
+        f"{format_duration(overrides.REQUEST_LASTS_MS)}: rollout approve {rollout.name}"
+    )
+    return Accepted(noted, message)
 
 
 def _beyond_override(rollout: Rollout, pic: Picture, now_ms: int) -> list[Blocker]:
@@ -203,43 +218,23 @@ def _undecided_needs_reason(rollout: Rollout, against: list[Blocker]) -> Refused
     return Refused(RefusalCode.GATE, message, f'rollout promote {rollout.name} --reason "..."')
 
 
-def _override_form(rollout: Rollout, command: Act, against: list[Blocker]) -> Refused | None:
-    """Why this override is not in order, or None: its own flag, role admin, the name typed out, a reason."""
-    listed = "; ".join(b.sentence for b in against)
-    how = f'rollout {command.verb.value} {rollout.name} --override --confirm {rollout.name} --reason "..."'
-    if not command.actor.role.covers(Role.ADMIN):
-        message = (
-            f"{rollout.name} is refused by: {listed}. Overriding needs role admin; you are {command.actor.role.value}."
-        )
-        return Refused(RefusalCode.NOT_PERMITTED if command.override else RefusalCode.GATE, message, how, Role.ADMIN)
-    if not command.override:
-        return Refused(RefusalCode.GATE, f"{rollout.name} is refused by: {listed}.", how, Role.ADMIN)
-    if command.confirm != rollout.name or len(command.reason) < REASON_LENGTH_MIN:
-        message = "An override needs the rollout's name typed out and a reason of 10 or more letters."
-        return Refused(RefusalCode.GATE, message, how, Role.ADMIN)
-    return None
-
-
-def _second_person(rollout: Rollout, command: Act, gates: tuple[str, ...], now_ms: int) -> Refused | Accepted | None:
-    """From half of the traffic on, two different people must override within ten minutes."""
-    stages = rollout.spec.plan.stages
-    target = stages[min(rollout.stage_index + 1, len(stages) - 1)].share
-    if target.basis_points < SECOND_PERSON_FROM_BP:
-        return None
-    for note in rollout.overrides:
-        recent = now_ms - note.at.clock_ms <= SECOND_PERSON_WITHIN_MS
-        if note.proposed_only and recent and note.by.uid != command.actor.uid:
-            return None
-    message = f"Recorded. Going to {target} past {', '.join(gates)} needs a second person within ten minutes."
-    return Accepted((ev.OverrideProposed(gates, command.reason),), message)
-
-
 def _approve(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
-    """A person's yes to going up from a stage that asks for it; it replaces no gate."""
+    """A second person's yes to an override that is asked for, or a yes to a stage that wants one; no gate is passed."""
+    asked = overrides.open_request(rollout, now_ms)
+    request = overrides.approval(rollout, command, now_ms)
+    if isinstance(request, Refused):
+        return request
+    if request is not None and asked is not None:
+        counted = _AGAINST_RESUMING if request.verb is Verb.RESUME else OVERRIDABLE
+        now_against = tuple(b.what for b in blockers(rollout, pic, now_ms) if b.kind in counted)
+        more = overrides.outgrown(asked, now_against)
+        if more:
+            message = f"Since {asked.by.name} asked for the override, {more} speaks against it too."
+            return Refused(RefusalCode.CONFLICT, message, f"Look again: rollout why {rollout.name}; then ask anew")
+        return _VERBS[request.verb](rollout, request, pic, now_ms)
     if rollout.phase not in (Phase.RUNNING, Phase.ASKING, Phase.WATCHING) or not rollout.stage.approval:
-        return Refused(
-            RefusalCode.NOT_NOW, f"Stage {rollout.stage.name} asks for no approval.", f"rollout why {rollout.name}"
-        )
+        message = f"Stage {rollout.stage.name} asks for no approval, and no override is asked for."
+        return Refused(RefusalCode.NOT_NOW, message, f"rollout why {rollout.name}")
     why = command.reason or f"{command.actor.name} approved"
     return Accepted((ev.StageApproved(why),), f"{rollout.stage.name} approved")
 
@@ -265,6 +260,7 @@ def _not_ended(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Dec
     return Refused(RefusalCode.NOT_NOW, message, f"To give all traffic back: rollout abort {rollout.name}")
 
 
+_AGAINST_RESUMING = frozenset({BlockerKind.GATE_FAIL, BlockerKind.GATE_BLIND})
 _NEEDS_REVISION = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.APPROVE})
 
 _VERBS: dict[Verb, Callable[[Rollout, Act, Picture, int], Decision]] = {

@@ -194,18 +194,23 @@ class StageApproved:
 
 @dataclass(frozen=True, slots=True)
 class GateOverridden:
-    """A person went up although this gate said no, had no data, or had not had its time. It stays visible for ever."""
+    """A person went up although this gate said no, had no data, or had not had its time. It stays visible for ever.
+
+    ``asked_by`` is who asked for it first, where two people were needed.
+    """
 
     gates: tuple[str, ...]
     reason: str
+    asked_by: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class OverrideProposed:
-    """A first person wants to go up past gates; a second one must say the same within ten minutes."""
+    """A first person wants to go up past gates; a second one must approve it within ten minutes."""
 
     gates: tuple[str, ...]
     reason: str
+    verb: str = "promote"
 
 
 @dataclass(frozen=True, slots=True)

@@ -175,7 +175,7 @@ def _approved(rollout: Rollout, event: ev.StageApproved, recorded: ev.Recorded) 
 
 
 def _overridden(rollout: Rollout, event: ev.GateOverridden, recorded: ev.Recorded) -> Rollout:
-    note = Overridden(event.gates, event.reason, recorded.actor, recorded.at)
+    note = Overridden(event.gates, event.reason, recorded.actor, recorded.at, asked_by=event.asked_by)
     visits = rollout.visits
     if visits:
         visits = (*visits[:-1], replace(visits[-1], overridden=True))
@@ -183,7 +183,7 @@ def _overridden(rollout: Rollout, event: ev.GateOverridden, recorded: ev.Recorde
 
 
 def _proposed(rollout: Rollout, event: ev.OverrideProposed, recorded: ev.Recorded) -> Rollout:
-    note = Overridden(event.gates, event.reason, recorded.actor, recorded.at, proposed_only=True)
+    note = Overridden(event.gates, event.reason, recorded.actor, recorded.at, True, verb=event.verb)
     return replace(rollout, overrides=(*rollout.overrides, note))
 
 

@@ -107,7 +107,10 @@ class Timing:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """A whole strategy. ``alpha`` is spent once for the whole rollout, ``beta`` at each stage."""
+    """A whole strategy. ``alpha`` is spent once for the whole rollout, ``beta`` at each stage.
+
+    ``second_person`` says that from half of the traffic on an override needs two people.
+    """
 
     strategy: str
     stages: tuple[Stage, ...]
@@ -115,6 +118,7 @@ class Plan:
     timing: Timing = Timing()
     alpha: float = 0.01
     beta: float = 0.05
+    second_person: bool = True
 
     def __post_init__(self) -> None:
         if not self.stages:

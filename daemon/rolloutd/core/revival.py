@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from rolloutd.core import events as ev
+from rolloutd.core import overrides
 from rolloutd.core.blockers import Picture
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
-from rolloutd.core.decide import REASON_LENGTH_MIN, Accepted, Decision
+from rolloutd.core.decide import Accepted, Decision
 from rolloutd.core.phases import Phase
 from rolloutd.core.state import Rollout
-from rolloutd.core.values import ZERO, Role
+from rolloutd.core.values import ZERO
 
 REVIVING = frozenset({Verb.REOPEN, Verb.ROLLBACK})
 
@@ -29,7 +30,7 @@ def decide_revival(rollout: Rollout, command: Act, pic: Picture, others: Iterabl
     in_the_way = _in_the_way(rollout, others)
     if in_the_way is not None:
         return in_the_way
-    if len(command.reason) < REASON_LENGTH_MIN:
+    if len(command.reason) < overrides.REASON_LENGTH_MIN:
         message = f"{command.verb.value} needs a reason of 10 or more letters; it stays in the record."
         return Refused(RefusalCode.GATE, message, f'rollout {command.verb.value} {rollout.name} --reason "..."')
     return _reopen(rollout, command, pic) if command.verb is Verb.REOPEN else _rollback(rollout, command, pic)
@@ -73,7 +74,7 @@ def _rollback(rollout: Rollout, command: Act, pic: Picture) -> Decision:
     faults = _faults(rollout, pic)
     noted: tuple[ev.Event, ...] = ()
     if faults:
-        refusal = _override_form(rollout, command, faults)
+        refusal = overrides.form(rollout, command, "; ".join(faults))
         if refusal is not None:
             return refusal
         noted = (ev.GateOverridden(tuple(f"preflight:{fault}" for fault in faults), command.reason),)
@@ -92,17 +93,3 @@ def _faults(rollout: Rollout, pic: Picture) -> list[str]:
     if last.health.version not in (None, spec.champion):
         return [f"{where} serves {last.health.version}, not {spec.champion}"]
     return []
-
-
-def _override_form(rollout: Rollout, command: Act, faults: list[str]) -> Refused | None:
-    how = f'rollout rollback {rollout.name} --override --confirm {rollout.name} --reason "..."'
-    against = "; ".join(faults)
-    if not command.actor.role.covers(Role.ADMIN):
-        message = (
-            f"Rolling back is refused: {against}. Overriding needs role admin; you are {command.actor.role.value}."
-        )
-        return Refused(RefusalCode.NOT_PERMITTED if command.override else RefusalCode.GATE, message, how, Role.ADMIN)
-    if not command.override or command.confirm != rollout.name:
-        message = f"Rolling back is refused: {against}. An override needs the rollout's name typed out."
-        return Refused(RefusalCode.GATE, message, how, Role.ADMIN)
-    return None

@@ -78,13 +78,15 @@ class Recede:
 
 @dataclass(frozen=True, slots=True)
 class Overridden:
-    """A person's decision against gates. Kept for ever."""
+    """A person's decision against gates, or the request for one. Kept for ever."""
 
     gates: tuple[str, ...]
     reason: str
     by: Actor
     at: Instant
     proposed_only: bool = False
+    asked_by: str = ""
+    verb: str = "promote"
 
 
 @dataclass(frozen=True, slots=True)

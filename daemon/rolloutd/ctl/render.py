@@ -60,9 +60,25 @@ def status(found: Found) -> str:
         ("held", found.get("held_because")),
         ("fleet", f"held {found['fleet_hold']}" if found.get("fleet_hold") else ""),
         ("claimed", found.get("claimed_by")),
-        ("override", "; ".join(f"{row['by']}: {row['reason']}" for row in found.get("overrides", []))),
+        *(("override", override(row)) for row in found.get("overrides", [])),
+        ("asked", asked(found)),
     )
     return "\n".join(lines + [f"  {label:<9}{text}" for label, text in optional if text])
+
+
+def override(found: Found) -> str:
+    """Who went up past what, and why."""
+    first = f", asked for by {found['asked_by']}" if found.get("asked_by") else ""
+    return f"{found['at']} {found['by']}{first}, past {', '.join(found['gates'])}: {found['reason']}"
+
+
+def asked(found: Found) -> str:
+    """The override that waits for a second admin, with the command to approve it."""
+    row = found.get("override_asked")
+    if not row:
+        return ""
+    what = f"{row['by']} asks to {row['verb']} past {', '.join(row['gates'])}: {row['reason']}"
+    return f"{what}. Another admin, within {span(row['left_s'])}: rollout approve {found['name']}"
 
 
 def word(state: str) -> str:

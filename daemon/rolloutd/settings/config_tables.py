@@ -163,6 +163,8 @@ class PolicyTable(Table):
     """What stays on the champion in the last stage, to compare with."""
     gates: v.Names = ()
     """Metrics that every rollout is judged on. A rollout may set their limits, but not leave them out."""
+    second_person: bool = True
+    """Whether an override that leads to half of the traffic or more needs a second admin, who approves it."""
     allow_short_times: bool = False
     """For demonstrations and tests: rollouts may choose times and ticks below the policy's; the record says so."""
     errors: MarginsTable = MarginsTable()

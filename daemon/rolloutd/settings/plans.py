@@ -252,4 +252,4 @@ def make_plan(strategy: Strategy, gates: tuple[Gate, ...], timing: Timing, polic
     """The whole plan. Raises BadValue for what can only be seen of the whole."""
     if gates and all(gate.on_fail is OnFail.OBSERVE for gate in gates):
         raise BadValue("Every gate only observes: nothing would ever stop this rollout.")
-    return Plan(strategy.name, strategy.stages, gates, timing, policy.alpha, policy.beta)
+    return Plan(strategy.name, strategy.stages, gates, timing, policy.alpha, policy.beta, policy.second_person)
