@@ -52,4 +52,4 @@ def _one(plan: Plan, ticks: Ticks, tick_ms: int, seed: int, act_s: float) -> Fou
 
 def _fires(plan: Plan, ticks: Ticks) -> bool:
     gate = plan.gates[0]
-    return judge(plan, {gate.metric: ticks.evidence}, 0).fired is not None
+    return judge(plan, {gate.metric: ticks.evidence}, 0, share=ticks.share).fired is not None

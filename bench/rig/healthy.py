@@ -13,6 +13,7 @@ from math import exp, sqrt
 from rolloutd.core.evidence import GateEvidence, Setting, absorb
 from rolloutd.core.metrics import Answer, Counted, Point
 from rolloutd.core.plan import Plan
+from rolloutd.core.values import FULL_BP, Share
 
 CHAMPION, CHALLENGER = "champion", "challenger"
 _EXACT_BELOW = 30.0
@@ -34,6 +35,7 @@ class Ticks:
         self._gate = plan.gates[0]
         self._traffic = traffic
         self._tick_ms = tick_ms
+        self.share = Share(round(traffic.share * FULL_BP))
         self._chance = chance
         self._now_ms = 0
         self._sums = {CHAMPION: (0, 0), CHALLENGER: (0, 0)}
@@ -47,6 +49,10 @@ class Ticks:
         twin._sums = dict(self._sums)
         twin._chance = chance
         return twin
+
+    def turn(self, errors: float) -> None:
+        """From now on this part of either arm's requests fails: an incident outside of both, or its end."""
+        self._traffic = replace(self._traffic, errors=errors)
 
     def tick(self, failing_s: float = 0.0) -> int:
         """One tick, in the last ``failing_s`` of which every challenger request fails; how many failed for that."""
@@ -70,7 +76,7 @@ class Ticks:
 
     def _absorb(self) -> None:
         by_arm = {arm: _counted(*sums, self._now_ms) for arm, sums in self._sums.items()}
-        setting = Setting(self._now_ms, self._tick_ms, CHAMPION, CHALLENGER, True, False, False)
+        setting = Setting(self._now_ms, self._tick_ms, CHAMPION, CHALLENGER, self.share, False)
         self.evidence = absorb(self.evidence, self._gate, Answer(self._now_ms, by_arm), setting)
 
     def _failed(self, requests: int) -> int:

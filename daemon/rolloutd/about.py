@@ -158,7 +158,7 @@ class AboutDaemon:
             self._check_slot(name, slot, config) for name, config in self._parts.routes.items() for slot in config.slots
         ]
         found = await asyncio.gather(self._check_journal(), *routers, *slots)
-        checks = [*found, *self._check_sources()]
+        checks = [*found, *self._check_sources(), *self._check_splits()]
         return wire.Doctor(ok=all(check.ok is not False for check in checks), checks=checks)
 
     async def _check_journal(self) -> wire.Check:
@@ -221,4 +221,18 @@ class AboutDaemon:
                 text, ok = f"answered {age_s:.1f} s ago", True
             next_step = "Gates that need it are BLIND; nothing goes up." if ok is False else ""
             checks.append(wire.Check(name=f"source {name}", ok=ok, detail=text, next=next_step))
+        return checks
+
+    def _check_splits(self) -> list[wire.Check]:
+        """Whether each live rollout's proxy gives the share it says, by the requests that were counted."""
+        checks, now_ms = [], self._parts.clock.now().clock_ms
+        for name, lane in self._parts.loop.lanes.items():
+            split = lane.picture(now_ms).judgement.split
+            if split is None or split.part is None:
+                continue
+            total = split.seen.champion_n + split.seen.challenger_n
+            fine = f"asked {split.asked}, seen {split.part:.2%} of the last {total} requests"
+            next_step = f"See what else reaches the model servers, or mend the router's weights; rollout resume {name}"
+            strayed = wire.Check(name=f"split {name}", ok=False, detail=split.sentence, next=next_step)
+            checks.append(strayed if split.strays else wire.Check(name=f"split {name}", ok=True, detail=fine))
         return checks

@@ -20,10 +20,10 @@ from functools import cache
 from math import isfinite
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
-from rolloutd.core.events import EVENT_TYPES, Event
+from rolloutd.core.events import EVENT_TYPES, Event, HoldCause, RolloutHeld
 from rolloutd.ports import RolloutdError
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 """Grows when a row of today could not be read by yesterday's program for more than an added field."""
 
 _TAG = "is"
@@ -71,7 +71,13 @@ def decode(cls: type[T], text: str) -> T:
 
 def encode_event(event: Event) -> tuple[str, int, str]:
     """Kind, schema version and canonical text of an event, as the journal keeps them."""
-    return type(event).__name__, SCHEMA_VERSION, encode(event)
+    return type(event).__name__, _schema_of(event), encode(event)
+
+
+def _schema_of(event: Event) -> int:
+    """The least form that can say this event: a row that yesterday's program can read stays readable for it."""
+    newer = isinstance(event, RolloutHeld) and event.cause is HoldCause.RATIO
+    return SCHEMA_VERSION if newer else 1
 
 
 def decode_event(kind: str, schema_version: int, text: str) -> Event:

@@ -72,6 +72,11 @@ class Outside:
         """The length of the route's lease, None where its engine has none."""
         return self.lease_ms.get(route)
 
+    def sticky(self, route: str) -> bool:
+        """Whether the route's engine keeps a user on one side."""
+        config = self.routes.get(route)
+        return config is not None and self.routers[config.router].abilities.sticky
+
 
 @dataclass(slots=True)
 class Daemon:

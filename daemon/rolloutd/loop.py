@@ -110,7 +110,8 @@ class Loop:
     def _lane_of(self, rollout: Rollout, evidence: Mapping[str, GateEvidence] | None = None) -> Lane:
         """The lane of a rollout of whose route nothing was seen yet."""
         route = rollout.spec.route
-        seen = self.standing.fresh(self._clock.now().clock_ms, self._world.lease(route))
+        sight = self.standing.fresh(self._clock.now().clock_ms, self._world.lease(route))
+        seen = replace(sight, sticky=self._world.sticky(route))
         return open_lane(rollout, evidence or {}, seen, self._world.arms(route))
 
     @property

@@ -16,7 +16,7 @@ log = logging.getLogger("rolloutd.loop")
 
 
 class World(Protocol):
-    """What the loop must know of the configuration: what a route's slots are called, and its leases."""
+    """What the loop must know of the configuration: what a route's slots are called, its leases, its split."""
 
     def arms(self, route: str) -> Mapping[Slot, str]:
         """The arm-label value of each slot."""
@@ -24,6 +24,10 @@ class World(Protocol):
 
     def lease(self, route: str) -> int | None:
         """The length of the route's lease, None where its engine has none."""
+        ...
+
+    def sticky(self, route: str) -> bool:
+        """Whether the route's engine keeps a user on one side."""
         ...
 
 

@@ -17,6 +17,7 @@ from rolloutd.core.phases import Phase
 from rolloutd.core.reconcile import observed_share
 from rolloutd.core.state import Rollout
 from rolloutd.core.stats.range import difference_range
+from rolloutd.core.suspicion import SplitVerdict
 from rolloutd.core.values import Instant, Share
 from rolloutd.core.verdict import GateVerdict, Verdict, rates
 from rolloutd.foresight import foresee
@@ -48,6 +49,7 @@ class _Live:
     age: wire.Age = field(default_factory=wire.Age)
     observed: float | None = None
     gates: list[wire.GateNow] = field(default_factory=list)
+    ratio: wire.RatioNow | None = None
     blocked_by: list[str] = field(default_factory=list)
     samples: tuple[int, int] = (0, 0)
     fleet_hold: str = ""
@@ -65,6 +67,7 @@ def status(lane: Lane, now: Instant, frame: Frame) -> wire.Status:
         age=_ages(lane, now),
         observed=None if shown is None else shown.fraction,
         gates=[_gate(lane, verdict, now, ranges=frame.ranges) for verdict in pic.judgement.gates],
+        ratio=_ratio(pic.judgement.split),
         blocked_by=[blocker.what for blocker in against] if rollout.phase in _CLIMBING else [],
         samples=_samples(lane),
         fleet_hold=seen.fleet_hold,
@@ -126,6 +129,7 @@ def _status(rollout: Rollout, now: Instant, live: _Live, frame: Frame) -> wire.S
             confirmed_is_asked=traffic.settled,
         ),
         gates=live.gates,
+        ratio=live.ratio,
         next=live.next,
         blocked_by=live.blocked_by,
         held_because=hold.reason if hold else None,
@@ -218,6 +222,22 @@ def _gate(lane: Lane, verdict: GateVerdict, now: Instant, *, ranges: bool) -> wi
         blind_reason=f"{verdict.blind.reason.value}: {verdict.blind.detail}" if verdict.blind else None,
         on_fail=gate.on_fail.value,
         slo_ms=gate.template.slo_ms,
+    )
+
+
+def _ratio(split: SplitVerdict | None) -> wire.RatioNow | None:
+    """The check of the share; none without one, and none at full share without a holdback."""
+    if split is None:
+        return None
+    return wire.RatioNow(
+        metric=split.metric,
+        asked=split.asked.fraction,
+        seen=split.part,
+        lo=split.lo,
+        hi=split.hi,
+        samples=wire.Samples(champion=split.seen.champion_n, challenger=split.seen.challenger_n),
+        evidence=split.progress,
+        ok=not split.strays,
     )
 
 

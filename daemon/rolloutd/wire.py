@@ -96,6 +96,23 @@ class GateNow(Model):
     slo_ms: float | None = None
 
 
+class RatioNow(Model):
+    """Does the proxy give the share it says: the part asked for, the part of the last requests that came, and counts.
+
+    ``lo`` and ``hi`` bound what counts as the asked share. ``evidence`` is the part of the way to a hold on a log
+    scale, 0 to 1, no probability. ``ok`` is false once the evidence is there and what came lately lies outside.
+    """
+
+    metric: str
+    asked: float
+    seen: float | None
+    lo: float
+    hi: float
+    samples: Samples
+    evidence: float
+    ok: bool
+
+
 class Next(Model):
     """What happens if nobody acts: ``sentence`` for people, ``short`` for a column, the rest for scripts."""
 
@@ -153,6 +170,7 @@ class Status(Model):
     stages: list[StageRow]
     on_new: OnNew
     gates: list[GateNow]
+    ratio: RatioNow | None = None
     next: Next
     blocked_by: list[str]
     held_because: str | None = None

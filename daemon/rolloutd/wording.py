@@ -88,8 +88,22 @@ def why_lines(lane: Lane, now: Instant) -> list[str]:
         f"All gates together: evidence of harm {total:.3g}, goes back at {1 / plan.alpha:g} "
         f"(at most {plan.alpha:g} of harmless rollouts ever get there)."
     )
+    lines.extend(_why_split(pic.judgement))
     others = [b for b in blockers(lane.rollout, pic, now.clock_ms) if not b.what.startswith("gate:")]
     lines.extend(f"Going up waits for: {blocker.sentence}." for blocker in others)
+    return lines
+
+
+def _why_split(judgement: Judgement) -> list[str]:
+    """Whether the proxy gives the share it says, and whether the champion is as it was."""
+    lines, split, outside = [], judgement.split, judgement.outside
+    if split is not None and split.strays:
+        lines.append(f"The split is not as asked: {split.sentence}. It holds; no version is blamed for it.")
+    elif split is not None and split.part is not None:
+        seen = f"{split.seen.challenger_n} of the last {split.seen.challenger_n + split.seen.champion_n} requests"
+        lines.append(f"The split: asked {split.asked}, seen {split.part:.2%} ({seen}); as asked.")
+    if outside is not None:
+        lines.append(f"The champion is not as it was: {outside.sentence}.")
     return lines
 
 

@@ -87,7 +87,10 @@ def a_spec(plan: Plan | None = None) -> Spec:
 
 @dataclass
 class World:
-    """The router, the servers and the counters. A test changes what it likes."""
+    """The router, the servers and the counters. A test changes what it likes.
+
+    ``gives`` is what the router really gives the challenger of the share it shows.
+    """
 
     base: Slot = Slot.A
     override: Share = ZERO
@@ -97,6 +100,8 @@ class World:
     moves_base: bool = True
     reachable: bool = True
     leases: bool = False
+    sticky: bool = False
+    gives: float = 1.0
     n: dict[str, int] = field(default_factory=lambda: {"a": 100_000, "b": 0})
     bad: dict[str, int] = field(default_factory=lambda: {"a": 1_000, "b": 0})
     rps: int = 1_000
@@ -115,7 +120,8 @@ class World:
         """Let traffic flow, split as the router says, with errors at each arm's rate and no chance in it."""
         reading = self.reading()
         for slot in Slot:
-            n = round(self.rps * seconds * reading.share_of(slot).fraction)
+            given = reading.share_of(Slot.B).fraction * self.gives
+            n = round(self.rps * seconds * (given if slot is Slot.B else 1.0 - given))
             self.debt[slot] += n * self.rates[slot]
             bad = int(self.debt[slot])
             self.debt[slot] -= bad
@@ -151,7 +157,7 @@ class Playbook:
     def fresh_seen(self) -> Seen:
         """Nothing seen yet: looking begins now."""
         lease_ms = 60_000 if self.world.leases else None
-        return Seen(self.now.clock_ms, leases=self.world.leases, lease_ms=lease_ms)
+        return Seen(self.now.clock_ms, leases=self.world.leases, lease_ms=lease_ms, sticky=self.world.sticky)
 
     def snapshot(self) -> Playbook:
         """The same world and record with another process: what a kill right here leaves, restarted."""

@@ -100,6 +100,10 @@ class WorldNames:
         """No leases."""
         return None
 
+    def sticky(self, route: str) -> bool:
+        """Every request is split by itself."""
+        return False
+
 
 class Rig:
     """Everything of one process. ``restart`` makes another one on the same journal, evidence and world."""

@@ -15,7 +15,7 @@ from rolloutd.core.lane import observe
 from rolloutd.core.metrics import Answer, BlindReason, Counted, Point, Unreadable
 from rolloutd.core.observed import RouteReading, Seen
 from rolloutd.core.reconcile import RouteVerdict, route_verdict
-from rolloutd.core.values import ZERO, Instant, Slot
+from rolloutd.core.values import FULL, ZERO, Instant, Share, Slot
 from rolloutd.journal import CommandKey
 from rolloutd.memory_journal import MemoryJournal
 from rolloutd.recorder import Recorder, Unwritten
@@ -50,11 +50,11 @@ def test_what_no_counter_can_be_is_not_a_number() -> None:
 def test_a_tick_without_champion_traffic_covers_no_dwell() -> None:
     """I3: what compares nothing is no data for this stage, unless the plan leaves the champion none."""
     gate, plan = a_gate(), a_plan()
-    for none_by_plan, dwell_ms in ((False, 0), (True, 1_000)):
+    for share, dwell_ms in ((Share(5_000), 0), (FULL, 1_000)):
         known = GateEvidence.start(plan, gate)
         for n in (1, 2, 3):
             answer = Answer(0, {"a": counted(x=500.0), "b": counted(y=100.0 * n)})
-            known = absorb(known, gate, answer, Setting(1_000 * n, 1_000, "a", "b", True, none_by_plan, False))
+            known = absorb(known, gate, answer, Setting(1_000 * n, 1_000, "a", "b", share, False))
         assert known.dwell_ms >= dwell_ms
         assert (known.dwell_ms == 0) is (dwell_ms == 0)
 

@@ -54,7 +54,7 @@ class EnvoyRouter:
     @property
     def abilities(self) -> Abilities:
         """No lease; steps of 0.01 %; the file survives a restart."""
-        return Abilities(engine="envoy", leases=False, finest_step_bp=1, survives_restart=True)
+        return Abilities(engine="envoy", leases=False, finest_step_bp=1, survives_restart=True, sticky=True)
 
     async def read(self, route: str) -> RouteReading:
         """The split that requests meet: the running configuration with runtime overrides on top."""

@@ -37,6 +37,7 @@ def advance(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         _route,
         _obedience,
         _harm,
+        _suspicion,
         _speech,
         _blindness,
         _end_of_recede,
@@ -121,6 +122,18 @@ def _harm(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     basis = ev.Basis(ev.BasisKind.HARM, why)
     start = ev.RecedeStarted(ev.RecedeCause.HARM, why, fired.gate.metric)
     return (_said(fired, fired.gate.metric, why), start, *_to_zero(rollout, basis))
+
+
+def _suspicion(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """The split or the champion itself is not as it should be: stand still and say so; no version is blamed."""
+    if rollout.phase not in (Phase.RUNNING, Phase.ASKING, Phase.WATCHING) or not rollout.visits:
+        return NOTHING
+    outside, split = pic.judgement.outside, pic.judgement.split
+    if outside is not None:
+        return (ev.RolloutHeld(ev.HoldCause.CHAMPION, outside.sentence),)
+    if split is not None and split.strays and rollout.traffic.settled:
+        return (ev.RolloutHeld(ev.HoldCause.RATIO, split.sentence),)
+    return NOTHING
 
 
 def _said(fired: GateVerdict | None, metric: str, why: str) -> ev.VerdictReached:

@@ -15,7 +15,7 @@ from rolloutd.core.observed import Seen
 from rolloutd.core.phases import Phase
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
 from rolloutd.core.state import Rollout
-from rolloutd.core.values import FULL, format_duration
+from rolloutd.core.values import format_duration
 from rolloutd.core.verdict import Judgement, Verdict, judge
 
 
@@ -80,7 +80,8 @@ class Picture:
             self.evidence,
             self.now_ms,
             watching_from_ms=self.seen.watching_from_ms,
-            champion_has_none=self.rollout.traffic.confirmed == FULL,
+            share=self.rollout.traffic.confirmed,
+            sticky=self.seen.sticky,
         )
 
 

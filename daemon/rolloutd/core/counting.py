@@ -94,12 +94,12 @@ def shorter(last: ArmCounters) -> ArmCounters:
 
 def increment(champion: ArmDelta | None, challenger: ArmDelta, part_is_good: bool) -> Increment:
     """Both arms' counts as one tick; a missing champion (none by plan) counts nothing."""
-    champion_n, champion_bad = _bad(champion, part_is_good) if champion is not None else (0, 0)
-    challenger_n, challenger_bad = _bad(challenger, part_is_good)
+    champion_n, champion_bad = bad_of(champion, part_is_good) if champion is not None else (0, 0)
+    challenger_n, challenger_bad = bad_of(challenger, part_is_good)
     return Increment(champion_n, champion_bad, challenger_n, challenger_bad)
 
 
-def _bad(delta: ArmDelta, part_is_good: bool) -> tuple[int, int]:
+def bad_of(delta: ArmDelta, part_is_good: bool) -> tuple[int, int]:
     """Requests and bad ones, held to 0 <= bad <= n (two series of one scrape may disagree by a request in flight)."""
     bad = delta.n - delta.part if part_is_good else delta.part
     return delta.n, min(max(bad, 0), delta.n)

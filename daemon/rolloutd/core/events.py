@@ -43,6 +43,7 @@ class HoldCause(StrEnum):
     LAPSE = "lapse"
     DRIFT = "drift"
     CHAMPION = "champion"
+    RATIO = "ratio"
 
 
 class RecedeCause(StrEnum):

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, increment, shorter, usable
-from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Unreadable
+from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, bad_of, increment, shorter, usable
+from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, Unreadable
 from rolloutd.core.plan import Gate, Plan
+from rolloutd.core.ratio import RatioWatch
 from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.jump import JumpEvidence
 from rolloutd.core.stats.proportion import HarmEvidence, LimitEvidence, SafeEvidence
+from rolloutd.core.values import FULL, ZERO, Share
 
 NOTHING = Increment(0, 0, 0, 0)
 NEVER_READ = Unreadable(BlindReason.NEVER_READ, "no answer yet")
@@ -25,7 +28,8 @@ class GateEvidence:
     ``tick`` counts absorbed answers. ``fresh_at_ms`` (rollout clock) is when data was last usable, ``blind`` why it is
     not now. ``dwell_ms`` and ``window_ms`` add up the time covered by challenger requests since the stage began and
     since the last doubt. ``skip_next`` drops the tick in which the share changed. ``stage_pending`` says that the next
-    counted tick is the first of a later stage.
+    counted tick is the first of a later stage. ``ratio`` watches how requests are split, ``jump`` the champion against
+    its own past; evidence that was stored before there were these begins them anew.
     """
 
     metric: str
@@ -46,6 +50,8 @@ class GateEvidence:
     last: Increment = NOTHING
     skip_next: bool = True
     stage_pending: bool = False
+    ratio: RatioWatch | None = None
+    jump: JumpEvidence | None = None
 
     @classmethod
     def start(cls, plan: Plan, gate: Gate) -> GateEvidence:
@@ -58,11 +64,17 @@ class GateEvidence:
             safe=SafeEvidence.start(gate.accept),
             limit=limit,
             champion_limit=limit,
+            ratio=RatioWatch.start(later),
+            jump=JumpEvidence.start(),
         )
 
     def on_share_change(self) -> GateEvidence:
         """The share is changing: the tick that straddles the change compares nothing and is dropped."""
-        return replace(self, skip_next=True)
+        return replace(self, skip_next=True, ratio=self.ratio and self.ratio.on_share_change())
+
+    def on_resume(self) -> GateEvidence:
+        """A person let it go on although the split or the champion strayed: both are watched anew from here."""
+        return replace(self, ratio=self.ratio and self.ratio.on_resume(), jump=JumpEvidence.start())
 
     def on_stage(self, gate: Gate, *, later: bool) -> GateEvidence:
         """A stage begins: safety is shown anew, harm is carried on with fresh restart mass from a later stage."""
@@ -73,6 +85,7 @@ class GateEvidence:
             dwell_ms=0,
             skip_next=True,
             stage_pending=later,
+            ratio=self.ratio and self.ratio.on_stage(later=later),
         )
 
     def on_reopen(self, gate: Gate) -> GateEvidence:
@@ -88,17 +101,27 @@ class GateEvidence:
 class Setting:
     """What a reading means for the evidence: when it was taken and under which exposure.
 
-    ``champion_arm``/``challenger_arm`` are the arm-label values. ``live`` is whether the challenger has live traffic,
-    ``champion_has_none`` whether the plan leaves the champion none now, ``warm_up`` whether only gross harm counts.
+    ``champion_arm``/``challenger_arm`` are the arm-label values. ``share`` is what the router confirmed last,
+    ``warm_up`` whether only gross harm counts, ``sticky`` whether the router keeps a user on one side.
     """
 
     now_ms: int
     tick_ms: int
     champion_arm: str
     challenger_arm: str
-    live: bool
-    champion_has_none: bool
+    share: Share
     warm_up: bool
+    sticky: bool = False
+
+    @property
+    def live(self) -> bool:
+        """Whether the challenger has live traffic."""
+        return self.share > ZERO
+
+    @property
+    def champion_has_none(self) -> bool:
+        """Whether the plan leaves the champion none now."""
+        return self.share == FULL
 
 
 def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> GateEvidence:
@@ -122,11 +145,38 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
         challenger=challenger_delta.counters if challenger_delta else ev.challenger,
         skip_next=False,
     )
+    seen = _watch(seen, champion_delta, gate)
+    readings = (champion, challenger) if isinstance(champion, Counted) and isinstance(challenger, Counted) else None
     if challenger_delta is None or not setting.live or ev.skip_next or challenger_delta.baseline_only:
-        return seen
+        return _look(seen, readings)
     if champion_delta is not None and champion_delta.baseline_only:
-        return seen
-    return _count(seen, increment(champion_delta, challenger_delta, gate.template.good is not None), setting)
+        return _look(seen, readings)
+    inc = increment(champion_delta, challenger_delta, gate.template.good is not None)
+    lossy = challenger_delta.resets > 0 or (champion_delta is not None and champion_delta.resets > 0)
+    seen = _look(seen, readings) if lossy else _split(seen, inc, readings, setting)
+    return _count(seen, inc, setting)
+
+
+def _watch(ev: GateEvidence, champion: ArmDelta | None, gate: Gate) -> GateEvidence:
+    """The champion against its own past, in every tick that says something of it, also before there is a share."""
+    if champion is None or champion.baseline_only:
+        return ev
+    n, bad = bad_of(champion, gate.template.good is not None)
+    return replace(ev, jump=(ev.jump or JumpEvidence.start()).observe(n, bad))
+
+
+def _look(ev: GateEvidence, readings: tuple[Counted, Counted] | None) -> GateEvidence:
+    """This tick says nothing of the split; the next one counts from here."""
+    return ev if readings is None or ev.ratio is None else replace(ev, ratio=ev.ratio.look(*readings))
+
+
+def _split(
+    ev: GateEvidence, inc: Increment, readings: tuple[Counted, Counted] | None, setting: Setting
+) -> GateEvidence:
+    if readings is None or ev.ratio is None:
+        return ev
+    watch = ev.ratio.observe(inc.champion_n, inc.challenger_n, readings, setting.share, sticky=setting.sticky)
+    return replace(ev, ratio=watch)
 
 
 def _count(ev: GateEvidence, inc: Increment, setting: Setting) -> GateEvidence:

@@ -27,12 +27,14 @@ from rolloutd.core.evidence import GateEvidence, Setting, absorb
 from rolloutd.core.fold import evolve
 from rolloutd.core.observed import Seen, SlotSeen
 from rolloutd.core.phases import Phase
+from rolloutd.core.plan import Gate, Plan
 from rolloutd.core.preflight import preflight
 from rolloutd.core.reconcile import check_invariants, observed_share, pending, reads
 from rolloutd.core.state import Rollout
-from rolloutd.core.values import FULL, ZERO, Slot
+from rolloutd.core.values import Slot
 
 PREFLIGHT_PATIENCE_MS = 10_000
+_WATCHED_ANEW = frozenset({ev.HoldCause.RATIO, ev.HoldCause.CHAMPION})
 OVERSLEPT_MS = 5_000
 """Two ticks in which nothing at all was seen give reason to doubt, but never less time than this."""
 
@@ -54,8 +56,16 @@ class Lane:
 def open_lane(rollout: Rollout, evidence: Mapping[str, GateEvidence], seen: Seen, arms: Mapping[Slot, str]) -> Lane:
     """A lane with evidence for every gate of its plan; gates without stored evidence begin anew."""
     plan = rollout.spec.plan
-    complete = {gate.metric: evidence.get(gate.metric) or GateEvidence.start(plan, gate) for gate in plan.gates}
+    complete = {gate.metric: _taken_up(evidence.get(gate.metric), plan, gate) for gate in plan.gates}
     return Lane(rollout, complete, seen, arms)
+
+
+def _taken_up(stored: GateEvidence | None, plan: Plan, gate: Gate) -> GateEvidence:
+    """A gate's stored evidence; what an older program did not watch yet is watched from here on."""
+    fresh = GateEvidence.start(plan, gate)
+    if stored is None:
+        return fresh
+    return replace(stored, ratio=stored.ratio or fresh.ratio, jump=stored.jump or fresh.jump)
 
 
 def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
@@ -122,8 +132,8 @@ def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
         tick_ms=timing.tick_ms,
         champion_arm=lane.arms[champion],
         challenger_arm=lane.arms[champion.other],
-        live=traffic.confirmed > ZERO,
-        champion_has_none=traffic.confirmed == FULL,
+        share=traffic.confirmed,
+        sticky=lane.seen.sticky,
         warm_up=changed_at is not None and now_ms - changed_at < timing.warm_up_ms,
     )
     gate = rollout.spec.plan.gate(observation.metric)
@@ -150,6 +160,8 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
         case ev.WindowRestarted():
             evidence = {name: known.on_doubt() for name, known in evidence.items()}
             seen = replace(seen, overslept_ms=0)
+        case ev.RolloutResumed() if before.hold is not None and before.hold.cause in _WATCHED_ANEW:
+            evidence = {name: known.on_resume() for name, known in evidence.items()}
         case _:
             pass
     return _mark_difference(replace(lane, rollout=after, evidence=evidence, seen=seen), recorded.at.clock_ms)

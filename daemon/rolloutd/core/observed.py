@@ -14,7 +14,7 @@ from rolloutd.core.values import FULL, ZERO, Share, Slot
 class Abilities:
     """What an engine can do, declared as data and consulted before a plan is accepted.
 
-    ``simulated`` says that no request of anybody passes through it.
+    ``simulated`` says that no request of anybody passes through it, ``sticky`` that a user stays on one side.
     """
 
     engine: str
@@ -24,6 +24,7 @@ class Abilities:
     segments: bool = False
     survives_restart: bool = False
     simulated: bool = False
+    sticky: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +96,7 @@ class Seen:
     slots: tuple[tuple[Slot, SlotSeen], ...] = ()
     leases: bool = False
     lease_ms: int | None = None
+    sticky: bool = False
     renewed_at_ms: int | None = None
     rebooted: bool = False
     looked_at_ms: int | None = None

@@ -16,6 +16,8 @@ from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.metrics import BlindReason, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.stats.logs import log_mixture
+from rolloutd.core.suspicion import Outside, SplitVerdict, judge_champion, judge_split
+from rolloutd.core.values import FULL, Share
 
 
 class Verdict(StrEnum):
@@ -48,12 +50,15 @@ class Judgement:
     """All gates now. ``fired`` is the gate that carries most of the harm once the total has reached the line.
 
     ``both_over_limit`` names a gate whose limit both arms exceed: an outside trouble, not the challenger's.
+    ``split`` is None where no share is to be checked, ``outside`` where the champion is as it was.
     """
 
     gates: tuple[GateVerdict, ...]
     log_e_harm: float
     fired: GateVerdict | None
     both_over_limit: str | None
+    split: SplitVerdict | None = None
+    outside: Outside | None = None
 
     @property
     def blind(self) -> tuple[GateVerdict, ...]:
@@ -82,10 +87,12 @@ def judge(
     evidence: Mapping[str, GateEvidence],
     now_ms: int,
     *,
+    share: Share,
     watching_from_ms: int = 0,
-    champion_has_none: bool = False,
+    sticky: bool = False,
 ) -> Judgement:
-    """All gates at this moment (rollout clock). A gate without evidence is BLIND."""
+    """All gates at this moment (rollout clock), at this confirmed share. A gate without evidence is BLIND."""
+    champion_has_none = share == FULL
     excused = next((g.metric for g in plan.gates if _both_over(plan, evidence.get(g.metric))), None)
     parts = {gate.metric: _harm(plan, gate, evidence.get(gate.metric), excused) for gate in plan.gates}
     counted = [parts[g.metric] for g in plan.gates if g.on_fail is not OnFail.OBSERVE]
@@ -107,7 +114,8 @@ def judge(
         for gate in plan.gates
     )
     fired = next((v for v in verdicts if v.gate.metric == fired_metric), None)
-    return Judgement(verdicts, total, fired, excused)
+    split = judge_split(evidence.values(), share, sticky=sticky)
+    return Judgement(verdicts, total, fired, excused, split, judge_champion(evidence.values()))
 
 
 def _harm(plan: Plan, gate: Gate, ev: GateEvidence | None, excused: str | None) -> float:

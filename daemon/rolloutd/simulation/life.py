@@ -50,6 +50,10 @@ class Names:
         """The length of the route's lease."""
         return self.lease_ms
 
+    def sticky(self, route: str) -> bool:
+        """Every request is split by itself."""
+        return False
+
 
 class Life:
     """One process. ``dies_at`` is the border at which it is to die; ``ended`` is set when it did, or broke."""
