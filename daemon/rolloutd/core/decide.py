@@ -61,25 +61,30 @@ def decide(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisio
         released = rollout.claimed_by == command.actor.name
         return Accepted((ev.RolloutClaimed(released),), "released" if released else "claimed")
     if rollout.phase in ENDS:
-        return _after_the_end(rollout, command)
+        return _after_the_end(rollout, command, now_ms)
     if command.verb in _NEEDS_REVISION and command.revision != rollout.version:
-        return _changed_since(rollout, command)
+        return _changed_since(rollout, command, now_ms)
     return _VERBS[command.verb](rollout, command, pic, now_ms)
 
 
-def _after_the_end(rollout: Rollout, command: Act) -> Decision:
+def _after_the_end(rollout: Rollout, command: Act, now_ms: int) -> Decision:
     done = rollout.end.outcome.value.replace("_", " ") if rollout.end else rollout.phase.value
     if command.verb in (Verb.ABORT, Verb.DECLINE) and rollout.phase is not Phase.DONE:
         return Accepted((), f"{rollout.name} has already ended: {done}. The champion has all traffic.")
     hint = "rollout list" if rollout.phase is not Phase.DONE else f"rollout rollback {rollout.name}"
-    return Refused(RefusalCode.NOT_NOW, f"{rollout.name} has ended: {done}. Nothing can be changed on it.", hint)
+    who = f" ({rollout.last_act.told(now_ms)})" if rollout.last_act else ""
+    return Refused(RefusalCode.NOT_NOW, f"{rollout.name} has ended: {done}{who}. Nothing can be changed on it.", hint)
 
 
-def _changed_since(rollout: Rollout, command: Act) -> Refused:
+def _changed_since(rollout: Rollout, command: Act, now_ms: int) -> Refused:
+    """The loser of a race hears who was first, with what and when."""
     if command.revision is None:
         message = f"{command.verb.value} raises exposure and must name the revision it was decided on."
         return Refused(RefusalCode.BAD_INPUT, message, f"rollout status {rollout.name}, then --if-revision N")
-    message = f"{rollout.name} changed since revision {command.revision}; it is at {rollout.version} now."
+    act = rollout.last_act
+    since = act is not None and act.version > command.revision
+    who = act.told(now_ms) if since and act is not None else "the daemon has gone on by itself"
+    message = f"{rollout.name} changed since revision {command.revision}: {who}. It is at {rollout.version} now."
     return Refused(RefusalCode.CONFLICT, message, f"Look again: rollout status {rollout.name}")
 
 

@@ -12,8 +12,8 @@ from typing import Any  # each handler takes the one event type it is registered
 
 from rolloutd.core import events as ev
 from rolloutd.core.phases import Phase, settle, step
-from rolloutd.core.state import End, Hold, Overridden, Recede, Rollout, StageVisit
-from rolloutd.core.values import FULL, ZERO
+from rolloutd.core.state import End, Hold, LastAct, Overridden, Recede, Rollout, StageVisit
+from rolloutd.core.values import FULL, ZERO, ActorKind
 
 _GROUNDS_FOR_MORE = frozenset({ev.BasisKind.VERDICT, ev.BasisKind.PERSON})
 
@@ -31,7 +31,9 @@ def evolve(rollout: Rollout | None, recorded: ev.Recorded) -> Rollout:
     phase = step(rollout.phase, event)
     handler = _HANDLERS.get(type(event), _unchanged)
     changed = handler(rollout, event, recorded)
-    after = replace(changed, phase=phase, version=recorded.version, changed_at=recorded.at)
+    did = _did(event) if recorded.actor.kind is ActorKind.PERSON else None
+    act = LastAct(did, recorded.actor, recorded.at, recorded.version) if did else rollout.last_act
+    after = replace(changed, phase=phase, version=recorded.version, changed_at=recorded.at, last_act=act)
     settled = settle(phase, after.conditions())
     return after if settled is phase else replace(after, phase=settled)
 
@@ -259,6 +261,26 @@ def _reopened(rollout: Rollout, event: ev.RolloutReopened, recorded: ev.Recorded
         sealed_tick=rollout.sealed_tick,
     )
 
+
+def _did(event: ev.Event) -> str | None:
+    if isinstance(event, ev.RecedeStarted) and event.cause is ev.RecedeCause.ROLLBACK:
+        return "rolled back"
+    return _DID.get(type(event))
+
+
+# What a person did who caused the event. Where one command makes several, the last one with a word says it best.
+_DID: dict[type, str] = {
+    ev.RolloutHeld: "paused",
+    ev.RolloutResumed: "resumed",
+    ev.StageExtended: "extended",
+    ev.StageApproved: "approved",
+    ev.OverrideProposed: "asked to override",
+    ev.StageEntered: "promoted",
+    ev.FinishStarted: "finished",
+    ev.RecedeStarted: "aborted",
+    ev.RolloutReopened: "reopened",
+    ev.RolloutClaimed: "claimed",
+}
 
 _HANDLERS: dict[type, Callable[[Rollout, Any, ev.Recorded], Rollout]] = {
     ev.PreflightPassed: _preflight_passed,

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from rolloutd.core.events import Basis, HoldCause, Outcome, Question, RecedeCause
 from rolloutd.core.phases import ENDS, Phase
 from rolloutd.core.plan import Spec, Stage
-from rolloutd.core.values import ZERO, Actor, Instant, Share, Slot
+from rolloutd.core.values import ZERO, Actor, Instant, Share, Slot, format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +90,20 @@ class Overridden:
 
 
 @dataclass(frozen=True, slots=True)
+class LastAct:
+    """The last thing that a person did to a rollout, in a word such as paused; ``version`` is its revision."""
+
+    did: str
+    by: Actor
+    at: Instant
+    version: int
+
+    def told(self, now_ms: int) -> str:
+        """Who did what how long ago (rollout clock), in words."""
+        return f"{self.by.name} {self.did} it {format_duration(max(0, now_ms - self.at.clock_ms))} ago"
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """How and when it ended."""
 
@@ -125,6 +139,7 @@ class Rollout:
     refusals: tuple[str, ...] = ()
     sealed_tick: int = 0
     end: End | None = None
+    last_act: LastAct | None = None
 
     @property
     def name(self) -> str:
