@@ -44,7 +44,7 @@ def read_page(body: bytes, content_type: str, names: frozenset[str]) -> list[Lin
         if kind == "application/openmetrics-text":
             return list(_openmetrics(text, names))
         return list(_text(text, names))
-    except (ValueError, KeyError, IndexError) as error:  # what the parsers raise for a faulty page
+    except (ValueError, KeyError, IndexError, OverflowError) as error:  # what the parsers raise for a faulty page
         # The OpenMetrics parser refuses a counter that is no number; the text parser hands it over.
         reason = BlindReason.NOT_A_NUMBER if "cannot be NaN" in str(error) else BlindReason.BAD_ANSWER
         raise Blind(reason, f"the metrics page cannot be read: {str(error)[:200]}") from None
