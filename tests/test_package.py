@@ -30,7 +30,7 @@ def test_a_wheel_holds_every_file_of_the_three_packages(wheel: zipfile.ZipFile) 
     """Modules, style sheets, type markers and shipped data are all in the wheel, and nothing else is."""
     sources = [path for folder in PRODUCT for path in (ROOT / folder).rglob("*") if path.is_file()]
     wanted = {"/".join(path.relative_to(ROOT).parts[1:]) for path in sources if "__pycache__" not in path.parts}
-    held = {name for name in wheel.namelist() if ".dist-info/" not in name}
+    held = {name for name in wheel.namelist() if ".dist-info/" not in name and ".data/" not in name}
     assert held == wanted
     assert {f"{package}/py.typed" for package in ("rolloutd", "rollout_adapters", "rollout_tui")} <= held
 
@@ -42,6 +42,13 @@ def test_a_wheel_brings_both_commands_and_the_licence(wheel: zipfile.ZipFile) ->
     assert "rolloutd = rolloutd.main:main" in scripts
     assert "rollout = rolloutd.ctl:main" in scripts
     assert f"{meta}/licenses/LICENSE" in wheel.namelist()
+
+
+def test_a_wheel_brings_the_man_page(wheel: zipfile.ZipFile) -> None:
+    """``man rollout`` works where the package is installed."""
+    (name,) = (name for name in wheel.namelist() if ".data/" in name)
+    assert name.endswith(".data/data/share/man/man1/rollout.1")
+    assert wheel.read(name) == (ROOT / "docs" / "rollout.1").read_bytes()
 
 
 def test_the_version_is_said_once_and_the_same_everywhere() -> None:

@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 
-from rolloutd import outcomes, story, view, wire
+from rolloutd import awaited, outcomes, story, view, wire
 from rolloutd.about import AboutDaemon
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
@@ -146,7 +146,7 @@ class Desk:
         if act.verb in REVIVING and self._started is not None:
             self._started(rollout.spec)
         if wait_s > 0:
-            await self._wait(rollout.name, lambda now: _confirmed(now, act.verb), wait_s)
+            await self._wait(rollout.name, lambda now: awaited.known(now, act.verb), wait_s)
         return self._done(rollout.name, act.verb.value, act.actor, decision, begun, act.verb)
 
     async def _carry_out(self, name: str, act: Act, command_id: str, key: CommandKey) -> Accepted | Refused:
@@ -206,9 +206,11 @@ class Desk:
             accepted=True,
             revision=rollout.version if rollout else 0,
             by=actor.name,
-            router_confirmed=rollout is not None and _confirmed(rollout, verb),
+            router_confirmed=rollout is not None and awaited.confirmed(rollout, verb),
             took_s=(self._clock.now().clock_ms - begun_ms) / 1000,
             message=decision.message,
+            waits_for_person=rollout is not None
+            and awaited.waits_for_person(rollout, verb, actor, self._clock.now().clock_ms),
         )
 
     async def _wait(self, name: str, until: Callable[[Rollout], bool], patience_s: float) -> None:
@@ -357,12 +359,3 @@ class Desk:
     def hello(self, actor: Actor, read_only: bool) -> wire.Hello:
         """The first message of an event stream for this caller."""
         return self._about.hello(actor, read_only)
-
-
-def _confirmed(rollout: Rollout, verb: Verb | None) -> bool:
-    """Whether the router has shown what the verb asked for."""
-    if verb in (Verb.ABORT, Verb.DECLINE, Verb.ROLLBACK):
-        return not rollout.live or (rollout.phase is Phase.HELD and rollout.traffic.confirmed.basis_points == 0)
-    begins = verb is None or verb is Verb.REOPEN
-    started = rollout.traffic.wanted.basis_points > 0 or not rollout.live or not begins
-    return started and rollout.traffic.settled and rollout.phase is not Phase.FINISHING

@@ -286,6 +286,7 @@ class ActionDone(Model):
     router_confirmed: bool
     took_s: float
     message: str = ""
+    waits_for_person: bool = False
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
@@ -296,7 +297,7 @@ class Problem(Model):
     schema_: Literal["rollout.error/1"] = Field(default="rollout.error/1", alias="schema")
     type: str = "about:blank"
     title: str = ""
-    status: int
+    status: int = 0
     code: str
     exit: int
     message: str

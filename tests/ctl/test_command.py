@@ -10,6 +10,7 @@ from pathlib import Path
 import jsonschema
 import pytest
 
+from rolloutd import wire
 from rolloutd.ctl.cli import MODULE_OF
 from rolloutd.openapi import document
 from rolloutd.verbs import VERBS
@@ -79,6 +80,45 @@ async def test_what_lowers_is_never_asked(server: Running) -> None:
     assert code == 0
     assert "[y" not in seen
     assert server.service.acts[0][1].revision is None
+
+
+async def test_many_are_aborted_at_once_when_their_number_is_said(server: Running) -> None:
+    """Without it, or with a wrong one, the list is shown and nothing is sent; what has ended is left out."""
+    server.service.change("ranker", ended=True, state="done", phase="done", outcome="done")
+    server.service.rollouts |= {name: picture(name) for name in ("fraud-eu", "fraud-us")}
+    server.service.record |= {"fraud-eu": [], "fraud-us": []}
+    for words in ((), ("--confirm", "4"), ("--confirm", "fraud-eu")):
+        ran = await rollout(server.directory, "abort", "--filter", "fraud", *words)
+        assert (ran.code, "fraud-eu, fraud-us" in ran.err, "--confirm 3" in ran.err) == (2, True, True)
+    assert (await rollout(server.directory, "abort", "ranker", "--filter", "fraud")).code == 2
+    assert (await rollout(server.directory, "abort", "--filter", "nothing", "--confirm", "0")).code == 9
+    assert server.service.acts == []
+    ran = await rollout(server.directory, "abort", "--filter", "fraud", "--confirm", "3", "--reason", "fire")
+    assert ran.code == 0
+    assert sorted(name for name, _, _ in server.service.acts) == ["fraud-eu", "fraud-score", "fraud-us"]
+    assert ran.out.count("abort accepted") == 3
+
+
+async def test_a_request_for_an_override_is_no_success(server: Running) -> None:
+    """5: it waits for a second person; a pipeline must not take it for done."""
+    server.service.waits_for_person = True
+    ran = await rollout(server.directory, "promote", "ranker", "--if-revision", "317", "--override", "--json")
+    assert (ran.code, ran.json()["accepted"], ran.json()["waits_for_person"]) == (5, True, True)
+
+
+async def test_an_action_whose_rollout_goes_back_is_no_success(server: Running) -> None:
+    """--wait ends with 3 and says why, not with the router's confirmation of zero, and not after its whole time."""
+    server.service.router_confirms = False
+    server.service.change(
+        "ranker",
+        phase="receding",
+        state="going_back",
+        next=wire.Next(action="rollback", by="daemon", sentence="the share goes to 0% (errors show harm)"),
+    )
+    revision = str(server.service.rollouts["ranker"].revision)
+    ran = await rollout(server.directory, "promote", "ranker", "--if-revision", revision, "--wait", "--timeout", "1h")
+    assert ran.code == 3
+    assert "went back instead: the share goes to 0% (errors show harm)" in ran.err
 
 
 async def test_an_override_is_passed_on_as_it_was_said(server: Running) -> None:

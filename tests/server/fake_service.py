@@ -73,6 +73,7 @@ class FakeService:
         self.router_confirms = True
         self.gates_fail = False
         self.held = ""
+        self.waits_for_person = False
         self.acts: list[tuple[str, Act, str]] = []
         self.starts: list[tuple[Mapping[str, object], str, bool]] = []
         self.refused: list[tuple[str, str, Actor, RefusalCode, str]] = []
@@ -165,6 +166,7 @@ class FakeService:
             by=actor.name,
             router_confirmed=self.router_confirms,
             took_s=0.01,
+            waits_for_person=self.waits_for_person and action == "promote",
         )
         self._done[command_id] = done
         return done

@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from rolloutd.ctl import exits, render
-from rolloutd.ctl.session import Session, common, confirmed, is_interactive, live_names
+from rolloutd.ctl.session import Session, common, confirmed, is_interactive, live_names, tell
 from rolloutd.verbs import BY_NAME, VERBS, Risk, Socket, VerbRow
 
 WAIT_S = 60.0
@@ -16,6 +16,11 @@ _ASKED = ("rollback",)
 """Lowers the new version's share, but moves everybody: asked about like what raises."""
 _OVERRIDABLE = ("promote", "resume", "approve", "rollback")
 _NAME = click.argument("name", shell_complete=live_names)
+_NAME_OR_FILTER = click.argument("name", required=False, shell_complete=live_names)
+_MANY = (
+    click.option("--filter", "filter", default="", metavar="TEXT", help="Every live rollout that matches."),
+    click.option("--confirm", default="", metavar="N", help="With --filter: how many these are."),
+)
 _OPTIONS = (
     click.option("--reason", default="", help="Why; it stays in the record."),
     click.option("--wait", "wait", is_flag=True, help="Until the router confirms; --timeout limits it."),
@@ -62,8 +67,36 @@ def _check_version(session: Session, name: str, wanted: str) -> None:
         raise exits.usage(message, f"rollout rollback {name}; another version: rollout start FILE")
 
 
-def act(session: Session, row: VerbRow, name: str, options: Mapping[str, Any]) -> int:
+def _bulk(session: Session, row: VerbRow, options: Mapping[str, Any]) -> int:
+    """Every live rollout that matches, once their number was said; each answer is a line, the gravest code counts."""
+    found = session.client().get("rollouts", filter=options["filter"], limit=20_000)
+    names = [entry["name"] for entry in found["rollouts"] if not entry["ended"]]
+    said = options["confirm"]
+    if not names:
+        raise exits.Failure(exits.NOT_FOUND, "not-found", "No live rollout matches.", "rollout list")
+    if said != str(len(names)):
+        listed = ", ".join(names[:20]) + (f" and {len(names) - 20} more" if len(names) > 20 else "")
+        how = f"rollout {row.verb} --filter {options['filter']!r} --confirm {len(names)}"
+        raise exits.usage(f"{len(names)} live rollouts match: {listed}. --confirm must say how many.", how)
+    return max(_one(session, row, name, {**options, "confirm": ""}) for name in names)
+
+
+def _one(session: Session, row: VerbRow, name: str, options: Mapping[str, Any]) -> int:
+    """One of many: what is refused is told, and the others go on."""
+    try:
+        return act(session, row, name, {**options, "filter": ""})
+    except exits.Failure as failure:
+        return tell(failure, session.as_json)
+
+
+def act(session: Session, row: VerbRow, name: str | None, options: Mapping[str, Any]) -> int:
     """Send one verb and say what came of it."""
+    if options.get("filter"):
+        if name:
+            raise exits.usage("Both a NAME and --filter.", f"rollout {row.verb} {name}, or only --filter.")
+        return _bulk(session, row, options)
+    if not name:
+        raise exits.usage(f"{row.verb} needs the NAME of a rollout.", f"rollout {row.verb} --help")
     if options.get("to"):
         _check_version(session, name, options["to"])
     revision = _decided(session, row, name, options.get("if_revision"), bool(options.get("yes")))
@@ -77,7 +110,11 @@ def act(session: Session, row: VerbRow, name: str, options: Mapping[str, Any]) -
     }
     done = session.client().post("rollouts", name, row.verb, body=body, revision=revision, wait_s=wait_s)
     session.data(done, render.action)
+    if done.get("waits_for_person"):
+        return exits.WAITS_FOR_A_PERSON
     if options["wait"] and not done["router_confirmed"]:
+        if row.risk is not Risk.LOWERS and _went_back(session, done["name"]):
+            return exits.ENDED_WITHOUT
         session.note(
             f"Accepted and on record, but the router has not confirmed within {render.span(wait_s)}.\n"
             f"  Traffic: as the router last said: rollout status {done['name']}\n"
@@ -87,15 +124,30 @@ def act(session: Session, row: VerbRow, name: str, options: Mapping[str, Any]) -
     return exits.DONE
 
 
+def _went_back(session: Session, name: str) -> bool:
+    """Whether the rollout goes back, or has, instead of what was asked for; says why."""
+    found = session.client().get("rollouts", name)
+    back = found["phase"] == "receding" or (found.get("ended") and found.get("outcome") != "done")
+    if back:
+        session.note(
+            f"{name} went back instead: {found['next']['sentence']}.\n"
+            f"  Traffic: {render.on_new(found)}\n"
+            f"  Next:    rollout why {name}"
+        )
+    return bool(back)
+
+
 def _command(row: VerbRow) -> click.Command:
     """One verb of the table as a command."""
 
     @common
-    def run(session: Session, name: str, **options: object) -> int:
+    def run(session: Session, name: str | None, **options: object) -> int:
         return act(session, row, name, options)
 
     asked = row.risk is Risk.RAISES or row.verb in _ASKED
-    decorators = [_NAME, *_OPTIONS, *(_RAISING if asked else ())]
+    decorators = [_NAME_OR_FILTER if row.verb == "abort" else _NAME, *_OPTIONS, *(_RAISING if asked else ())]
+    if row.verb == "abort":
+        decorators += _MANY
     if row.verb in _OVERRIDABLE:
         decorators += _OVERRIDING
     if row.verb == "rollback":

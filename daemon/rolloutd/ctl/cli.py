@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from rolloutd.ctl import exits
-from rolloutd.ctl.session import Session, common
+from rolloutd.ctl.session import Session, common, tell
 
 MODULE_OF: dict[str, str] = {
     **dict.fromkeys(("status", "list", "why", "timeline", "doctor"), "reading"),
@@ -80,6 +80,14 @@ def cli(session: Session) -> None:
         context.exit(open_screen(session, ""))
 
 
+def _in_our_words(error: click.UsageError) -> str:
+    """What does not fit, without blame."""
+    if isinstance(error, click.BadParameter) and not isinstance(error, click.MissingParameter):
+        what = error.param.get_error_hint(error.ctx) if error.param is not None and error.ctx is not None else "It"
+        return f"{what} does not fit: {error.message}"
+    return error.format_message()
+
+
 def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit code. Nothing but the code and the two streams tells what happened."""
     session = Session(as_json="--json" in arguments)
@@ -87,10 +95,10 @@ def run(arguments: list[str]) -> int:
         found: Any = cli.main(arguments, prog_name="rollout", standalone_mode=False, obj=session)
         return found if isinstance(found, int) else exits.DONE
     except exits.Failure as failure:
-        return exits.tell(failure, session.as_json)
+        return tell(failure, session.as_json)
     except click.UsageError as error:
         where = error.ctx.command_path if error.ctx else "rollout"
-        return exits.tell(exits.usage(error.format_message(), f"{where} --help"), session.as_json)
+        return tell(exits.usage(_in_our_words(error), f"{where} --help"), session.as_json)
     except (KeyboardInterrupt, click.Abort):
         print("Interrupted. The rollout goes on: nothing was taken back. See it: rollout list", file=sys.stderr)
         return exits.INTERRUPTED

@@ -1,9 +1,7 @@
-"""Exit codes and the one way to say that something was not done: in three parts, for people or for scripts."""
+"""Exit codes, and what is raised where something was not done: a sentence in three parts. It prints nothing."""
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Mapping
 
 DONE = 0
@@ -65,14 +63,3 @@ class Failure(Exception):
 def usage(message: str, next_step: str) -> Failure:
     """The command line itself does not fit."""
     return Failure(USAGE, "usage", message, next_step)
-
-
-def tell(failure: Failure, as_json: bool) -> int:
-    """Say it, as one JSON object on stdout or in three lines on stderr; returns the exit code."""
-    if as_json:
-        print(json.dumps(failure.problem, ensure_ascii=False))
-        return failure.exit_code
-    said = failure.problem
-    where = f" ({said['where']})" if said.get("where") else ""
-    print(f"{said['message']}{where}\n  Traffic: {said['traffic']}\n  Next:    {said['next']}", file=sys.stderr)
-    return failure.exit_code

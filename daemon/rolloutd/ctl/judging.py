@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 import click
 
 from rolloutd.ctl import exits
-from rolloutd.ctl.session import Session, common
+from rolloutd.ctl.session import Session, common, to_json
 
 QUESTION_BYTES_MAX = 64 * 1_024 * 1_024
 _NEXT = "docs/analyze.md has every key with an example; nothing was calculated."
@@ -50,7 +49,7 @@ def _answered(judge: Callable[[object], dict[str, object]], file: str) -> int:
         failure = exits.usage(error.message, f"Did you mean {close!r}? {known}" if close else known)
         failure.problem |= {"where": error.key, "nearest": close}
         raise failure from error
-    print(json.dumps(found, allow_nan=False, ensure_ascii=False))
+    print(to_json(found))
     return exits.DONE
 
 

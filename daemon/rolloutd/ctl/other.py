@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import importlib
-import json
 import sys
 
 import click
 
 from rolloutd import __version__
 from rolloutd.ctl import exits
-from rolloutd.ctl.session import Session, common, live_names
+from rolloutd.ctl.session import Session, common, live_names, to_json
 
 
 def open_screen(session: Session, name: str) -> int:
@@ -67,7 +66,7 @@ def version(session: Session) -> int:
     except exits.Failure:
         daemon = ""
     if session.as_json:
-        print(json.dumps({"schema": "rollout.version/1", "rollout": __version__, "daemon": daemon or None}))
+        print(to_json({"schema": "rollout.version/1", "rollout": __version__, "daemon": daemon or None}))
     else:
         print(f"rollout {__version__}\nrolloutd {daemon or 'does not answer here'}")
     return exits.DONE

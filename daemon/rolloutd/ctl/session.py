@@ -44,12 +44,32 @@ class Session:
 
     def data(self, found: dict[str, Any], text: Callable[[dict[str, Any]], str]) -> None:
         """Print a result on stdout, as JSON or as text for people."""
-        print(json.dumps(found, ensure_ascii=False) if self.as_json else clean(text(found)), flush=True)
+        print(to_json(found) if self.as_json else clean(text(found)), flush=True)
 
     def note(self, sentence: str) -> None:
         """Say something on the side, on stderr."""
         if not self.quiet:
             print(clean(sentence), file=sys.stderr, flush=True)
+
+
+def to_json(found: object) -> str:
+    """One line of JSON; also there nothing stands that could drive a terminal."""
+    text = json.dumps(found, allow_nan=False, ensure_ascii=False)
+    if text.isprintable():
+        return text
+    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
+
+
+def tell(failure: Failure, as_json: bool) -> int:
+    """Say what was not done, as one JSON object on stdout or in three lines on stderr; returns the exit code."""
+    said = failure.problem
+    if as_json:
+        print(to_json(said))
+        return failure.exit_code
+    where = f" ({said['where']})" if said.get("where") else ""
+    lines = f"{said['message']}{where}\n  Traffic: {said['traffic']}\n  Next:    {said['next']}"
+    print(clean(lines), file=sys.stderr)
+    return failure.exit_code
 
 
 def clean(text: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import click
@@ -10,7 +9,7 @@ import click
 from rolloutd.ctl import exits, render
 from rolloutd.ctl.client import Client
 from rolloutd.ctl.following import Goal, follow
-from rolloutd.ctl.session import Session, clean, common, live_names
+from rolloutd.ctl.session import Session, clean, common, live_names, to_json
 
 _REMARKS = {
     exits.ENDED_WITHOUT: "{name} ended without the new version. Why: rollout why {name}",
@@ -44,7 +43,7 @@ class _Printer:
             self._seq = max(self._seq, row["seq"])
             if self._session.as_json:
                 event = {"schema": "rollout.event/1", "name": found["name"], **row}
-                print(json.dumps(event, ensure_ascii=False), flush=True)
+                print(to_json(event), flush=True)
             else:
                 print(clean(render.entry(row, found["name"])), flush=True)
         looks = (found["state"], found["stage"]["index"], found["on_new"]["asked"], found["on_new"]["observed"])
