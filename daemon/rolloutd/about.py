@@ -12,8 +12,9 @@ from importlib.metadata import PackageNotFoundError, version
 from rolloutd import wire
 from rolloutd.core.lane import Lane
 from rolloutd.core.values import Actor, Slot
-from rolloutd.journal import Head, Journal, JournalError
+from rolloutd.journal import ChainReport, Head, Journal, JournalError
 from rolloutd.loop import Loop
+from rolloutd.pictures import Audit
 from rolloutd.polling import Poller
 from rolloutd.ports import Clock, Prober, RouteConfig, Router, RouterError
 from rolloutd.promptness import Breach, breach_to_zero
@@ -53,6 +54,7 @@ class AboutDaemon:
         self._host = socket.gethostname()
         self._version = program_version()
         self.head = Head(0, "")
+        self._verified: tuple[ChainReport, str] | None = None
 
     def hello(self, actor: Actor, read_only: bool) -> wire.Hello:
         """The first message of an event stream."""
@@ -126,6 +128,22 @@ class AboutDaemon:
     async def refresh_head(self) -> None:
         """Read the journal's head again; it is published with the health."""
         self.head = await self._parts.journal.head()
+
+    def verified(self, report: ChainReport) -> None:
+        """The whole chain was verified just now, with this result."""
+        self._verified = report, rfc3339(self._parts.clock.now().wall_ms)
+
+    def audit(self) -> Audit:
+        """The last verification, and the chain's end now."""
+        report, at = self._verified or (None, None)
+        return Audit(
+            ok=None if report is None else report.intact,
+            checked=0 if report is None else report.checked,
+            verified_at=at,
+            detail="" if report is None else report.detail,
+            head_seq=self.head.seq,
+            head_hash=self.head.hash,
+        )
 
     def router_of(self, route: str, slot: Slot | None) -> tuple[str, str]:
         """The engine that splits a route, and the command that takes the challenger to zero by hand."""

@@ -10,13 +10,14 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from rolloutd.about import AboutDaemon, Parts
 from rolloutd.access import Access
 from rolloutd.clock import BoottimeClock, ClockReading
+from rolloutd.core.events import Recorded
 from rolloutd.core.plan import Spec
 from rolloutd.core.values import Slot
 from rolloutd.crashpoints import CrashPoint, reach
@@ -32,6 +33,7 @@ from rolloutd.loop import Birth, Loop, Notice
 from rolloutd.notify_systemd import SystemdNotify
 from rolloutd.polling import Poller
 from rolloutd.ports import MetricSource, Prober, RolloutdError, RouteConfig, Router
+from rolloutd.published import PublishedHeads
 from rolloutd.schedule import Schedule
 from rolloutd.server import LocalServer
 from rolloutd.sockets import Listener
@@ -39,6 +41,7 @@ from rolloutd.spill import SpillFile
 
 EPOCH, CLOCK = "epoch", "clock"
 PULSE_FILE = "pulse"
+VERIFY_EVERY_S = 3_600.0
 KEEP_CLOCK_BEATS = 10
 TRUSTED_AFTER_BEATS = 10
 """A daemon that took over live rollouts is a sign of life for emergency-abort only from here on: one that dies sooner,
@@ -94,6 +97,7 @@ class Daemon:
     desk: Desk
     about: AboutDaemon
     hands: Hands
+    heads: PublishedHeads
     notify: SystemdNotify
     took_over: bool
     failure: BaseException | None = None
@@ -135,14 +139,21 @@ class Daemon:
             feed=feed,
             holding=holding,
         )
-        notice.tell(desk.changed, desk.recorded)
+        heads = PublishedHeads()
+
+        def recorded(rows: Iterable[Recorded]) -> None:
+            told = list(rows)
+            desk.recorded(told)
+            heads.note(told)
+
+        notice.tell(desk.changed, recorded)
         hands = Hands(by_route, outside.prober, clock, loop.observe)
         loop.hands = hands
         await holding.restore()
         await loop.restore()
         return cls(
             state_dir, outside, lock_file, journal, keeper, evidence, clock, loop, poller, desk, about, hands,
-            SystemdNotify(), bool(loop.lanes),
+            heads, SystemdNotify(), bool(loop.lanes),
         )  # fmt: skip
 
     async def run(
@@ -165,6 +176,7 @@ class Daemon:
         serving = asyncio.create_task(server.run(stop), name="server")
         serving.add_done_callback(lambda task: _tell_failure(task, broke))
         verifying = asyncio.create_task(self._verify(), name="verify the chain")
+        verifying.add_done_callback(lambda task: _tell_failure(task, broke))
         schedule.start()
         await server.ready.wait()
         self.notify.ready(f"{len(self.loop.lanes)} live rollouts")
@@ -192,12 +204,15 @@ class Daemon:
         os.close(self.lock_file)
 
     async def _verify(self) -> None:
-        """Check the whole chain in the background; increases wait for it."""
-        report = await self.journal.verify()
-        if report.intact:
+        """Check the whole chain in the background, at once and then every hour; increases wait for the first time."""
+        while True:
+            report = await self.journal.verify()
+            self.about.verified(report)
+            if not report.intact:
+                self.loop.stop_raising(f"the journal is damaged at event {report.broken_at}: {report.detail}")
+                return
             self.loop.set_raising("")
-        else:
-            self.loop.stop_raising(f"the journal is damaged at event {report.broken_at}: {report.detail}")
+            await asyncio.sleep(VERIFY_EVERY_S)
 
     async def _beat(self) -> None:
         """One turn of the loop: signs of life for systemd, for emergency-abort and for the next start."""
@@ -207,6 +222,7 @@ class Daemon:
         await self.keeper.pulse(self.clock.now())
         await self.loop.catch_up()
         await self.about.refresh_head()
+        self.heads.tell(self.about.head)
         self.beats += 1
         if self.beats % KEEP_CLOCK_BEATS == 0:
             await self._keep_clock()
@@ -234,7 +250,7 @@ class Daemon:
 
 
 def _tell_failure(task: asyncio.Task[None], broke: Callable[[BaseException], None]) -> None:
-    """A server that ended by itself is a failure of the daemon."""
+    """A task that ended by an error is a failure of the daemon."""
     if not task.cancelled() and (error := task.exception()) is not None:
         broke(error)
 

@@ -27,7 +27,7 @@ from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
 from rolloutd.past import course, past, plan_of
-from rolloutd.pictures import Past, Plan, Series
+from rolloutd.pictures import Audit, Past, Plan, Series
 from rolloutd.ports import Clock
 from rolloutd.settings.problems import SettingsError
 from rolloutd.verbs import Risk, VerbRow
@@ -342,6 +342,10 @@ class Desk:
         return None if rollout is None else past(await self._journal.load(rollout.name), seq)
 
     # ---- the daemon itself
+
+    def audit(self) -> Audit:
+        """The journal's chain, as it was verified last."""
+        return self._about.audit()
 
     async def doctor(self) -> wire.Doctor:
         """Check the daemon, its routers, sources and rights."""

@@ -129,6 +129,10 @@ class SqliteJournal:
             return ChainReport(checked, head, broken.seq, str(broken))
         return ChainReport(checked, head)
 
+    async def hash_at(self, seq: int) -> str:
+        """The chain's hash (hex) after this event. Raises ChainBroken when there is no such event."""
+        return (await self._reader.run(_read_hash, seq)).hex()
+
     async def read_meta(self, key: str) -> str | None:
         """See ``Journal.read_meta``."""
         return await self._reader.run(lambda db: next((row["value"] for row in db.query(sql.READ_META, [key])), None))

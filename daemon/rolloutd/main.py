@@ -1,7 +1,7 @@
 """Wires everything: the only module that names adapters (by their registry). `rolloutd` starts here.
 
 Exit codes: 0 stopped on purpose, 2 usage or configuration, 3 another daemon acts here, 4 the journal is unusable,
-1 anything unforeseen.
+12 it is sound but a share change in it has no intent or no outcome, 1 anything unforeseen.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
+from rolloutd import proof
 from rolloutd.about import program_version
 from rolloutd.access import Access
 from rolloutd.core.plan import Spec
@@ -120,7 +121,13 @@ def _parser() -> argparse.ArgumentParser:
     check = verbs.add_parser("check", help="read the configuration, say whether it is in order, start nothing")
     abort = verbs.add_parser("emergency-abort", help="take every share of every route to zero, without the daemon")
     abort.add_argument("--if-stale", metavar="TIME", help="only when the daemon gave no sign of life for this long")
-    for verb in (check, abort):
+    audit = verbs.add_parser("audit", help="what the journal's file proves by itself")
+    verify = audit.add_subparsers(dest="what", required=True).add_parser("verify", help="the chain, and every change")
+    verify.add_argument("file", nargs="?", metavar="FILE", help="a journal or a copy of one (default: the daemon's)")
+    verify.add_argument("--published", metavar="SEQ:HASH", help="a head from the system journal it must lead through")
+    backup = verbs.add_parser("backup", help="copy journal and evidence into a new folder, kept only when whole")
+    backup.add_argument("folder", metavar="DEST", help="a folder that does not exist yet")
+    for verb in (check, abort, verify, backup):
         verb.add_argument("--config", default=argparse.SUPPRESS, help=argparse.SUPPRESS)
     return parser
 
@@ -129,6 +136,8 @@ def main(argv: list[str] | None = None) -> int:
     """The `rolloutd` command."""
     arguments = _parser().parse_args(argv)
     try:
+        if arguments.verb == "audit" and arguments.file:  # needs no configuration
+            return proof.verify(Path(arguments.file), arguments.published)
         settings = load_settings(arguments.config, vocabulary())
         if arguments.verb == "check":
             make_outside(settings)
@@ -138,6 +147,11 @@ def main(argv: list[str] | None = None) -> int:
             from rolloutd.emergency import emergency_abort
 
             return asyncio.run(emergency_abort(settings, make_outside(settings), arguments.if_stale))
+        state_dir = Path(settings.daemon.state_dir)
+        if arguments.verb == "audit":
+            return proof.verify(state_dir / proof.JOURNAL, arguments.published)
+        if arguments.verb == "backup":
+            return proof.backup(state_dir, Path(arguments.folder))
         set_up_logging(settings.daemon.log_level)
         asyncio.run(serve(settings))
     except AlreadyRunning as error:

@@ -143,3 +143,20 @@ class Past(Model):
     then: str = ""
 
     model_config = _SCHEMA
+
+
+class Audit(Model):
+    """The journal's chain as it was verified last: at the start and then every hour. ``ok`` is null until it was once.
+
+    ``head_seq`` and ``head_hash`` are the chain's end now; the system journal has one of them for each stage change.
+    """
+
+    schema_: Literal["rollout.audit/1"] = Field(default="rollout.audit/1", alias="schema")
+    ok: bool | None
+    checked: int
+    verified_at: str | None
+    detail: str = ""
+    head_seq: int
+    head_hash: str
+
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)

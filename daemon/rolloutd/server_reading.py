@@ -128,6 +128,10 @@ class Reading:
         health = self._service.health()
         return answer(health, 200 if health.ok else 503)
 
+    async def audit(self, request: Request) -> Response:
+        """The last verification of the chain."""
+        return answer(self._service.audit())
+
     async def doctor(self, request: Request) -> Response:
         """The self-check."""
         return answer(await self._service.doctor())

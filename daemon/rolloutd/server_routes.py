@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel
 
-from rolloutd.pictures import Gates, Past, Plan, Series, Stages
+from rolloutd.pictures import Audit, Gates, Past, Plan, Series, Stages
 from rolloutd.verbs import VERBS, Socket, VerbRow
 from rolloutd.wire import Doctor, Fleet, Health, Status, Timeline, Why
 
@@ -43,6 +43,7 @@ READ_ROUTES: tuple[ReadRoute, ...] = (
     ReadRoute("/v1/rollouts/{name}/why", "why", "why", Why, "The decision in words."),
     ReadRoute("/v1/health", "health", "doctor", Health, "Whether the daemon turns."),
     ReadRoute("/v1/doctor", "doctor", "doctor", Doctor, "Checks of daemon, routers, sources and rights."),
+    ReadRoute("/v1/audit", "audit", "audit", Audit, "The journal's chain, as it was verified last."),
     ReadRoute("/v1/openapi.json", "openapi", "doctor", None, "This document."),
     ReadRoute("/metrics", "metrics", "doctor", None, "Metrics for Prometheus.", media="text/plain"),
 )

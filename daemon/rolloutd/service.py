@@ -12,7 +12,7 @@ from typing import Protocol
 from rolloutd.core.commands import Act, RefusalCode, Refused
 from rolloutd.core.values import Actor
 from rolloutd.feed import Feed
-from rolloutd.pictures import Past, Plan, Series
+from rolloutd.pictures import Audit, Past, Plan, Series
 from rolloutd.verbs import VerbRow
 from rolloutd.wire import ActionDone, Doctor, Fleet, FleetRow, Health, Heartbeat, Hello, Status, Timeline, Why
 
@@ -87,6 +87,10 @@ class Service(Protocol):
 
     async def past(self, name: str, seq: int) -> Past | None:
         """The rollout as its record had it after the event ``seq``; None when it had none by then."""
+        ...
+
+    def audit(self) -> Audit:
+        """The journal's chain, as it was verified last."""
         ...
 
     async def doctor(self) -> Doctor:

@@ -110,7 +110,7 @@ VERBS: tuple[VerbRow, ...] = (
     _here("analyze", "judge counts given by hand"),
     _here("forecast", "samples and time to a verdict"),
     _look("doctor", "check daemon, routers, sources and rights", on_rollout=False),
-    VerbRow("audit", Socket.VIEW, "viewer", Risk.NONE, False, "", "verify the journal's chain", False, False),
+    VerbRow("audit", Socket.VIEW, "viewer", Risk.NONE, False, "", "verify the journal's chain", True, False),
 )
 
 BY_NAME: dict[str, VerbRow] = {row.verb: row for row in VERBS}

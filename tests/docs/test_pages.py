@@ -72,7 +72,7 @@ def test_every_command_of_a_page_exists(file: Path) -> None:
             assert verb in MODULE_OF, words
             _check_options(verb, words[2:])
         elif command == "rolloutd" and verb and not verb.startswith("-"):
-            assert verb in {"check", "emergency-abort"}, words
+            assert verb in {"check", "emergency-abort", "audit", "backup"}, words
         elif command == "python" and verb == "-m":
             assert find_spec(words[2]) is not None, words
 

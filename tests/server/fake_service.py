@@ -10,7 +10,7 @@ from rolloutd import __version__, wire
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.values import Actor, Role
 from rolloutd.feed import Feed
-from rolloutd.pictures import Past, Plan, Series, SeriesPoint
+from rolloutd.pictures import Audit, Past, Plan, Series, SeriesPoint
 from rolloutd.verbs import Risk, VerbRow
 
 NOW = "2026-01-02T03:13:04Z"
@@ -251,6 +251,11 @@ class FakeService:
         """The present, as if it had always been so."""
         status = self.find(name)
         return Past(name=name, seq=seq, at=NOW, status=status, said={}) if status is not None and seq < 1000 else None
+
+    def audit(self) -> Audit:
+        """A chain that holds, or is not verified yet."""
+        ok = True if self.router_confirms else None
+        return Audit(ok=ok, checked=1 if ok else 0, verified_at=NOW if ok else None, head_seq=1, head_hash="ab")
 
     async def doctor(self) -> wire.Doctor:
         """One check."""

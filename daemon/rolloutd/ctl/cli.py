@@ -13,7 +13,7 @@ from rolloutd.ctl import exits
 from rolloutd.ctl.session import Session, common, tell
 
 MODULE_OF: dict[str, str] = {
-    **dict.fromkeys(("status", "list", "why", "timeline", "doctor"), "reading"),
+    **dict.fromkeys(("status", "list", "why", "timeline", "doctor", "audit"), "reading"),
     **dict.fromkeys(("watch", "wait"), "watching"),
     **dict.fromkeys(("pause", "resume", "promote", "abort", "approve", "decline", "extend", "claim"), "acting"),
     **dict.fromkeys(("adopt-share", "reopen", "rollback"), "acting"),

@@ -1,4 +1,4 @@
-"""The verbs that look once: status, list, why, timeline, doctor."""
+"""The verbs that look once: status, list, why, timeline, doctor, audit."""
 
 from __future__ import annotations
 
@@ -67,4 +67,13 @@ def doctor(session: Session) -> int:
     return exits.DONE if found["ok"] else exits.REFUSED
 
 
-COMMANDS = {"status": status, "list": list_, "why": why, "timeline": timeline, "doctor": doctor}
+@click.command()
+@common
+def audit(session: Session) -> int:
+    """What the last verification of the journal's chain found; `rolloutd audit verify` needs no daemon."""
+    found = session.client().get("audit")
+    session.data(found, render.audit)
+    return exits.DONE if found["ok"] else exits.REFUSED
+
+
+COMMANDS = {"status": status, "list": list_, "why": why, "timeline": timeline, "doctor": doctor, "audit": audit}

@@ -153,6 +153,21 @@ def doctor(found: Found) -> str:
     return "\n".join(lines)
 
 
+def audit(found: Found) -> str:
+    """The last verification, and the head to compare with the system journal's."""
+    if found["ok"] is None:
+        return f"The chain is being verified since the daemon started; head {found['head_seq']} {found['head_hash']}."
+    if not found["ok"]:
+        return f"DAMAGED: {found['detail']}"
+    when = f"verified {found['verified_at']}" if found["verified_at"] else ""
+    lines = [
+        f"The chain of {found['checked']} events holds, {when}.",
+        f"Head {found['head_seq']}:{found['head_hash']}",
+        "Every share change with its outcome, from the file alone: rolloutd audit verify",
+    ]
+    return "\n".join(lines)
+
+
 def action(found: Found) -> str:
     """What came of a command."""
     seen = (

@@ -7,6 +7,8 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 
+from rolloutd import chain
+from rolloutd.core.audit import audit
 from rolloutd.simulation.checkers import Checkers
 from rolloutd.simulation.disk import Disk
 from rolloutd.simulation.life import Life
@@ -158,6 +160,8 @@ class Run:
             self._look()
         for sentence in judge_end(self.scenario, ended, self.people):
             self.checkers.fault("liveness", sentence)
+        for finding in audit(chain.recorded(linked.row) for linked in self.disk.journal.rows).findings:
+            self.checkers.fault("I4", str(finding))
         if ended == "done" and self.world.engine.base.value != "b":
             self.checkers.fault("I6", f"done, but the base is slot a and {shown_bp} bp are on the challenger")
 
