@@ -39,16 +39,13 @@ def command(row: VerbRow, spec: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("role", list(Role))
-async def test_command_and_raw_socket_refuse_alike(role: Role, tmp_path: Path) -> None:
+async def test_command_and_raw_socket_refuse_alike(role: Role) -> None:
     """I10: a role that does not suffice hears the daemon's own words on both ways, and both attempts are recorded."""
     service = FakeService(*(picture(row.verb) for row in VERBS))
-    spec = tmp_path / "new.toml"
-    spec.write_text('[rollout]\nmodel = "new"\n')
-    tmp_path.chmod(0o755)
-    for parent in tmp_path.parents[:2]:
-        parent.chmod(0o755)
     async with running(service, access_for(role)) as server:
         let_others_connect(server)
+        spec = server.directory / "new.toml"
+        spec.write_text('[rollout]\nmodel = "new"\n')
         raw = await ask_as(some_uid(), [], [(server.path("control"), request(row, row.verb)) for row in ROWS])
         recorded = [verb for _, verb, actor, _, _ in service.refused if actor.uid == some_uid()]
         ran = await run_as(some_uid(), [], str(server.directory), [command(row, spec) for row in ROWS])
