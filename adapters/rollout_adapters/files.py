@@ -11,7 +11,7 @@ import fcntl
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from concurrent.futures import Executor
 from pathlib import Path
 
@@ -42,6 +42,26 @@ def locked(path: Path, wait_s: float = LOCK_WAIT_S) -> Iterator[None]:
         os.close(descriptor)  # which also gives the lock back
 
 
+@contextlib.asynccontextmanager
+async def held(path: Path, wait_s: float = LOCK_WAIT_S) -> AsyncIterator[bool]:
+    """Hold the lock file beside ``path`` over waits of a coroutine; says whether it was had within ``wait_s``."""
+    descriptor = os.open(path.with_name(path.name + ".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o660)
+    try:
+        deadline = time.monotonic() + wait_s
+        mine = False
+        while not mine:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                mine = True
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    break
+                await asyncio.sleep(_LOCK_POLL_S)
+        yield mine
+    finally:
+        os.close(descriptor)  # which also gives the lock back
+
+
 def rewrite(path: Path, edit: Callable[[str], str], still_wanted: Callable[[], bool] = lambda: True) -> str:
     """Replace the text of ``path`` with ``edit(old text)`` and return the new text. Blocks: call it in a thread.
 
@@ -56,7 +76,7 @@ def rewrite(path: Path, edit: Callable[[str], str], still_wanted: Callable[[], b
             old, mode = "", 0o644
         new = edit(old)
         if new != old:
-            _replace(path, new, mode, still_wanted)
+            replace(path, new, mode, still_wanted)
         return new
 
 
@@ -79,7 +99,11 @@ async def rewrite_in_thread(
         raise
 
 
-def _replace(path: Path, text: str, mode: int, still_wanted: Callable[[], bool]) -> None:
+def replace(path: Path, text: str, mode: int, still_wanted: Callable[[], bool] = lambda: True) -> None:
+    """Make ``text`` the content of ``path`` in one step that survives a crash. Takes no lock. Blocks.
+
+    ``still_wanted`` is asked at the last moment before the rename; when it says no, Overtaken is raised.
+    """
     # A name that starts with a dot: a proxy that watches the folder must not take the unfinished file for its own.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:

@@ -18,6 +18,7 @@ GROUP = "rolloutd.adapters"
 ROUTERS = {
     "haproxy": "rollout_adapters.traffic.haproxy:make",
     "envoy": "rollout_adapters.traffic.envoy:make",
+    "nginx": "rollout_adapters.traffic.nginx:make",
     "memory": "rollout_adapters.memory:make",
 }
 SOURCES = {

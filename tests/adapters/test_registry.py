@@ -19,6 +19,7 @@ ROUTES = {
 ROUTER_OPTIONS: dict[str, dict[str, object]] = {
     "haproxy": {"socket": "/run/haproxy.sock", "base_map": "/etc/base.map", "lease": "30s"},
     "envoy": {"admin": "http://127.0.0.1:9901", "routes_file": "/etc/envoy/routes/routes.json"},
+    "nginx": {"splits_file": "/etc/nginx/rolloutd/splits.conf", "readback": "http://127.0.0.1:8081/rolloutd"},
     "memory": {},
 }
 SOURCE_OPTIONS: dict[str, dict[str, object]] = {
@@ -26,7 +27,7 @@ SOURCE_OPTIONS: dict[str, dict[str, object]] = {
     "scrape": {"targets": [{"url": "http://127.0.0.1:9901/stats/prometheus"}]},
     "memory": {},
 }
-LEASES = {"haproxy": 30_000, "envoy": None, "memory": 60_000}
+LEASES = {"haproxy": 30_000, "envoy": None, "nginx": None, "memory": 60_000}
 
 
 @pytest.mark.parametrize("kind", ROUTERS)
@@ -63,7 +64,7 @@ def test_an_unknown_kind_names_the_nearest() -> None:
         make_source("zzz", "s", {})
 
 
-@pytest.mark.parametrize("kind", ["haproxy", "envoy"])
+@pytest.mark.parametrize("kind", ["haproxy", "envoy", "nginx"])
 def test_an_unknown_option_names_the_nearest(kind: str) -> None:
     """Each adapter knows its own keys and refuses all others."""
     key = next(iter(ROUTER_OPTIONS[kind]))

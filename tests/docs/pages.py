@@ -11,6 +11,8 @@ from pathlib import Path
 
 from rollout_adapters.traffic.envoy_config import EnvoyFiles, EnvoyRoute, render_bootstrap, render_routes
 from rollout_adapters.traffic.haproxy_config import HAProxyFiles, HAProxyRoute, render_base_map, render_config
+from rollout_adapters.traffic.nginx_config import NginxFiles, NginxRoute, render_first_splits
+from rollout_adapters.traffic.nginx_config import render_config as render_nginx
 from rollout_tui.keys import COMMANDS, Place, shown
 from rollout_tui.words import STATES
 from rolloutd.core.values import Slot
@@ -114,6 +116,24 @@ def envoy_routes() -> str:
     return f"```json\n{render_routes(files, [route], {'ranker': Slot.A})}```"
 
 
+def _nginx() -> tuple[NginxFiles, NginxRoute]:
+    route = settings().routes["ranker"]
+    servers = {slot: route.slots[slot].probe_url.split("/")[2] for slot in Slot}
+    files = NginxFiles(Path("/etc/nginx/rolloutd/splits.conf"), "127.0.0.1:8080", "127.0.0.1:8081", user="www-data")
+    return files, NginxRoute(route, servers)
+
+
+def nginx() -> str:
+    """nginx.conf for the README's route."""
+    files, route = _nginx()
+    return f"```nginx\n{render_nginx(files, [route])}```"
+
+
+def nginx_splits() -> str:
+    """nginx's first splits file."""
+    return f"```nginx\n{render_first_splits([_nginx()[1]], {'ranker': Slot.A})}```"
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     "keys": keys,
     "exits": exits,
@@ -122,6 +142,8 @@ MAKERS: dict[str, Callable[[], str]] = {
     "base.map": base_map,
     "bootstrap.json": envoy_bootstrap,
     "routes.json": envoy_routes,
+    "nginx.conf": nginx,
+    "splits.conf": nginx_splits,
 }
 
 

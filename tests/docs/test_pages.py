@@ -51,13 +51,14 @@ def test_the_config_and_the_rollout_file_of_the_readme_are_accepted() -> None:
     assert [str(stage.share) for stage in spec.plan.stages] == ["1%", "10%", "50%", "99%"]
 
 
-def test_the_other_router_of_the_page_is_accepted() -> None:
-    """Envoy's table in place of HAProxy's, in the same configuration."""
+@pytest.mark.parametrize(("at", "kind", "errors"), [(0, "envoy", "envoy.errors"), (1, "nginx", "python.errors")])
+def test_the_other_routers_of_the_page_are_accepted(at: int, kind: str, errors: str) -> None:
+    """Envoy's table in place of HAProxy's, and nginx's, in the same configuration."""
     config = next(block for block in blocks(README.read_text(), "toml") if "[routers." in block)
-    envoy = blocks((ROOT / "docs" / "routers.md").read_text(), "toml")[0]
-    mixed = re.sub(r"\[routers\.edge\]\n.*?\n\n", lambda _: f"{envoy}\n", config, flags=re.DOTALL)
-    mixed = mixed.replace("haproxy.errors", "envoy.errors")
-    assert read_settings(mixed, "config.toml", vocabulary()).routers["edge"].kind == "envoy"
+    other = blocks((ROOT / "docs" / "routers.md").read_text(), "toml")[at]
+    mixed = re.sub(r"\[routers\.edge\]\n.*?\n\n", lambda _: f"{other}\n", config, flags=re.DOTALL)
+    mixed = mixed.replace("haproxy.errors", errors)
+    assert read_settings(mixed, "config.toml", vocabulary()).routers["edge"].kind == kind
 
 
 @pytest.mark.parametrize("file", ALL, ids=ids)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, contextmanager
@@ -18,12 +19,13 @@ from tests.e2e.paper import Config
 from tests.engines.envoy import Envoy
 from tests.engines.haproxy import HAProxy
 from tests.engines.load import Tally, load
+from tests.engines.nginx import Nginx
 from tests.engines.servers import ModelServer, ServerThread
 
 ROUTE, NAME = "ranker", "ranker-v2"
 FIRST = Share(1_000)
 """The share of the first stage of every rollout here."""
-Proxy = TypeVar("Proxy", HAProxy, Envoy)
+Proxy = TypeVar("Proxy", HAProxy, Envoy, Nginx)
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +131,23 @@ def envoy_site(folder: Path, *, failure_rate: float = 0.0, tick: str = "500ms") 
         router = f'kind = "envoy"\nadmin = "{proxy.admin_url}"\nroutes_file = "{proxy.routes_file}"'
         source = scrape(f"{proxy.admin_url}/stats/prometheus?filter=upstream_rq_(completed|5xx)")
         house = House(folder, Config(router, source, "envoy.errors", tick=tick).text(folder, proxy.routes))
+        try:
+            yield Site(proxy, servers, thread, house, proxy.port, proxy.path(ROUTE))
+        finally:
+            house.stop()
+
+
+@contextmanager
+def nginx_site(folder: Path, *, failure_rate: float = 0.0, tick: str = "500ms") -> Iterator[Site[Nginx]]:
+    """A site on nginx, judged by the model servers' own counters: nginx has none by arm."""
+    servers = make_servers(failure_rate)
+    with ServerThread(*servers.values()) as thread, Nginx(folder, {ROUTE: servers}) as proxy:
+        router = (
+            f'kind = "nginx"\nsplits_file = "{proxy.splits_file}"\nreadback = "{proxy.readback}"\n'
+            f'pid_file = "{proxy.pid_file}"\ncheck = {json.dumps(proxy.check)}'
+        )
+        source = scrape(*(f"{server.url}/metrics" for server in servers.values()))
+        house = House(folder, Config(router, source, "python.errors", tick=tick).text(folder, proxy.routes))
         try:
             yield Site(proxy, servers, thread, house, proxy.port, proxy.path(ROUTE))
         finally:

@@ -10,9 +10,10 @@ import pytest
 
 from rolloutd.core.values import ZERO, Share, Slot
 from tests.e2e.paper import spec
-from tests.e2e.sites import FIRST, NAME, Site, envoy_site, haproxy_site
+from tests.e2e.sites import FIRST, NAME, Site, envoy_site, haproxy_site, nginx_site
 from tests.engines.envoy import Envoy
 from tests.engines.haproxy import HAProxy
+from tests.engines.nginx import Nginx
 from tests.engines.processes import until
 
 pytestmark = pytest.mark.real
@@ -21,15 +22,18 @@ LEASE_S = 3.0
 STAYS = spec("v2", stay="5m")
 """A rollout that stays on its first stage for as long as a test takes."""
 
-AnySite = Site[HAProxy] | Site[Envoy]
+AnySite = Site[HAProxy] | Site[Envoy] | Site[Nginx]
 
 
-@pytest.fixture(params=["haproxy", "envoy"])
+@pytest.fixture(params=["haproxy", "envoy", "nginx"])
 def site(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[AnySite]:
-    """Either engine. HAProxy's lease is long, so that nothing happens by itself."""
+    """Each engine in turn. HAProxy's lease is long, so that nothing happens by itself."""
     if request.param == "haproxy":
         with haproxy_site(tmp_path, lease="60s") as on_haproxy:
             yield on_haproxy
+    elif request.param == "nginx":
+        with nginx_site(tmp_path) as on_nginx:
+            yield on_nginx
     else:
         with envoy_site(tmp_path) as on_envoy:
             yield on_envoy

@@ -68,6 +68,7 @@ FULL_VOCABULARY = Vocabulary(
     router_keys={
         "envoy": ("admin", "routes_file", "route_config"),
         "haproxy": ("socket", "base_map", "table", "lease"),
+        "nginx": ("splits_file", "readback", "pid_file", "check"),
     },
     source_keys={"prometheus": ("url", "token"), "scrape": ("targets",), "memory": ()},
 )

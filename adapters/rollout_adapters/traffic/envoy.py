@@ -16,8 +16,9 @@ from pathlib import Path
 
 from rollout_adapters.files import Overtaken, rewrite_in_thread
 from rollout_adapters.options import AdapterOptions, check_options
+from rollout_adapters.split import Split
 from rollout_adapters.traffic.envoy_admin import EnvoyAdmin, InForce
-from rollout_adapters.traffic.envoy_routes import Arms, Json, Split, base_of, changed, runtime_keys, split_in_force
+from rollout_adapters.traffic.envoy_routes import Arms, Json, base_of, changed, runtime_keys, split_in_force
 from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.ports import Abilities, RouteConfig, RouteReading, RouterError, RouterRefused
 

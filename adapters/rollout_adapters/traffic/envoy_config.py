@@ -11,7 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from rollout_adapters.traffic.envoy_routes import NOTE, Json, Split, note
+from rollout_adapters.split import Split
+from rollout_adapters.traffic.envoy_routes import NOTE, Json, note
 from rolloutd.core.values import Slot
 from rolloutd.ports import RouteConfig
 

@@ -12,25 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any  # Envoy's own JSON, of which only the few keys named here are looked at
 
+from rollout_adapters.split import Split
 from rolloutd.core.values import FULL, FULL_BP, ZERO, Share, Slot
 from rolloutd.ports import RouterBadAnswer
 
 NOTE = "rolloutd"
 Json = dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Split:
-    """How a route is split: the base, and the override that is laid over it."""
-
-    base: Slot
-    override_slot: Slot | None = None
-    override: Share = ZERO
-
-    def weights(self) -> dict[Slot, int]:
-        """Basis points of each slot; they always add up to the whole, so they are never all zero."""
-        other = self.override if self.override_slot is self.base.other else ZERO
-        return {self.base: FULL_BP - other.basis_points, self.base.other: other.basis_points}
 
 
 @dataclass(frozen=True, slots=True)

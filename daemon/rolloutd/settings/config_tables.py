@@ -62,7 +62,7 @@ class SlotTable(Table):
     """One of the two places behind a route."""
 
     arm: v.Text
-    """What the metrics call this slot: the Envoy cluster, the HAProxy backend, or the value of a target's label."""
+    """What the metrics call this slot: Envoy's cluster, HAProxy's backend, nginx's upstream, or a target's label."""
     probe_url: v.Url
     """An address of the slot's own model server that answers 200 when it is ready."""
 

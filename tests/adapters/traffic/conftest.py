@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.adapters.traffic.rigs import EnvoyRig, HAProxyRig, MemoryRig, RealRig, Rig, running
+from tests.adapters.traffic.rigs import EnvoyRig, HAProxyRig, MemoryRig, NginxRig, RealRig, Rig, running
 
 
 @pytest.fixture
@@ -28,7 +28,17 @@ async def envoy(tmp_path: Path) -> AsyncIterator[EnvoyRig]:
         await rig.router.close()
 
 
-REAL = [pytest.param(kind, marks=pytest.mark.real) for kind in ("haproxy", "envoy")]
+@pytest.fixture
+async def nginx(tmp_path: Path) -> AsyncIterator[NginxRig]:
+    """A running nginx."""
+    rig = NginxRig(tmp_path)
+    with running(rig):
+        yield rig
+        await rig.router.close()
+
+
+RIGS: dict[str, Callable[[Path], RealRig]] = {"haproxy": HAProxyRig, "envoy": EnvoyRig, "nginx": NginxRig}
+REAL = [pytest.param(kind, marks=pytest.mark.real) for kind in RIGS]
 
 
 @pytest.fixture(params=["memory", *REAL])
@@ -53,4 +63,4 @@ async def real_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
 
 
 def _real(kind: str, folder: Path) -> RealRig:
-    return HAProxyRig(folder) if kind == "haproxy" else EnvoyRig(folder)
+    return RIGS[kind](folder)

@@ -1,6 +1,6 @@
 """A rig for each router: the router, an engine that can be restarted or killed, and requests that show where they went.
 
-It holds no expectation. Both real engines serve one route, ``ranker``, with two real HTTP servers behind it.
+It holds no expectation. The real engines serve one route, ``ranker``, with two real HTTP servers behind it.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from rolloutd.ports import Router
 from tests.engines.envoy import Envoy
 from tests.engines.haproxy import HAProxy
 from tests.engines.load import Tally, burst, load
+from tests.engines.nginx import Nginx
 from tests.engines.servers import ModelServer, ServerThread
 
 ROUTE = "ranker"
@@ -61,11 +62,11 @@ class Rig(ABC):
 
 
 class RealRig(Rig):
-    """What the two real engines share: servers, load, counts taken at the servers."""
+    """What the real engines share: servers, load, counts taken at the servers."""
 
     port: int
     path: str
-    engine: HAProxy | Envoy
+    engine: HAProxy | Envoy | Nginx
 
     def __init__(self) -> None:
         self.servers = {Slot.A: ModelServer("a", "v1"), Slot.B: ModelServer("b", "v2")}
@@ -119,6 +120,26 @@ class EnvoyRig(RealRig):
     def second(self) -> Router:
         """Another adapter on the same engine."""
         return self.engine.router()
+
+
+class NginxRig(RealRig):
+    """nginx with the shipped configuration and a second route that nothing may touch."""
+
+    engine: Nginx
+
+    def __init__(self, folder: Path, keepalive: str = "0") -> None:
+        super().__init__()
+        self.engine = Nginx(folder, {ROUTE: self.servers, "other": self.servers}, keepalive=keepalive)
+        self.port, self.path = self.engine.port, self.engine.path(ROUTE)
+        self.router = self.engine.router()
+
+    def second(self) -> Router:
+        """Another adapter on the same engine."""
+        return self.engine.router()
+
+    def kill(self) -> None:
+        """End it by force, its workers too."""
+        self.engine.kill()
 
 
 class MemoryRig(Rig):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 from pathlib import Path
 
@@ -10,6 +11,8 @@ import pytest
 
 from rollout_adapters.traffic.envoy_config import EnvoyFiles, EnvoyRoute, render_bootstrap, render_routes
 from rollout_adapters.traffic.haproxy_config import HAProxyFiles, HAProxyRoute, render_base_map, render_config
+from rollout_adapters.traffic.nginx_config import NginxFiles, NginxRoute, render_first_splits
+from rollout_adapters.traffic.nginx_config import render_config as render_nginx
 from rolloutd.core.values import Slot
 from rolloutd.ports import RouteConfig, RouteSlot
 from tests.programs import needs
@@ -48,6 +51,39 @@ def test_haproxy_hides_no_failure_and_grants_no_right_too_many(tmp_path: Path) -
     assert "redispatch" not in text
     assert "peers" not in text.replace("# No peers", "")
     assert text.count("level ") == text.count("level operator") == 1
+
+
+def nginx_text(folder: Path) -> str:
+    """The shipped configuration for three routes."""
+    files = NginxFiles(
+        folder / "splits.conf",
+        "127.0.0.1:9103",
+        "127.0.0.1:9104",
+        pid_file=folder / "nginx.pid",
+        temporary=folder,
+        user="root" if os.getuid() == 0 else None,
+    )
+    routes = [NginxRoute(config(name), SERVERS, location=f"/{name}/") for name in NAMES]
+    files.splits_file.write_text(render_first_splits(routes, dict.fromkeys(NAMES, Slot.A)), encoding="utf-8")
+    return render_nginx(files, routes)
+
+
+@pytest.mark.real
+def test_nginx_accepts_the_configuration_without_a_word(tmp_path: Path) -> None:
+    """No error and no warning."""
+    (tmp_path / "nginx.conf").write_text(nginx_text(tmp_path), encoding="utf-8")
+    command = [needs("nginx"), "-t", "-q", "-p", str(tmp_path), "-c", str(tmp_path / "nginx.conf"), "-e", "stderr"]
+    checked = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (checked.returncode, checked.stderr) == (0, "")
+
+
+def test_nginx_hides_no_failure_and_looks_for_its_stop_file_at_every_request(tmp_path: Path) -> None:
+    """No request is tried on another server, no side is taken for dead, and no answer about a file is kept."""
+    text = nginx_text(tmp_path)
+    assert text.count("proxy_next_upstream off;") == text.count("proxy_pass ") == len(NAMES)
+    assert text.count("max_fails=0") == 2 * len(NAMES)
+    assert "open_file_cache off;" in text
+    assert text.count("if (-f ") == 2 * len(NAMES)
 
 
 @pytest.mark.real
