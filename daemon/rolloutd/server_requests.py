@@ -78,10 +78,15 @@ async def permitted(context: Context, request: Request, row: VerbRow, name: str 
 async def refuse(context: Context, actor: Actor, verb: str, name: str, trouble: Problem) -> None:
     """Record that the server refused this caller, slow the caller down, and raise the problem."""
     lock = context.refusals.setdefault(actor.uid or 0, asyncio.Lock())
-    async with lock:
-        context.metrics.refused.labels(verb).inc()
-        await context.service.refuse(name, verb, actor, RefusalCode.NOT_PERMITTED, trouble.message)
-        await asyncio.sleep(REFUSAL_PAUSE_S)
+    try:
+        async with lock:
+            context.metrics.refused.labels(verb).inc()
+            await context.service.refuse(name, verb, actor, RefusalCode.NOT_PERMITTED, trouble.message)
+            await asyncio.sleep(REFUSAL_PAUSE_S)
+    except asyncio.CancelledError:
+        if not context.stopping.is_set():
+            raise
+        # The server ends what is still open when it stops; a refusal is a refusal then too, and no line in the log.
     raise Trouble(trouble)
 
 

@@ -12,6 +12,7 @@ import os
 import statistics
 import time
 from collections import Counter
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -21,14 +22,17 @@ from rolloutd.core.phases import Phase
 from rolloutd.ctl.exits import Failure
 from tests.e2e.corpse import Record, record_left, record_of
 from tests.e2e.paper import spec
-from tests.e2e.sites import Site, haproxy_site
+from tests.e2e.sites import Site, envoy_site, haproxy_site
 from tests.e2e.zygote import Zygote
+from tests.engines.envoy import Envoy
 from tests.engines.haproxy import HAProxy
 
-HOUSES = 2
-KILLS = int(os.environ.get("ROLLOUTD_KILLS", "200")) // HOUSES
+KILLS = int(os.environ.get("ROLLOUTD_KILLS", "200"))
+HOUSES = {"haproxy-0": KILLS // 2, "haproxy-1": KILLS - KILLS // 2, "envoy-0": KILLS // 4}
+"""How many kills each gets. Two on HAProxy begin at different points, so that both halves see them all."""
 RATE = 100.0
-TICK_S = 0.3
+TICK_MS = 300
+TICK_S = TICK_MS / 1_000
 MACHINE_S = 3.0  # what a busy machine may add to two ticks
 PATIENCE_S = 10.0
 # Where to die. P1 to P4 lie between an intent and its outcome; they get most of the kills. A restart passes P0 when it
@@ -43,7 +47,7 @@ STAGES = (("canary", "10%"), ("third", "30%"))
 class Drill:
     """One house that is killed again and again, and what was seen of it."""
 
-    site: Site[HAProxy]
+    site: Site[HAProxy] | Site[Envoy]
     zygote: Zygote
     number: int = 0
     events: int = 0
@@ -140,23 +144,29 @@ class Drill:
         )
 
 
+def _site(engine: str, folder: Path) -> AbstractContextManager[Site[HAProxy] | Site[Envoy]]:
+    tick = f"{TICK_MS}ms"
+    return haproxy_site(folder, lease="60s", tick=tick) if engine == "haproxy" else envoy_site(folder, tick=tick)
+
+
 @pytest.mark.real
 @pytest.mark.slow
-@pytest.mark.parametrize("house", range(HOUSES))
-async def test_kills_lose_nothing_and_raise_nothing(house: int, tmp_path: Path) -> None:
+@pytest.mark.parametrize("house", HOUSES)
+async def test_kills_lose_nothing_and_raise_nothing(house: str, tmp_path: Path) -> None:
     """I1, I2, I4, I6 over hundreds of SIGKILLs; at least half of them between an intent and its outcome."""
-    points = itertools.islice(itertools.cycle(POINTS), house * len(POINTS) // HOUSES, None)
-    with haproxy_site(tmp_path, lease="60s", tick=f"{round(TICK_S * 1000)}ms") as site:
+    engine, _, number = house.partition("-")
+    points = itertools.islice(itertools.cycle(POINTS), int(number) * len(POINTS) // 2, None)
+    with _site(engine, tmp_path) as site:
         drill = Drill(site, Zygote(site.house.file, tmp_path / "rolloutd.log"))
         try:
             async with site.load(RATE) as tally:
-                while drill.kills.total() < KILLS:
+                while drill.kills.total() < HOUSES[house]:
                     await drill.one_kill(next(points))
                 await drill.one_kill(AT_ANY_TIME)
         finally:
             await asyncio.to_thread(drill.zygote.kill)
         await record_left(drill.journal, drill.name, whole=True)
-    print(drill.report(), f"requests {dict(tally.codes)}")
+    print(house, drill.report(), f"requests {dict(tally.codes)}")
     assert tally.failed == 0
     assert statistics.median(drill.converged_s) <= 2 * TICK_S
     assert max(drill.converged_s) <= 2 * TICK_S + MACHINE_S

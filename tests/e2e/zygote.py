@@ -21,6 +21,7 @@ PRELOADED = [
     "rollout_adapters.metrics.scrape",
     "rollout_adapters.metrics.templates",
     "rollout_adapters.registry",
+    "rollout_adapters.traffic.envoy",
     "rollout_adapters.traffic.haproxy",
     "rollout_adapters.traffic.prober",
     "rolloutd.server",

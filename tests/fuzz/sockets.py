@@ -11,6 +11,7 @@ import random
 import re
 import time
 
+from rolloutd import server_requests
 from tests.fuzz.mutate import mutated
 from tests.server.fake_service import FakeService, picture
 from tests.server.running import Running, running
@@ -34,6 +35,7 @@ ANSWER_WITHIN_S = 8.0
 async def throw(count: int, seed: int, until_s: float = float("inf")) -> tuple[int, list[str]]:
     """Send so many requests, or as many as fit before ``until_s`` (monotonic); how many, and what was wrong."""
     chance, wrong, sent = random.Random(seed), list[str](), 0
+    server_requests.REFUSAL_PAUSE_S = 0.001  # hundreds of refusals may stand in one text
     async with running(FakeService(picture("fraud-score", "fraud"), picture("ranker"))) as server:
         while sent < count and not wrong and time.monotonic() < until_s:
             batch = [mutated(CORPUS, chance) for _ in range(min(TOGETHER, count - sent))]

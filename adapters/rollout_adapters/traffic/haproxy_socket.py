@@ -13,7 +13,7 @@ from rolloutd.ports import RouterBadAnswer, RouterDenied, RouterRefused, RouterU
 
 ANSWER_WITHIN_S = 2.0
 _ANSWER_MAX_BYTES = 1 << 20
-_ENTRY = re.compile(r"0x[0-9a-f]+: key=(?P<key>\S+) use=\d+ exp=(?P<exp>\d+)\b.*\bgpt0=(?P<share>\d+)")
+_ENTRY = re.compile(r"0x[0-9a-f]+: key=(?P<key>\S+) use=\d+ exp=(?P<exp>\d{1,15})\b.*\bgpt0=(?P<share>\d{1,15})")
 _TABLE = re.compile(r"# table: ")
 _FOUND = re.compile(
     r"type=\S+, case=\S+, found=(?P<found>yes|no)\b(?:.*?key=\"(?P<key>[^\"]*)\", value=\"(?P<value>[^\"]*)\")?"
