@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC
 
@@ -25,7 +25,7 @@ from rollout_tui.courier import Courier
 from rollout_tui.facts import Facts, Incoming, closed, fold, open_rollout, trying
 from rollout_tui.http import Unreachable
 from rollout_tui.link import LOST_S, LinkState
-from rollout_tui.order import Listing, arrange, settle
+from rollout_tui.order import QUIET_S, Listing, arrange, settle
 from rollout_tui.preferences import Preferences
 from rollout_tui.scene import Look, Scene, Tab
 from rollout_tui.screens.base import Sheet
@@ -36,7 +36,8 @@ from rollout_tui.theme import DARK, Palette
 from rolloutd.verbs import VerbRow
 from rolloutd.wire import Fleet, FleetRow, Heartbeat, Problem, Status
 
-TICK_S = 0.25
+TICK_S = 1.0
+SOON_S = 0.25
 RETRY_S = 2.0
 REASONS_KEPT = 5
 SETTLE_S = 1.0
@@ -104,8 +105,10 @@ class RolloutApp(App[None]):
         self.ringer = Bell(options.preferences.ways, self.say_to_terminal)
         self._streams: dict[bool, asyncio.Task[None]] = {}
         self._errands: set[asyncio.Task[None]] = set()
-        self._dirty = False
+        self._dirty = self._looking = False
+        self._looking = False
         self._drawn_s = self._settled_s = float("-inf")
+        self._settled: tuple[Mapping[str, FleetRow], bool] | None = None
         self._drawn_links = (LinkState.NEVER, LinkState.NEVER)
 
     def get_default_screen(self) -> Screen[None]:
@@ -169,8 +172,19 @@ class RolloutApp(App[None]):
             self.ringer.alarms = alerts.seen(self.ringer.alarms, before.rows.get(row.name), row, self.now())
 
     def news(self) -> None:
-        """Something changed that matters: draw with the next tick. Mere numbers wait for the next second."""
+        """Something changed that matters: draw soon. Mere numbers wait for the next second."""
         self._dirty = True
+        self._soon()
+
+    def _soon(self) -> None:
+        """One more look within a quarter of a second, however many ask for it."""
+        if not self._looking and self.is_running:
+            self._looking = True
+            self.set_timer(SOON_S, self._look)
+
+    def _look(self) -> None:
+        self._looking = False
+        self.tick()
 
     def tick(self) -> None:
         """Ages, silence, order, and drawing what changed."""
@@ -191,6 +205,8 @@ class RolloutApp(App[None]):
         changed = self._dirty or self.strip is not None or aged
         if changed and (self.watched or now_s - self._drawn_s >= UNSEEN_S):
             self.draw()
+        if self.strip is not None or self.courier.trying:
+            self._soon()
 
     def _again(self, *, detail: bool, why: str) -> None:
         """Give up a stream and open another."""
@@ -209,6 +225,10 @@ class RolloutApp(App[None]):
             return
         self._settled_s = now_s
         before = self.listing
+        resting = before.cursor == 0 and now_s - self.key_s >= QUIET_S
+        if self._settled is not None and self._settled[0] is self.facts.rows and self._settled[1] is resting:
+            return  # nothing came, and nobody has left the list alone since
+        self._settled = (self.facts.rows, resting)
         self.listing = settle(before, self.facts.rows, now_s - self.key_s)
         if before.order and before.name != self.listing.name:
             self.moved_s = now_s

@@ -39,6 +39,7 @@ class Facts:
     beat_s: float = 0.0
     rows: Mapping[str, FleetRow] = field(default_factory=lambda: NOTHING)
     total: int = 0
+    needs_you: int = 0
     hold: bool = False
     as_of: str = ""
     fleet_link: Link = field(default_factory=Link)
@@ -52,11 +53,6 @@ class Facts:
     def role(self) -> str:
         """The caller's role as the daemon said it; viewer until it has."""
         return self.hello.role if self.hello else "viewer"
-
-    @property
-    def needs_you(self) -> int:
-        """How many rollouts wait for a person."""
-        return sum(1 for row in self.rows.values() if row.needs_you)
 
     @property
     def read_only(self) -> bool:
@@ -134,14 +130,17 @@ def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
         return replace(facts, beat=came, beat_s=now_s, as_of=came.as_of, hold=came.held is not None)
     if isinstance(came, Fleet):
         rows = MappingProxyType({row.name: row for row in came.rollouts})
-        return replace(facts, rows=rows, total=came.total, hold=came.hold, as_of=came.as_of)
+        needs = sum(1 for row in came.rollouts if row.needs_you)
+        return replace(facts, rows=rows, total=came.total, needs_you=needs, hold=came.hold, as_of=came.as_of)
     if isinstance(came, FleetRow):
         before = facts.rows.get(came.name)
         if before is not None and before.revision > came.revision:
             return facts
         total = facts.total + (before is None)
-        return replace(facts, rows=MappingProxyType({**facts.rows, came.name: came}), total=total)
+        needs = facts.needs_you + came.needs_you - (before is not None and before.needs_you)
+        return replace(facts, rows=MappingProxyType({**facts.rows, came.name: came}), total=total, needs_you=needs)
     if isinstance(came, Gone) and came.name in facts.rows:
         rows = MappingProxyType({name: row for name, row in facts.rows.items() if name != came.name})
-        return replace(facts, rows=rows, total=facts.total - 1)
+        needs = facts.needs_you - facts.rows[came.name].needs_you
+        return replace(facts, rows=rows, total=facts.total - 1, needs_you=needs)
     return facts

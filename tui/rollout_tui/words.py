@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from rollout_tui.lines import Role, clean
 from rolloutd.wire import API_VERSION
@@ -59,6 +60,7 @@ def _key(state: str) -> str:
     return _ALIASES.get(key, key)
 
 
+@lru_cache(maxsize=256)
 def state_word(state: str) -> StateWord:
     """The word for a state on the wire; an unknown one from a newer daemon is shown as it is."""
     found = _BY_KEY.get(_key(state))
@@ -68,6 +70,7 @@ def state_word(state: str) -> StateWord:
     return StateWord(_key(state), "-", "-", unknown, "a state this screen does not know", Role.WARNING)
 
 
+@lru_cache(maxsize=256)
 def attention(state: str) -> int:
     """A state's place in the order of attention, 0 is the most urgent; unknown states come before what is at rest."""
     found = _BY_KEY.get(_key(state))

@@ -1,0 +1,203 @@
+"""The screen with 5,000 rollouts, beside a stock DataTable on the same rows, from outside through a pseudo-terminal.
+
+Both run against the daemon's real server in the same run, in turns. Quiet: nothing but heartbeats. Busy: twenty rows in
+sight change each second. Also ``rollout status`` beside a bare ``python -c pass``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from statistics import median
+from tempfile import TemporaryDirectory
+
+from bench.rig import figures
+from bench.rig.figures import quantile
+from bench.rig.pty_screen import PtyScreen, compiled, cpu_ns
+from bench.rig.show import FIRST, name_of
+from bench.table import Row
+
+ROWS = 5_000
+BUSY = 20
+FRAME_P50_MS, FRAME_PART = 350.0, 0.45
+KEY_P95_MS, FILTER_P95_MS = 50.0, 50.0
+CPU_QUIET, CPU_PART, BYTES_PART = 1.0, 0.2, 0.2
+STATUS_P95_MS, STATUS_TIMES = 150.0, 4.0
+WITHIN_S = 30.0
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """How much is measured."""
+    parser.add_argument("--quick", action="store_true", help="a tenth of everything, to see that it runs")
+    parser.add_argument("--rows", type=int, default=ROWS, help=f"rollouts in the fleet ({ROWS})")
+
+
+class Server:
+    """The process that shows the fleet."""
+
+    def __init__(self, folder: Path, rows: int) -> None:
+        self.folder = folder
+        command = [sys.executable, "-m", "bench.rig.show", str(folder), str(rows)]
+        self._process = subprocess.Popen(command, stdin=subprocess.PIPE)
+        if not figures.wait_for((folder / "view.sock").exists, WITHIN_S):
+            raise RuntimeError("the made-up fleet's server did not start")
+
+    def change(self, a_second: int) -> None:
+        """So many rows change each second from now on."""
+        if self._process.stdin is not None:
+            self._process.stdin.write(f"{a_second}\n".encode())
+            self._process.stdin.flush()
+
+    def end(self) -> None:
+        """End it."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait(10)
+
+
+@contextmanager
+def serving(rows: int) -> Iterator[Server]:
+    """A server in a folder with a short name."""
+    with TemporaryDirectory(prefix="roll-") as folder:
+        server = Server(Path(folder), rows)
+        try:
+            yield server
+        finally:
+            server.end()
+
+
+def ours(folder: Path) -> list[str]:
+    """The real screen, as the command starts it."""
+    return [str(Path(sys.executable).parent / "rollout"), "tui", "--socket-dir", str(folder)]
+
+
+def stock(folder: Path) -> list[str]:
+    """The stock one."""
+    return [sys.executable, "-m", "bench.rig.stock_screen", str(folder)]
+
+
+def first_frames(server: Server, times: int) -> tuple[list[float], list[float]]:
+    """Milliseconds from start to the first row on the screen, ours and stock, in turns."""
+    found: tuple[list[float], list[float]] = ([], [])
+    for turn in range(times + 1):
+        for taken, command in zip(found, (ours(server.folder), stock(server.folder)), strict=True):
+            with PtyScreen(command, {}) as screen:
+                at_s = screen.until(FIRST.encode(), WITHIN_S)
+                if turn and at_s is not None:  # the first start of all compiles modules
+                    taken.append((at_s - screen.began_s) * 1000)
+                screen.drain(0.3)
+    return found
+
+
+def keys(screen: PtyScreen, times: int, chance: random.Random) -> list[float]:
+    """Milliseconds from ``j`` or ``k`` to the row that the cursor came to being painted."""
+    screen.press(b"G", b"model-", 2.0)
+    screen.press(b"g", name_of(0).encode(), 2.0)
+    taken, at = [], 0
+    for _ in range(times):
+        screen.drain(chance.uniform(0.02, 0.12))
+        step = 1 if at == 0 or (at < 12 and chance.random() < 0.5) else -1
+        at += step
+        took_s = screen.press(b"j" if step > 0 else b"k", name_of(at).encode(), 2.0)
+        taken.append(2_000.0 if took_s is None else took_s * 1000)
+    return taken
+
+
+def filtering(screen: PtyScreen, times: int) -> list[float]:
+    """Milliseconds from a letter of the filter to the filtered list."""
+    taken = []
+    for turn in range(times):
+        screen.press(b"/", b"filter: _", 2.0)
+        target = f"{(turn * 37) % 900 + 100:04}"
+        typed = ""
+        for letter in target:
+            typed += letter
+            took_s = screen.press(letter.encode(), f"filter: {typed}_".encode(), 2.0)
+            taken.append(2_000.0 if took_s is None else took_s * 1000)
+            screen.drain(0.05)
+        screen.press(b"\x1b", b"filter: none", 2.0)
+        screen.drain(0.05)
+    return taken
+
+
+def cost(screen: PtyScreen, for_s: float) -> tuple[float, float]:
+    """Percent of a core and bytes a second over so long."""
+    screen.drain(1.5)
+    before_ns, began_s = cpu_ns(screen.pid), time.monotonic()
+    count = screen.drain(for_s)
+    took_s = time.monotonic() - began_s
+    return (cpu_ns(screen.pid) - before_ns) / 1e7 / took_s, count / took_s
+
+
+def command_times(server: Server, times: int) -> tuple[list[float], list[float]]:
+    """Milliseconds of ``rollout status`` and of a bare interpreter, in turns."""
+    status = [ours(server.folder)[0], "--socket-dir", str(server.folder), "status", name_of(0)]
+    taken: tuple[list[float], list[float]] = ([], [])
+    for turn in range(times + 1):
+        for found, command in zip(taken, (status, [sys.executable, "-c", "pass"]), strict=True):
+            began_s = time.monotonic()
+            subprocess.run(command, capture_output=True, check=True, env=compiled())
+            if turn:
+                found.append((time.monotonic() - began_s) * 1000)
+    return taken
+
+
+def costs(server: Server, for_s: float, times: int) -> list[Row]:
+    """What both cost while quiet and busy, and how fast our keys are."""
+    chance, rows = random.Random(1), []
+    with PtyScreen(ours(server.folder), {}) as mine, PtyScreen(stock(server.folder), {}) as other:
+        for screen in (mine, other):
+            if screen.until(FIRST.encode(), WITHIN_S) is None:
+                raise RuntimeError("a screen showed nothing")
+        for kind, rate in (("quiet", 0), ("busy", BUSY)):
+            server.change(rate)
+            my_cpu, my_bytes = cost(mine, for_s)
+            other.drain(0.0)
+            its_cpu, its_bytes = cost(other, for_s)
+            quiet = kind == "quiet"
+            rows += [
+                Row.at_most(f"CPU {kind}", my_cpu, "%", CPU_QUIET) if quiet else Row(f"CPU {kind}", my_cpu, "%"),
+                Row(f"CPU {kind}, stock", its_cpu, "%"),
+                Row.at_most(f"CPU {kind}, part of stock", my_cpu / its_cpu, "x", CPU_PART),
+                Row(f"bytes {kind}", my_bytes, "B/s"),
+                Row(f"bytes {kind}, stock", its_bytes, "B/s"),
+                Row.at_most(f"bytes {kind}, part of stock", my_bytes / its_bytes, "x", BYTES_PART),
+            ]
+            other.drain(0.0)
+            pressed = keys(mine, times, chance)
+            rows.append(Row.at_most(f"key to visible, {kind}, p95", quantile(pressed, 0.95), "ms", KEY_P95_MS))
+            rows.append(Row(f"key to visible, {kind}, p50", quantile(pressed, 0.5), "ms"))
+        server.change(0)
+        filtered = filtering(mine, max(2, times // 10))
+        rows.append(Row.at_most("filter, a letter, p95", quantile(filtered, 0.95), "ms", FILTER_P95_MS))
+        rows.append(Row("memory", figures.rss_mib(mine.pid), "MiB"))
+    return rows
+
+
+def run(options: argparse.Namespace) -> list[Row]:
+    """First frames, costs, keys, commands; a full run is kept."""
+    times, for_s, frames = (20, 4.0, 4) if options.quick else (200, 30.0, 20)
+    with serving(options.rows) as server:
+        mine, its = first_frames(server, frames)
+        rows = [
+            Row.at_most("first true frame, p50", median(mine), "ms", FRAME_P50_MS),
+            Row("first true frame, p95", quantile(mine, 0.95), "ms"),
+            Row("first true frame, stock, p50", median(its), "ms"),
+            Row.at_most("first true frame, part of stock", median(mine) / median(its), "x", FRAME_PART),
+        ]
+        rows += costs(server, for_s, times)
+        status, bare = command_times(server, 10 if options.quick else 60)
+        rows += [
+            Row.at_most("rollout status, p95", quantile(status, 0.95), "ms", STATUS_P95_MS),
+            Row("python -c pass, p95", quantile(bare, 0.95), "ms"),
+            Row.at_most("rollout status, times bare python, p50", median(status) / median(bare), "x", STATUS_TIMES),
+        ]
+    if not options.quick:
+        figures.keep("tui", rows, f"{options.rows} rollouts, 120x36, quiet and {BUSY} changes a second")
+    return rows
