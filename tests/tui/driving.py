@@ -11,8 +11,9 @@ from datetime import UTC
 
 from textual.pilot import Pilot
 
-from rollout_tui.desk import Options, RolloutApp
+from rollout_tui.desk import RolloutApp
 from rollout_tui.lines import texts
+from rollout_tui.options import Options
 from rollout_tui.preferences import Preferences
 from rollout_tui.scene import Look
 from rollout_tui.theme import DARK

@@ -8,9 +8,10 @@ from contextlib import aclosing
 import pytest
 
 from rollout_tui.client import Client, Order
-from rollout_tui.desk import Options, RolloutApp
+from rollout_tui.desk import RolloutApp
 from rollout_tui.facts import Incoming
 from rollout_tui.lines import texts
+from rollout_tui.options import Options
 from rollout_tui.widgets.canvas import Canvas
 from rolloutd.wire import ActionDone, ActionRequest, Fleet, FleetRow, Heartbeat, Hello, Problem, Status
 from tests.server.fake_service import FakeService, picture

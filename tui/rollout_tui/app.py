@@ -67,7 +67,8 @@ def show(told: Told) -> int:
     decided = told.theme or os.environ.get("NO_COLOR") or os.environ.get("COLORFGBG")
     asked = None if decided else Asked()
     gc.disable()  # what is imported here stays for ever; looking through it again and again costs a tenth of the start
-    from rollout_tui.desk import Options, RolloutApp
+    from rollout_tui.desk import RolloutApp
+    from rollout_tui.options import Options
     from rollout_tui.preferences import load, place
     from rollout_tui.theme import choose
 

@@ -7,9 +7,8 @@ sends was pressed, and where it raises exposure confirmed, by a person who saw t
 from __future__ import annotations
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC
 
 from textual.app import App
@@ -22,59 +21,24 @@ from rollout_tui.bell import Bell
 from rollout_tui.client import Client, follow, socket_dir
 from rollout_tui.commands import common
 from rollout_tui.courier import Courier
-from rollout_tui.facts import Facts, Incoming, closed, fold, open_rollout, trying
+from rollout_tui.facts import Facts, Incoming, closed, fold, open_rollout, tells, trying
 from rollout_tui.http import Unreachable
 from rollout_tui.link import LOST_S, LinkState
+from rollout_tui.options import Options, boot_clock
 from rollout_tui.order import QUIET_S, Listing, arrange, settle
-from rollout_tui.preferences import Preferences
-from rollout_tui.scene import Look, Scene, Tab
+from rollout_tui.scene import Scene, Tab
 from rollout_tui.screens.base import Sheet
 from rollout_tui.screens.fleet import FleetScreen
 from rollout_tui.screens.rollout import RolloutScreen
 from rollout_tui.strip import Send, Strip, press
-from rollout_tui.theme import DARK, Palette
 from rolloutd.verbs import VerbRow
-from rolloutd.wire import Fleet, FleetRow, Heartbeat, Problem, Status
+from rolloutd.wire import Fleet, FleetRow, Problem, Status
 
 TICK_S = 1.0
 SOON_S = 0.25
-RETRY_S = 2.0
 REASONS_KEPT = 5
 SETTLE_S = 1.0
 UNSEEN_S = 5.0
-
-
-def boot_clock() -> float:
-    """Seconds on a clock that goes on while the machine sleeps: a laptop that wakes up has an old picture."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """What the screen is started with."""
-
-    where: str = ""
-    filter_text: str = ""
-    look: Look = field(default_factory=Look)
-    palette: Palette = DARK
-    retry_s: float = RETRY_S
-    name: str = ""
-    read_only: bool = False
-    preferences: Preferences = field(default_factory=Preferences)
-
-
-def tells(before: Facts, came: Incoming) -> bool:
-    """Whether a message changes more than numbers: a state, a revision, a share, or what is there at all."""
-    if isinstance(came, Heartbeat):
-        return False
-    known = before.rows.get(came.name) if isinstance(came, FleetRow) else None
-    if known is not None and isinstance(came, FleetRow):
-        fresh = (came.state, came.revision, came.asked, came.observed)
-        return fresh != (known.state, known.revision, known.asked, known.observed)
-    status = before.status
-    if status is not None and isinstance(came, Status):
-        return (came.state, came.revision, came.on_new) != (status.state, status.revision, status.on_new)
-    return True
 
 
 class RolloutApp(App[None]):

@@ -144,3 +144,17 @@ def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
         needs = facts.needs_you - facts.rows[came.name].needs_you
         return replace(facts, rows=rows, total=facts.total - 1, needs_you=needs)
     return facts
+
+
+def tells(before: Facts, came: Incoming) -> bool:
+    """Whether a message changes more than numbers: a state, a revision, a share, or what is there at all."""
+    if isinstance(came, Heartbeat):
+        return False
+    known = before.rows.get(came.name) if isinstance(came, FleetRow) else None
+    if known is not None and isinstance(came, FleetRow):
+        fresh = (came.state, came.revision, came.asked, came.observed)
+        return fresh != (known.state, known.revision, known.asked, known.observed)
+    status = before.status
+    if status is not None and isinstance(came, Status):
+        return (came.state, came.revision, came.on_new) != (status.state, status.revision, status.on_new)
+    return True

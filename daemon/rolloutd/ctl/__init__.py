@@ -7,6 +7,12 @@ def main() -> None:
     """Run the command line and leave with its exit code."""
     import sys
 
+    if "status" in sys.argv:
+        from rolloutd.ctl import quick
+
+        code = quick.main(sys.argv[1:])
+        if code is not None:
+            sys.exit(code)
     from rolloutd.ctl.cli import run
 
     sys.exit(run(sys.argv[1:]))

@@ -8,7 +8,8 @@ from typing import Any
 import click
 
 from rolloutd.ctl import exits, render
-from rolloutd.ctl.session import Session, common, confirmed, is_interactive, live_names, tell
+from rolloutd.ctl.saying import tell
+from rolloutd.ctl.session import Session, common, confirmed, is_interactive, live_names
 from rolloutd.verbs import BY_NAME, VERBS, Risk, Socket, VerbRow
 
 WAIT_S = 60.0

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from rolloutd.ctl import exits
-from rolloutd.ctl.session import Session, common, tell
+from rolloutd.ctl.saying import tell
+from rolloutd.ctl.session import Session, common
 
 MODULE_OF: dict[str, str] = {
     **dict.fromkeys(("status", "list", "why", "timeline", "doctor", "audit"), "reading"),

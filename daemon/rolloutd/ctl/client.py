@@ -6,20 +6,20 @@ loaded for one status line.
 
 from __future__ import annotations
 
-import http.client
 import json
 import os
-import socket
-import struct
 import time
-import uuid
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import quote, urlencode
 
 from rolloutd.ctl.exits import NOT_PERMITTED, UNEXPECTED, UNREACHABLE, Failure
+from rolloutd.ctl.http import BadAnswer, Exchange, quoted
 
+TYPE_CHECKING = False  # loading typing for it would cost a tenth of a status line
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+DEFAULT_DIRECTORY = "/run/rolloutd"
+TIMEOUT_S = 10.0
 SILENCE_S = 10.0
 """The stream carries a heartbeat each second; a daemon that is silent for this long is not there."""
 RETRY_EVERY_S = 0.25
@@ -30,27 +30,15 @@ class LostLink(Exception):
     """The connection broke, or none could be made. Whether a request arrived is not known."""
 
 
-@dataclass(frozen=True)
 class Event:
     """One message of the event stream."""
 
-    kind: str
-    data: dict[str, Any]
-    id: str
+    __slots__ = ("data", "id", "kind")
 
-
-class _UnixConnection(http.client.HTTPConnection):
-    def __init__(self, path: str, timeout_s: float) -> None:
-        super().__init__("localhost", timeout=timeout_s)
-        self._path = path
-
-    def connect(self) -> None:
-        """Connect; where too many wait already, queue for a place instead of giving up at once."""
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        patience_s = float(self.timeout or 0)
-        self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDTIMEO, struct.pack("ll", int(patience_s) + 1, 0))
-        self.sock.connect(self._path)
-        self.sock.settimeout(patience_s)
+    def __init__(self, kind: str, data: dict[str, Any], event_id: str) -> None:
+        self.kind = kind
+        self.data = data
+        self.id = event_id
 
 
 class Client:
@@ -63,9 +51,9 @@ class Client:
 
     def get(self, *path: str, **query: str | int) -> dict[str, Any]:
         """Read something from the view socket. Path parts are quoted here."""
-        target = "/v1/" + "/".join(quote(part, safe="") for part in path)
+        target = "/v1/" + "/".join(quoted(part) for part in path)
         if query:
-            target += "?" + urlencode(query)
+            target += "?" + _query(query)
         try:
             return self._exchange("view", "GET", target, {}, None, self._timeout_s)
         except LostLink as lost:
@@ -75,8 +63,8 @@ class Client:
         self, *path: str, body: dict[str, Any], revision: int | None = None, wait_s: float = 0, query: str = ""
     ) -> dict[str, Any]:
         """Send a command over the control socket; a lost link is tried again with the same key until time is up."""
-        target = "/v1/" + "/".join(quote(part, safe="") for part in path) + query
-        headers = {"Idempotency-Key": uuid.uuid4().hex, "Content-Type": "application/json"}
+        target = "/v1/" + "/".join(quoted(part) for part in path) + query
+        headers = {"Idempotency-Key": os.urandom(16).hex(), "Content-Type": "application/json"}
         if revision is not None:
             headers["If-Match"] = f'"{revision}"'
         sent = json.dumps(body).encode()
@@ -92,49 +80,45 @@ class Client:
     def events(self, name: str, last_id: str = "", silence_s: float = SILENCE_S) -> Iterator[Event]:
         """The event stream of one rollout, from ``last_id`` on. Raises LostLink when it breaks or is silent."""
         headers = {"Accept": "text/event-stream", **({"Last-Event-ID": last_id} if last_id else {})}
-        target = "/v1/events?" + urlencode({"name": name, "rows": "0"})
-        connection, response = self._send("view", "GET", target, headers, None, silence_s)
+        target = "/v1/events?" + _query({"name": name, "rows": "0"})
+        exchange = self._send("view", "GET", target, headers, None, silence_s)
         try:
-            if response.status != 200:
-                raise Failure.answered(_decoded(response.read()))
-            yield from _events(response)
-        except (OSError, http.client.HTTPException) as error:
+            if exchange.status != 200:
+                raise Failure.answered(_decoded(b"".join(exchange.parts())))
+            yield from _events(exchange)
+        except (OSError, BadAnswer) as error:
             raise LostLink(_reason(error)) from error
         finally:
-            response.close()
-            connection.close()
+            exchange.close()
         raise LostLink("the daemon closed the stream")
 
     def _exchange(
         self, name: str, method: str, target: str, headers: dict[str, str], body: bytes | None, timeout_s: float
     ) -> dict[str, Any]:
-        connection, response = self._send(name, method, target, headers, body, timeout_s)
+        exchange = self._send(name, method, target, headers, body, timeout_s)
         try:
-            data = _decoded(response.read())
-        except (OSError, http.client.HTTPException) as error:
+            data = _decoded(b"".join(exchange.parts()))
+        except (OSError, BadAnswer) as error:
             raise LostLink(_reason(error)) from error
         finally:
-            connection.close()
-        if response.status >= 400 and "schema" in data:
+            exchange.close()
+        if exchange.status >= 400 and "schema" in data:
             raise Failure.answered(data)
         return data
 
     def _send(
         self, name: str, method: str, target: str, headers: dict[str, str], body: bytes | None, timeout_s: float
-    ) -> tuple[_UnixConnection, http.client.HTTPResponse]:
-        connection = _UnixConnection(os.path.join(self._directory, f"{name}.sock"), timeout_s)  # noqa: PTH118 # pathlib costs 5 ms
+    ) -> Exchange:
+        """One request and the head of its answer."""
+        exchange: Exchange | None = None
         try:
-            try:
-                connection.request(method, target, body, {**self._headers, **headers})
-            except (BrokenPipeError, ConnectionResetError):
-                if connection.sock is None:
-                    raise
-                # Turned away before the request was out: the reason may already be there to read.
-                return connection, _early_answer(connection)
-            return connection, connection.getresponse()
-        except (OSError, http.client.HTTPException) as error:
-            connection.close()
+            exchange = Exchange(os.path.join(self._directory, f"{name}.sock"), timeout_s)  # noqa: PTH118 # pathlib costs 5 ms
+            exchange.send(method, target, {**self._headers, **headers}, body)
+        except (OSError, BadAnswer) as error:
+            if exchange is not None:
+                exchange.close()
             raise LostLink(_reason(error)) from error
+        return exchange
 
     def _unreachable(self, name: str, lost: LostLink) -> Failure:
         path = os.path.join(self._directory, f"{name}.sock")  # noqa: PTH118
@@ -154,10 +138,8 @@ class Client:
         )
 
 
-def _early_answer(connection: _UnixConnection) -> http.client.HTTPResponse:
-    response = http.client.HTTPResponse(connection.sock)
-    response.begin()
-    return response
+def _query(values: Mapping[str, str | int]) -> str:
+    return "&".join(f"{quoted(key)}={quoted(str(value))}" for key, value in values.items())
 
 
 def _is_worth_a_retry(lost: LostLink) -> bool:
@@ -186,10 +168,9 @@ def _decoded(body: bytes) -> dict[str, Any]:
     return found
 
 
-def _events(response: http.client.HTTPResponse) -> Iterator[Event]:
+def _events(exchange: Exchange) -> Iterator[Event]:
     kind, data, event_id = "", "", ""
-    for raw in response:
-        line = raw.decode("utf-8", "replace").rstrip("\r\n")
+    for line in exchange.lines():
         if not line:
             if data:
                 yield Event(kind, _decoded(data.encode()), event_id)

@@ -10,7 +10,8 @@ from typing import Any
 import click
 
 from rolloutd.ctl import exits
-from rolloutd.ctl.session import Session, common, to_json
+from rolloutd.ctl.saying import to_json
+from rolloutd.ctl.session import Session, common
 
 QUESTION_BYTES_MAX = 64 * 1_024 * 1_024
 _NEXT = "docs/analyze.md has every key with an example; nothing was calculated."

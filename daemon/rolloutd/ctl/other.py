@@ -9,7 +9,8 @@ import click
 
 from rolloutd import __version__
 from rolloutd.ctl import exits
-from rolloutd.ctl.session import Session, common, live_names, to_json
+from rolloutd.ctl.saying import to_json
+from rolloutd.ctl.session import Session, common, live_names
 
 
 def open_screen(session: Session, name: str) -> int:

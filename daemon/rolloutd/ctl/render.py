@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+TYPE_CHECKING = False  # loading typing for it would cost a tenth of a status line
+if TYPE_CHECKING:
+    from typing import Any
 
-Found = dict[str, Any]
+    Found = dict[str, Any]
 
 
 def percent(fraction: float | None, digits: int = 1) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import os
 import re
 import sys
@@ -13,11 +12,10 @@ from typing import Any, TypeVar
 
 import click
 
-from rolloutd.ctl.client import Client
+from rolloutd.ctl.client import DEFAULT_DIRECTORY, TIMEOUT_S, Client
 from rolloutd.ctl.exits import Failure, usage
+from rolloutd.ctl.saying import clean, to_json
 
-DEFAULT_DIRECTORY = "/run/rolloutd"
-TIMEOUT_S = 10.0
 COMPLETION_S = 0.5
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -50,31 +48,6 @@ class Session:
         """Say something on the side, on stderr."""
         if not self.quiet:
             print(clean(sentence), file=sys.stderr, flush=True)
-
-
-def to_json(found: object) -> str:
-    """One line of JSON; also there nothing stands that could drive a terminal."""
-    text = json.dumps(found, allow_nan=False, ensure_ascii=False)
-    if text.isprintable():
-        return text
-    return "".join(letter if letter.isprintable() else json.dumps(letter)[1:-1] for letter in text)
-
-
-def tell(failure: Failure, as_json: bool) -> int:
-    """Say what was not done, as one JSON object on stdout or in three lines on stderr; returns the exit code."""
-    said = failure.problem
-    if as_json:
-        print(to_json(said))
-        return failure.exit_code
-    where = f" ({said['where']})" if said.get("where") else ""
-    lines = f"{said['message']}{where}\n  Traffic: {said['traffic']}\n  Next:    {said['next']}"
-    print(clean(lines), file=sys.stderr)
-    return failure.exit_code
-
-
-def clean(text: str) -> str:
-    """Text without the control characters that could drive a terminal; line breaks stay."""
-    return "".join(letter if letter.isprintable() or letter == "\n" else "?" for letter in text)
 
 
 def duration_s(text: str) -> float:

@@ -9,7 +9,8 @@ import click
 from rolloutd.ctl import exits, render
 from rolloutd.ctl.client import Client
 from rolloutd.ctl.following import Goal, follow
-from rolloutd.ctl.session import Session, clean, common, live_names, to_json
+from rolloutd.ctl.saying import clean, to_json
+from rolloutd.ctl.session import Session, common, live_names
 
 _REMARKS = {
     exits.ENDED_WITHOUT: "{name} ended without the new version. Why: rollout why {name}",

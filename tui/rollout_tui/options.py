@@ -1,0 +1,31 @@
+"""What the screen is started with, and the clock it goes by; it decides nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+
+from rollout_tui.preferences import Preferences
+from rollout_tui.scene import Look
+from rollout_tui.theme import DARK, Palette
+
+RETRY_S = 2.0
+
+
+def boot_clock() -> float:
+    """Seconds on a clock that goes on while the machine sleeps: a laptop that wakes up has an old picture."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the screen is started with."""
+
+    where: str = ""
+    filter_text: str = ""
+    look: Look = field(default_factory=Look)
+    palette: Palette = DARK
+    retry_s: float = RETRY_S
+    name: str = ""
+    read_only: bool = False
+    preferences: Preferences = field(default_factory=Preferences)
