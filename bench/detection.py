@@ -18,7 +18,8 @@ import numpy as np
 from bench.chance import engine, estimate
 from bench.chance.estimate import Estimate
 from bench.chance.kept import Kept
-from bench.chance.worlds import Random, Ticks, arm_sizes, bursts, independent
+from bench.chance.many import Many, first_ticks
+from bench.chance.worlds import Counts, Random, Ticks, arm_sizes, independent
 from bench.rig import figures
 from bench.rivals import classic, minutes, oracle
 from bench.rivals.classic import Logs
@@ -34,30 +35,33 @@ RESTART_LIMITS = {1.5: 1.25, 2.0: 1.25, 5.0: 1.35}
 HORIZON, LOOKS = 24_000, 60
 BURST, BURST_LIMIT = 3, 1.10
 KAYENTA_LIMITS = {1.5: 2.7, 2.0: 4.0, 5.0: 6.0}
-KAYENTA_RPM, KAYENTA_RUNS = 100, 200
+KAYENTA_RPM, KAYENTA_RUNS = 100, 600
+BATCH, OTHERS_PART = 500, 10
 OTHERS = ("normal mixture SPRT", "Dirichlet k=100", "Pocock, horizon known", "O'Brien-Fleming, horizon known")
-Case = tuple[int, float, float, int]
+Case = tuple[int, float, float, int]  # seed, share, effect, run
+Batch = tuple[int, float, float, int, int]  # the same with the first run, and how many
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """How much is measured."""
-    estimate.add_options(parser, 2_000)
+    estimate.add_options(parser, 10_000)
 
 
 def run(options: argparse.Namespace) -> list[Row]:
     """All cells; a full run is kept."""
-    runs = estimate.runs_of(options, 40)
+    runs = estimate.runs_of(options, 120)
     rows: list[Row] = []
     ours: dict[float, Estimate] = {}
     for share, effect in product(SHARES, EFFECTS):
-        cases = [(options.seed, share, effect, k) for k in range(runs)]
-        found = np.array(estimate.each(_one, cases, options.jobs))
-        rows += _cell(share, effect, found, options.quick)
+        found = np.concatenate(estimate.each(_batch, _batches(options.seed, share, effect, runs), options.jobs))
+        cases = [(options.seed, share, effect, k) for k in range(max(runs // OTHERS_PART, 10))]
+        others = np.array(estimate.each(_others, cases, options.jobs))
+        rows += _cell(share, effect, found, others, options.quick)
         if share == SHARES[0]:
             ours[effect] = estimate.mean(found[:, 1])
     for share, effect in product(SHARES, EFFECTS):
-        cases = [(options.seed, share, effect, k) for k in range(max(runs // 4, 10))]
-        done = np.array(estimate.each(_one_with_bursts, cases, options.jobs))
+        batches = _batches(options.seed, share, effect, max(runs // 4, 10))
+        done = np.concatenate(estimate.each(_batch_with_bursts, batches, options.jobs))
         name = f"{share:.0%} share x{effect:g}, bursts of {BURST}: ours / test told phi"
         rows.append(
             estimate.ratio_at_most(name, estimate.ratio(done[:, 0], done[:, 1]), BURST_LIMIT, quick=options.quick)
@@ -71,7 +75,11 @@ def run(options: argparse.Namespace) -> list[Row]:
     return rows
 
 
-def _cell(share: float, effect: float, found: Logs, quick: bool) -> list[Row]:
+def _batches(seed: int, share: float, effect: float, runs: int) -> list[Batch]:
+    return [(seed, share, effect, first, min(BATCH, runs - first)) for first in range(0, runs, BATCH)]
+
+
+def _cell(share: float, effect: float, found: Logs, others: Logs, quick: bool) -> list[Row]:
     name, told = f"{share:.0%} share x{effect:g}", found[:, 2]
     plain, shipped = estimate.ratio(found[:, 0], told), estimate.ratio(found[:, 1], told)
     limit = RESTART_LIMITS[effect]
@@ -81,8 +89,8 @@ def _cell(share: float, effect: float, found: Logs, quick: bool) -> list[Row]:
         estimate.ratio_at_most(f"{name}: ours without restarts / oracle", plain, PLAIN_LIMIT, quick=quick),
         estimate.ratio_at_most(f"{name}: ours shipped / oracle", shipped, limit, quick=quick),
     ]
-    for column, other in enumerate(OTHERS, 3):
-        rows.append(estimate.told(f"{name}: {other} / oracle", estimate.ratio(found[:, column], told), "x"))
+    for column, other in enumerate(OTHERS, 1):
+        rows.append(estimate.told(f"{name}: {other} / oracle", estimate.ratio(others[:, column], others[:, 0]), "x"))
     return rows
 
 
@@ -95,8 +103,8 @@ def _world(case: Case, chunk: float) -> tuple[tuple[int, int], float, Random, in
     return sizes, p1, random, max(int(chunk * bound / sizes[0]), 50)
 
 
-def _one(case: Case) -> tuple[float, ...]:
-    """Challenger requests of one run: without restarts, shipped, oracle, and the others in their order."""
+def _others(case: Case) -> tuple[float, ...]:
+    """Challenger requests of one run: the oracle, and the others in their order."""
     sizes, p1, random, chunk = _world(case, 3.0)
 
     def stream() -> Iterator[Ticks]:
@@ -105,15 +113,41 @@ def _one(case: Case) -> tuple[float, ...]:
 
     world = Kept(stream())
     found = [
-        engine.ticks_to_harm(engine.carried(), world.ticks()),
-        engine.ticks_to_harm(engine.shipped(), world.ticks()),
         world.until(partial(_oracle, truth=Rates(p1, P0))),
         world.until(lambda t: oracle.first_at_least(classic.normal_msprt(t.n1, t.x1, t.n0, t.x0), engine.FIRE)),
         world.until(lambda t: oracle.first_at_least(classic.dirichlet(t.n1, t.x1, t.n0, t.x0), engine.FIRE)),
         _group_sequential(world, "pocock"),
         _group_sequential(world, "obrien-fleming"),
     ]
-    return tuple(float(sizes[0] * (ticks or 0)) for ticks in found)
+    return tuple(float(sizes[0] * ticks) for ticks in found)
+
+
+def _batch(case: Batch) -> Logs:
+    """Challenger requests of some runs on the same traffic: ours without restarts, shipped, the oracle."""
+    runs = case[-1]
+    sizes, p1, random, _ = _world(case[:4], 1.0)
+    truth = Rates(p1, P0)
+    carried, shipped = (Many(runs, line=engine.FIRE, restarts=restarts) for restarts in (False, True))
+    told = oracle.Told(sizes, truth, engine.EQUAL, runs)
+
+    def tick() -> tuple[Counts, Counts]:
+        return random.binomial(sizes[1], P0, runs), random.binomial(sizes[0], p1, runs)
+
+    return sizes[0] * first_ticks([carried, shipped, told], sizes, tick, runs)
+
+
+def _batch_with_bursts(case: Batch) -> Logs:
+    """The same for ours without restarts and the deflated test that is told the dispersion."""
+    runs = case[-1]
+    (small1, small0), p1, random, _ = _world(case[:4], 1.0)
+    n1, n0 = small1 * BURST, small0 * BURST  # as many bursts a tick as there are errors without them
+    carried, told = Many(runs, line=engine.FIRE, restarts=False), classic.Deflated(n1, n0, float(BURST), runs)
+
+    def tick() -> tuple[Counts, Counts]:
+        x0, x1 = (BURST * random.poisson(n * p / BURST, runs) for n, p in ((n0, P0), (n1, p1)))
+        return np.minimum(x0, n0), np.minimum(x1, n1)
+
+    return n1 * first_ticks([carried, told], (n1, n0), tick, runs)
 
 
 def _oracle(ticks: Ticks, truth: Rates) -> int | None:
@@ -134,21 +168,6 @@ def _group_sequential(world: Kept, kind: str) -> int:
 @lru_cache
 def _boundary(kind: str) -> Logs:
     return classic.boundary(kind, LOOKS, engine.ALPHA, seed=1)
-
-
-def _one_with_bursts(case: Case) -> tuple[float, float]:
-    """Challenger requests of one run: ours without restarts, and the deflated test that is told the dispersion."""
-    (small1, small0), p1, random, chunk = _world(case, 3.0)
-    sizes = small1 * BURST, small0 * BURST  # as many bursts a tick as there are errors without them
-
-    def stream() -> Iterator[Ticks]:
-        while True:
-            yield bursts(random, chunk, sizes, (p1, P0), BURST)
-
-    world = Kept(stream())
-    ours = engine.ticks_to_harm(engine.carried(), world.ticks())
-    told = world.until(lambda t: oracle.first_at_least(classic.deflated(t.n1, t.x1, t.n0, t.x0, BURST), engine.FIRE))
-    return float(sizes[0] * (ours or 0)), float(sizes[0] * told)
 
 
 def _against_kayenta(effect: float, ours: Estimate, theirs: Estimate, quick: bool) -> list[Row]:

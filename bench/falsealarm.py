@@ -9,11 +9,14 @@ from __future__ import annotations
 import argparse
 from collections.abc import Callable, Iterator
 from itertools import product
+from math import log
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.chance import engine, estimate, worlds
 from bench.chance.counters import scraped
+from bench.chance.many import Many
 from bench.chance.worlds import Random, Tick, Ticks, arm_sizes
 from bench.rig import figures
 from bench.rivals import classic, loops, minutes
@@ -21,8 +24,8 @@ from bench.table import Row
 from rolloutd.core.stats.combine import harm_average
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.margins import Margin
-from rolloutd.core.stats.proportion import HarmEvidence
 from rolloutd.core.stats.segments import SegmentedHarm
+from rolloutd.core.stats.serial import psi_of_history
 
 P0 = 0.01
 SHARES = (0.01, 0.1, 0.5)
@@ -66,74 +69,91 @@ SEGMENTS = {
     "old": (0.04, 0.5, 0.1),
     "new": (0.005, 0.5, 0.9),
 }  # rate, part of the challenger's and the champion's requests
-Case = tuple[int, str, float, int, int]
+FEWER = {"mix shift between two segments": 8, "servers restart": 4}  # slow ones: a part of the runs
+BATCH = 125
+Case = tuple[int, str, float, int, int, int]  # seed, world, share, ticks, first run, runs
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """How much is measured."""
-    estimate.add_options(parser, 200)
+    estimate.add_options(parser, 1_000)
 
 
 def run(options: argparse.Namespace) -> list[Row]:
     """All worlds at all shares; a full run is kept."""
-    runs = estimate.runs_of(options, 6)
+    all_runs = estimate.runs_of(options, 24)
     ticks = QUICK_TICKS if options.quick else TICKS
     rows: list[Row] = []
     for name in WORLDS:
         limit = LOOSE if name.removesuffix(PAST_KNOWN) in LOOSE_WORLDS else STRICT
-        alarms = []
+        runs, alarms = max(all_runs // FEWER.get(name, 1), 3), []
         for share in SHARES:
-            cases = [(options.seed, name, share, ticks, k) for k in range(runs)]
+            cases = [
+                (options.seed, name, share, ticks, first, min(BATCH, runs - first)) for first in range(0, runs, BATCH)
+            ]
             alarms.append(sum(estimate.each(_alarms, cases, options.jobs)))
         by_share = ", ".join(f"{share:.0%}: {count}" for share, count in zip(SHARES, alarms, strict=True))
         found = estimate.part(sum(alarms), runs * len(SHARES))
         rows.append(estimate.part_at_most(f"{name} ({by_share} of {runs})", found, limit))
     rows += _others(options, ticks)
     if not options.quick:
-        note = f"seed {options.seed}, {runs} runs a share, {ticks} ticks of {CHALLENGER_N} challenger requests"
+        note = f"seed {options.seed}, {all_runs} runs a share, {ticks} ticks of {CHALLENGER_N} challenger requests"
         figures.keep("falsealarm", rows, note)
     return rows
 
 
-def _random(case: Case, metric: int = 0) -> Random:
-    seed, name, share, _, number = case
+def _random(case: Case, number: int, metric: int = 0) -> Random:
+    seed, name, share = case[:3]
     return np.random.default_rng([seed, list(WORLDS).index(name), round(share * 1000), number, metric])
 
 
-def _alarms(case: Case) -> bool:
-    """Whether two metrics of the same world ever show harm together."""
-    _, name, share, ticks, _ = case
+def _alarms(case: Case) -> int:
+    """In how many runs two metrics of the same world ever show harm together."""
+    _, name, share, ticks, first, runs = case
     if name.startswith("mix shift"):
-        return _segmented(case)
+        return sum(_segmented(case, number) for number in range(first, first + runs))
     sizes, margin = arm_sizes(share, CHALLENGER_N), MARGINS.get(name, engine.EQUAL)
-    history = _history(case, sizes)
-    pair = [HarmEvidence.start(margin, engine.LATER_STAGES, history=history) for _ in range(2)]
-    streams = [WORLDS[name](_random(case, metric), ticks, sizes) for metric in range(2)]
-    for both in zip(*streams, strict=False):
-        pair = [evidence.observe(Increment(*tick)) for evidence, tick in zip(pair, both, strict=True)]
-        if harm_average([evidence.log_e for evidence in pair], [0.5, 0.5]) >= engine.FIRE:
-            return True
-    return False
+    line, past = engine.FIRE + log(2.0), np.array([_history_psi(case, sizes, first + k) for k in range(runs)])
+    pair = [Many(runs, line=line, margin=margin, history_psi=past.copy()) for _ in range(2)]
+    counts = [
+        _stacked([list(WORLDS[name](_random(case, first + k, m), ticks, sizes)) for k in range(runs)]) for m in (0, 1)
+    ]
+    left = np.arange(runs)
+    for tick in range(counts[0].shape[0]):
+        for evidence, made in zip(pair, counts, strict=True):
+            evidence.observe(*made[tick][:, left])
+        quiet = np.logaddexp(pair[0].log_e, pair[1].log_e) - log(2.0) < engine.FIRE
+        if not quiet.all():
+            left = left[quiet]
+            for evidence in pair:
+                evidence.keep(quiet)
+    return runs - len(left)
 
 
-def _history(case: Case, sizes: Sizes) -> list[tuple[float, int]]:
-    """The champion's ticks from before, where the world has them known: by default nothing is."""
-    random, name = _random(case, 9), case[1]
+def _stacked(runs: list[list[Tick]]) -> NDArray[np.int64]:
+    """By tick, then champion n, bad, challenger n, bad, then run."""
+    return np.array(runs, dtype=np.int64).transpose(1, 2, 0)
+
+
+def _history_psi(case: Case, sizes: Sizes, number: int) -> float:
+    """What the champion's ticks from before say of spilling, where the world has them known: by default nothing is."""
+    random, name = _random(case, number, 9), case[1]
     if name.startswith("history"):
-        return [(sizes[1], int(bad)) for bad in random.binomial(sizes[1], P0 / 30, PAST_TICKS)]
+        return psi_of_history([(sizes[1], int(bad)) for bad in random.binomial(sizes[1], P0 / 30, PAST_TICKS)])
     if name.endswith(PAST_KNOWN):
-        return [(n0, x0) for n0, x0, _, _ in WORLDS[name](random, PAST_TICKS, sizes)]
-    return []
+        return psi_of_history([(n0, x0) for n0, x0, _, _ in WORLDS[name](random, PAST_TICKS, sizes)])
+    return 1.0
 
 
-def _segmented(case: Case) -> bool:
+def _segmented(case: Case, number: int) -> bool:
     """The champion has mostly users who err little, the challenger half of each kind; in no segment is it worse."""
-    _, _, share, ticks, _ = case
+    share, ticks = case[2], case[3]
     n1, n0 = arm_sizes(share, CHALLENGER_N)
-    pair = [SegmentedHarm.start(engine.EQUAL, engine.LATER_STAGES, tuple(SEGMENTS)) for _ in range(2)]
+    line = engine.FIRE + log(2.0)
+    pair = [SegmentedHarm.start(engine.EQUAL, engine.LATER_STAGES, tuple(SEGMENTS), line=line) for _ in range(2)]
     streams = []
     for metric in range(2):
-        random = _random(case, metric)
+        random = _random(case, number, metric)
         streams.append(
             [
                 worlds.independent(random, ticks, (round(n1 * mine), round(n0 * theirs)), rate, rate)
@@ -154,7 +174,7 @@ def _others(options: argparse.Namespace, ticks: int) -> list[Row]:
     """What the tests of others do on the same clean traffic and on bursts, each at its nominal 1 %."""
     runs, rows = (20 if options.quick else 1_000), []
     for name, share in product(("clean", "bursts of 5"), SHARES):
-        cases = [(options.seed + 1, name, share, ticks, k) for k in range(runs)]
+        cases = [(options.seed + 1, name, share, ticks, k, 1) for k in range(runs)]
         found = np.sum(estimate.each(_classic, cases, options.jobs), axis=0).tolist()
         for other, count in zip(
             ("z-test at every look", "normal mixture SPRT", "conditional test"), found, strict=True
@@ -180,8 +200,8 @@ def _percent(count: int, runs: int) -> estimate.Estimate:
 
 
 def _classic(case: Case) -> list[bool]:
-    _, name, share, ticks, _ = case
-    made = WORLDS[name](_random(case), ticks, arm_sizes(share, CHALLENGER_N))
+    _, name, share, ticks, number, _ = case
+    made = WORLDS[name](_random(case, number), ticks, arm_sizes(share, CHALLENGER_N))
     if not isinstance(made, Ticks):
         raise TypeError(f"{name} gives no arrays")
     counts = (made.n1, made.x1, made.n0, made.x0)

@@ -7,21 +7,20 @@ Champion 1 % errors; stages at 1, 10 and 50 % with 5,000 challenger requests eac
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator
 from itertools import product
 
 import numpy as np
+from numpy.typing import NDArray
 
 from bench.chance import engine, estimate
-from bench.chance.worlds import Tick, arm_sizes, independent
+from bench.chance.many import Many
+from bench.chance.worlds import arm_sizes
 from bench.rig import figures
 from bench.table import Row
-from rolloutd.core.stats.increment import Increment
-from rolloutd.core.stats.proportion import HarmEvidence
 
 P0 = 0.01
 SHARES = (0.01, 0.1, 0.5)
-CHALLENGER_N, STAGE_TICKS, MOST_TICKS = 10, 500, 20_000
+CHALLENGER_N, STAGE_TICKS = 10, 500
 EFFECTS = (1.5, 2.0, 5.0)
 ONSETS = {
     "at the start": 0,
@@ -30,23 +29,24 @@ ONSETS = {
     "at the start of stage 3": 1000,
 }
 GAIN = 2.0
-Case = tuple[int, float, int, int]
+BATCH = 500
+Case = tuple[int, float, int, int, int]  # seed, effect, onset, first run, runs
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """How much is measured."""
-    estimate.add_options(parser, 400)
+    estimate.add_options(parser, 3_000)
 
 
 def run(options: argparse.Namespace) -> list[Row]:
     """All onsets and effects; a full run is kept."""
-    runs = estimate.runs_of(options, 12)
+    runs = estimate.runs_of(options, 40)
     rows: list[Row] = []
     for effect, (where, onset) in product(EFFECTS, ONSETS.items()):
         if options.quick and effect == EFFECTS[0]:
             continue
-        cases = [(options.seed, effect, onset, k) for k in range(runs)]
-        found = np.array(estimate.each(_one, cases, options.jobs))
+        cases = [(options.seed, effect, onset, first, min(BATCH, runs - first)) for first in range(0, runs, BATCH)]
+        found = np.concatenate(estimate.each(_batch, cases, options.jobs))
         name = f"x{effect:g} {where}"
         rows.append(estimate.told(f"{name}: shipped", estimate.mean(found[:, 0]), "requests"))
         gain = estimate.ratio(found[:, 1], found[:, 0])
@@ -59,32 +59,25 @@ def run(options: argparse.Namespace) -> list[Row]:
     return rows
 
 
-def _one(case: Case) -> tuple[float, float]:
+def _batch(case: Case) -> NDArray[np.float64]:
     """Challenger requests from the onset on, shipped and carried; what fires before the onset counts as 0."""
-    _, _, onset, _ = case
-    found = []
-    for evidence in (engine.shipped(), engine.carried()):
-        ticks = _ticks_to_harm(evidence, _stream(case))
-        found.append(float(CHALLENGER_N * max(ticks - onset, 0)))
-    return found[0], found[1]
-
-
-def _ticks_to_harm(evidence: HarmEvidence, ticks: Iterator[Tick]) -> int:
+    seed, effect, onset, first, runs = case
+    random = np.random.default_rng([seed, round(effect * 10), onset, first])
+    tests = [Many(runs, line=engine.FIRE, restarts=restarts) for restarts in (True, False)]
+    left, found = [np.arange(runs) for _ in tests], np.zeros((runs, len(tests)))
     number = 0
-    for number, (n0, x0, n1, x1) in enumerate(ticks, 1):
-        started = number > 1 and (number - 1) % STAGE_TICKS == 0 and number <= STAGE_TICKS * len(SHARES)
-        evidence = evidence.observe(Increment(n0, x0, n1, x1), stage_started=started)
-        if evidence.log_e >= engine.FIRE:
-            break
-    return number
-
-
-def _stream(case: Case) -> Iterator[Tick]:
-    """The same ticks for everybody who asks with the same case."""
-    seed, effect, onset, number = case
-    random = np.random.default_rng([seed, round(effect * 10), onset, number])
-    for stage, share in enumerate(SHARES):
-        count = STAGE_TICKS if stage < len(SHARES) - 1 else MOST_TICKS
-        first = stage * STAGE_TICKS
-        rates = np.where(np.arange(first, first + count) >= onset, P0 * effect, P0)
-        yield from independent(random, count, arm_sizes(share, CHALLENGER_N), rates, P0)
+    while any(len(runs_left) for runs_left in left):
+        stage = min(number // STAGE_TICKS, len(SHARES) - 1)
+        n1, n0 = arm_sizes(SHARES[stage], CHALLENGER_N)
+        x0, x1 = random.binomial(n0, P0, runs), random.binomial(n1, P0 * effect if number >= onset else P0, runs)
+        for column, test in enumerate(tests):
+            if number and number == stage * STAGE_TICKS:
+                test.stage()
+            mine = left[column]
+            test.observe(n0, x0[mine], n1, x1[mine])
+            silent = test.log_e < engine.FIRE
+            found[mine[~silent], column] = n1 * max(number + 1 - onset, 0)
+            left[column] = mine[silent]
+            test.keep(silent)
+        number += 1
+    return found

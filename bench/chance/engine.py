@@ -37,14 +37,14 @@ class OneStart(Restart):
         return self
 
 
-def shipped(margin: Margin = EQUAL) -> HarmEvidence:
-    """Harm evidence as the daemon starts it for the standard strategy."""
-    return HarmEvidence.start(margin, LATER_STAGES)
+def shipped(margin: Margin = EQUAL, gates: int = 1) -> HarmEvidence:
+    """Harm evidence as the daemon starts it for the standard strategy and a plan of so many equal gates."""
+    return HarmEvidence.start(margin, LATER_STAGES, line=FIRE + log(gates))
 
 
 def carried(margin: Margin = EQUAL) -> HarmEvidence:
     """The same without restarts."""
-    return replace(HarmEvidence.start(margin, 0), restart=OneStart(0, 0, 0.0, 1.0, ()))
+    return replace(HarmEvidence.start(margin, 0, line=FIRE), restart=OneStart(0, 0, 0.0, 1.0, ()))
 
 
 def ticks_to_harm(evidence: HarmEvidence, ticks: Iterable[tuple[int, int, int, int]]) -> int | None:

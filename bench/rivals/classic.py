@@ -89,3 +89,27 @@ def deflated(n1: int, x1: Counts, n0: int, x0: Counts, phi: float) -> Logs:
     logs = [a * log(r) - (a + b) * (log(r * n1 + n0) - log(n1 + n0)) for r in EIGHT.ratios]
     found: Logs = np.logaddexp.reduce(logs, axis=0) - log(len(logs))
     return found
+
+
+class Deflated:
+    """The same test over many runs side by side."""
+
+    def __init__(self, n1: int, n0: int, phi: float, runs: int) -> None:
+        self._part, self._phi = n1 / (n1 + n0), phi
+        self._a, self._b = np.zeros(runs), np.zeros(runs)
+
+    def keep(self, which: NDArray[np.bool_]) -> None:
+        """Go on with these runs only."""
+        self._a, self._b = self._a[which], self._b[which]
+
+    def observe(self, n0: int, x0: Counts, n1: int, x1: Counts) -> None:
+        """One more tick of every run."""
+        self._a, self._b = self._a + x1 / self._phi, self._b + x0 / self._phi
+
+    @property
+    def log_e(self) -> Logs:
+        """log of the evidence of each run now."""
+        part, both = self._part, self._a + self._b
+        logs = [self._a * log(r) - both * log(r * part + 1.0 - part) for r in EIGHT.ratios]
+        found: Logs = np.logaddexp.reduce(logs, axis=0) - log(len(logs))
+        return found

@@ -29,6 +29,22 @@ def increments(n1: int, x1: Counts, n0: int, x0: Counts, truth: Rates, margin: M
     return found
 
 
+class Told:
+    """The same test over many runs side by side."""
+
+    def __init__(self, sizes: tuple[int, int], truth: Rates, margin: Margin, runs: int) -> None:
+        self._sizes, self._truth, self._margin = sizes, truth, margin
+        self.log_e = np.zeros(runs)
+
+    def keep(self, which: NDArray[np.bool_]) -> None:
+        """Go on with these runs only."""
+        self.log_e = self.log_e[which]
+
+    def observe(self, n0: int, x0: Counts, n1: int, x1: Counts) -> None:
+        """One more tick of every run."""
+        self.log_e = self.log_e + increments(n1, x1, n0, x0, self._truth, self._margin)
+
+
 def first_at_least(path: Logs, level: float) -> int | None:
     """The first tick, from 1, at which a path has reached the level."""
     reached = np.flatnonzero(path >= level)

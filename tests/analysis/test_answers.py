@@ -31,7 +31,11 @@ def as_json(tick: Increment) -> dict[str, object]:
 
 def test_the_shipped_answer_is_the_daemons_own_evidence() -> None:
     """Bit for bit what the gates would have held, with a later stage and a warm-up tick on the way."""
-    harm, safe, limit = HarmEvidence.start(Margin.ratio(1.0), 1), SafeEvidence.start(Margin.ratio(1.5)), None
+    harm, safe, limit = (
+        HarmEvidence.start(Margin.ratio(1.0), 1, line=log(200.0)),
+        SafeEvidence.start(Margin.ratio(1.5)),
+        None,
+    )
     limit = LimitEvidence.start(0.2, 1)
     asked = []
     for number, tick in enumerate(made_up(Random(3), 60, 50, 450, (0.012, 0.01)), 1):

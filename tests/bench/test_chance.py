@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -10,10 +11,14 @@ import pytest
 from bench import falsealarm
 from bench.chance import estimate
 from bench.chance.counters import scraped
-from bench.chance.engine import carried, shipped, ticks_to_harm
+from bench.chance.engine import FIRE, carried, shipped, ticks_to_harm
 from bench.chance.kept import Kept
+from bench.chance.many import Many
 from bench.chance.slowness import BIMODAL, LOGNORMAL, Slower, bucketed
-from bench.chance.worlds import Ticks, arm_sizes, independent
+from bench.chance.worlds import Ticks, arm_sizes, independent, spilling
+from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.margins import Margin
+from rolloutd.core.stats.proportion import HarmEvidence
 
 DIFFERENT = ("on the", "one flaky", "mix shift", "p0 =", "instance storms")
 
@@ -84,3 +89,26 @@ def test_slower_requests_move_up_the_buckets() -> None:
         assert usual.sum() == pytest.approx(1.0)
         for slower in (Slower(factor=1.25), Slower(part=0.05, added_s=0.5)):
             assert (np.cumsum(bucketed(shape, slower)) <= np.cumsum(usual) + 1e-9).all()
+
+
+@pytest.mark.parametrize("margin", [Margin.ratio(1.0), Margin.ratio(1.2), Margin.difference(0.005)], ids=str)
+def test_runs_side_by_side_are_the_daemons_own_evidence(margin: Margin) -> None:
+    """Clean traffic, harm, spilling bursts, a later stage, a run that leaves: every log at every tick."""
+    random, sizes = np.random.default_rng(6), arm_sizes(0.1, 20)
+    made = [spilling(random, 300, sizes, 0.012, 3), *(independent(random, 300, sizes, p, 0.01) for p in (0.01, 0.03))]
+    many, left = Many(3, line=FIRE, margin=margin, history_psi=np.array([1.0, 1.0, 1.3])), np.arange(3)
+    one = [HarmEvidence.start(margin, 3, line=FIRE) for _ in made]
+    one[2] = replace(one[2], history_psi=1.3)
+    for number in range(300):
+        if number == 200:
+            many.stage()
+        if number == 280:
+            many.keep(left != 1)
+            left = left[left != 1]
+        x0, x1 = (np.array([getattr(made[run], key)[number] for run in left]) for key in ("x0", "x1"))
+        many.observe(sizes[1], x0, sizes[0], x1)
+        for k, run in enumerate(left):
+            tick = Increment(sizes[1], int(x0[k]), sizes[0], int(x1[k]))
+            one[run] = one[run].observe(tick, stage_started=number == 200)
+        assert many.log_e == pytest.approx([one[run].log_e for run in left], abs=1e-9)
+    assert one[0].psi > 1.2

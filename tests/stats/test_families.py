@@ -8,6 +8,7 @@ from random import Random
 import pytest
 
 from rolloutd.core.stats import agreement, drift, histogram, means, normal, paired
+from rolloutd.core.stats import slower as slower_challengers
 from rolloutd.core.stats.drift import DriftEvidence
 from rolloutd.core.stats.histogram import LatencyEvidence
 from rolloutd.core.stats.means import MeanEvidence, Totals
@@ -108,11 +109,14 @@ def test_drift_is_fair_for_equal_distributions() -> None:
 
 
 @pytest.mark.parametrize("faster", [0.0, 0.15])
-def test_latency_is_fair_when_the_challenger_is_not_slower(faster: float) -> None:
+@pytest.mark.parametrize(("bounds", "slo_bucket"), [((), None), ((0.1, 0.2), None), ((0.1, 0.2), 1)], ids=str)
+def test_latency_is_fair_when_the_challenger_is_not_slower(
+    faster: float, bounds: tuple[float, ...], slo_bucket: int | None
+) -> None:
     """Equal, or with requests moved from the slowest bucket to the fastest: each bend's factor has mean at most 1."""
     champion = (0.5, 0.3, 0.2)
     challenger = (0.5 + faster, 0.3, 0.2 - faster)
-    past = LatencyEvidence.start([30, 40, 10])
+    past = LatencyEvidence.start([30, 40, 10], bounds, slo_bucket)
     totals = [0.0] * len(past.logs)
     for y1, y0 in product(splits(3, 3), splits(4, 3)):
         chance = multinomial(y1, challenger) * multinomial(y0, champion)
@@ -133,7 +137,7 @@ def test_each_family_finds_its_fault_and_resumes_bit_equal() -> None:
     """A slower body, a shifted distribution and a higher mean are found; JSON keeps every bit at every tick."""
     random = Random(7)
     usual, worse = [1.0, 4.0, 8.0, 4.0, 1.0], [0.7, 3.0, 7.0, 6.0, 2.3]
-    slow, moved, mean = LatencyEvidence.start([0] * 5), DriftEvidence.start(5), MeanEvidence.start(0.0)
+    slow, moved, mean = LatencyEvidence.start([0] * 5, (1, 2, 3, 4), 2), DriftEvidence.start(5), MeanEvidence.start(0.0)
     for _ in range(120):
         y1, y0 = draw(random, 20, worse), draw(random, 40, usual)
         slow = LatencyEvidence.decode(json.loads(json.dumps(slow.observe(y1, y0).encode())))
@@ -168,3 +172,39 @@ def test_coarse_buckets_are_noticed() -> None:
     """Two buckets with nearly everything cannot show a slower body."""
     assert histogram.too_coarse([900, 95, 3, 2])
     assert not histogram.too_coarse([400, 300, 200, 100])
+
+
+def test_known_bounds_find_a_slowdown_that_scores_alone_find_late() -> None:
+    """Two modes far apart, all requests a quarter longer: seen from the bounds in well under the requests."""
+    bounds, champion = (0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64), [0.05, 0.3, 0.3, 0.05, 0.02, 0.13, 0.13, 0.02]
+    slower = [0.03, 0.22, 0.36, 0.08, 0.02, 0.09, 0.16, 0.04]
+    found = []
+    for known in ((), bounds):
+        random = Random(4)
+        evidence, requests = LatencyEvidence.start([int(2000 * p) for p in champion], known), 0
+        while evidence.log_e < log(100.0):
+            evidence, requests = evidence.observe(draw(random, 5, slower), draw(random, 45, champion)), requests + 5
+        found.append(requests)
+    assert found[1] < 0.8 * found[0]
+
+
+def test_ratios_rise_and_keep_their_mean() -> None:
+    """Out-of-order neighbours are pooled; the mean stays 1 whatever the bend, and a floor keeps every ratio above 0."""
+    champion = (0.4, 0.1, 0.3, 0.2)
+    found = slower_challengers.rising(champion, (0.3, 0.12, 0.2, 0.38))
+    assert found == sorted(found)
+    assert sum(p * g for p, g in zip(champion, found, strict=True)) == pytest.approx(1.0, abs=1e-12)
+    assert found[1] == found[2] == pytest.approx(0.01 + 0.99 * 0.8)
+    for counts in ((5.0, 1.0, 1.0, 3.0), (0.05, 0.05, 0.05, 100.0), (100.0, 0.05, 0.05, 0.05)):
+        for g in slower_challengers.ratios(counts, (0.1, 0.2, 0.5), 1):
+            assert g == sorted(g)
+            assert sum(c * value for c, value in zip(counts, g, strict=True)) / sum(counts) == pytest.approx(1.0)
+
+
+@pytest.mark.parametrize("bounds", [(0.1,), (0.2, 0.1), (0.0, 0.1), (0.1, 0.1)])
+def test_bounds_that_do_not_fit_are_refused(bounds: tuple[float, ...]) -> None:
+    """One rising bound above 0 for each bucket but the last; a limit bucket needs them."""
+    with pytest.raises(ValueError, match="do not fit"):
+        LatencyEvidence.start([0] * 3, bounds)
+    with pytest.raises(ValueError, match="do not fit"):
+        LatencyEvidence.start([0] * 3, (), 1)

@@ -13,7 +13,7 @@ from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.proportion import HarmEvidence, LimitEvidence, SafeEvidence
 from rolloutd.core.stats.range import difference_range, ratio_range
-from rolloutd.core.stats.restart import LATER_STAGES_MASS, Restart, tick_mass
+from rolloutd.core.stats.restart import FIRST_TICK_MASS, LATER_STAGES_MASS, Restart, tick_mass
 
 MARGINS = st.one_of(
     st.floats(0.2, 5.0).map(Margin.ratio),
@@ -37,7 +37,7 @@ def test_harm_evidence_is_finite_and_resumes_bit_equal(
     margin: Margin, series: list[tuple[Increment, bool, bool]]
 ) -> None:
     """Any counts: a finite log, and the same bits when every tick begins from what JSON kept of the last."""
-    straight = resumed = HarmEvidence.start(margin, later_stages=3)
+    straight = resumed = HarmEvidence.start(margin, later_stages=3, line=3.0)
     for tick, stage_started, gross_only in series:
         straight = straight.observe(tick, stage_started=stage_started, gross_only=gross_only)
         resumed = resumed.observe(tick, stage_started=stage_started, gross_only=gross_only)
@@ -96,16 +96,16 @@ def test_masses_never_exceed_one() -> None:
         if tick % 50 == 0:
             state = state.stage((0.0,))
         state = state.step((0.0,), (0.0,))
-    assert 0.5 + LATER_STAGES_MASS < state.spent < 1.0
+    assert FIRST_TICK_MASS + LATER_STAGES_MASS < state.spent < 1.0
     assert state.log_e == pytest.approx(0.0, abs=1e-12)
-    assert sum(tick_mass(t) for t in range(1, 10**6)) < 0.25
+    assert sum(tick_mass(t) for t in range(1, 10**6)) < 1.0 - FIRST_TICK_MASS - LATER_STAGES_MASS
 
 
 def test_a_stage_start_without_traffic_keeps_its_mass() -> None:
     """The mass of a stage whose first tick is empty works from there on and is not spent twice."""
     harm = HarmEvidence.start(Margin.ratio(1.0), later_stages=1).observe(Increment(100, 1, 10, 0))
     waited = harm.observe(Increment(0, 0, 0, 0), stage_started=True)
-    assert waited.restart.spent - harm.restart.spent == LATER_STAGES_MASS
+    assert waited.restart.spent - harm.restart.spent == pytest.approx(LATER_STAGES_MASS, abs=1e-15)
     assert waited.restart.ticks == harm.restart.ticks
     assert waited.log_e == pytest.approx(harm.log_e, abs=1e-12)
 

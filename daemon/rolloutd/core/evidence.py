@@ -7,10 +7,11 @@ The whole value is stored after every tick, so a restart goes on with the same b
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from math import log
 
 from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, bad_of, increment, shorter, usable
 from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, Unreadable
-from rolloutd.core.plan import Gate, Plan
+from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.ratio import RatioWatch
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.jump import JumpEvidence
@@ -60,7 +61,7 @@ class GateEvidence:
         limit = None if gate.limit is None else LimitEvidence.start(gate.limit, later)
         return cls(
             metric=gate.metric,
-            harm=HarmEvidence.start(gate.harm, later),
+            harm=HarmEvidence.start(gate.harm, later, line=_line(plan, gate)),
             safe=SafeEvidence.start(gate.accept),
             limit=limit,
             champion_limit=limit,
@@ -122,6 +123,13 @@ class Setting:
     def champion_has_none(self) -> bool:
         """Whether the plan leaves the champion none now."""
         return self.share == FULL
+
+
+def _line(plan: Plan, gate: Gate) -> float:
+    """The log evidence with which this gate's comparison fires alone, whatever all others say."""
+    counts = gate.on_fail is not OnFail.OBSERVE
+    weight = (plan.weight_of(gate) if counts else 1.0) * (0.5 if gate.limit is not None else 1.0)
+    return -log(plan.alpha * weight)
 
 
 def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> GateEvidence:

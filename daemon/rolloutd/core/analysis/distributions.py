@@ -8,7 +8,7 @@ from math import log, log1p
 from rolloutd.core.analysis.answer import Course, answer
 from rolloutd.core.analysis.fields import BadField, Fields, counted, finite, rate
 from rolloutd.core.analysis.ticks import buckets
-from rolloutd.core.stats import drift, histogram
+from rolloutd.core.stats import drift, histogram, slower
 from rolloutd.core.stats.combine import harm_average
 from rolloutd.core.stats.drift import DriftEvidence
 from rolloutd.core.stats.histogram import LatencyEvidence
@@ -22,6 +22,7 @@ LATENCY_KEYS = (
     "harm",
     "accept",
     "slo_bucket",
+    "bounds",
     "history",
     "alternative",
     "alpha",
@@ -46,7 +47,10 @@ def _ticks(fields: Fields) -> list[Pair]:
 
 
 def latency(fields: Fields) -> dict[str, object]:
-    """The answer to a question of kind latency: the histogram, and with ``slo_bucket`` the part over it, .6 and .4."""
+    """The answer to a question of kind latency: the histogram, and with ``slo_bucket`` the part over it.
+
+    With ``bounds`` that part is among the histogram's alternatives; without, both are averaged, .6 and .4.
+    """
     ticks = _ticks(fields)
     bins = len(ticks[0][0])
     method = fields.word("method", ("shipped", "pinned"), "pinned" if fields.has("alternative") else "shipped")
@@ -60,16 +64,29 @@ def latency(fields: Fields) -> dict[str, object]:
     history = fields.each("history", counted) if fields.has("history") else [0] * bins
     if len(history) != bins:
         raise fields.refuse("history", f"a list of {bins} counts, like the ticks' buckets")
-    whole, slo = LatencyEvidence.start(history), _Slo(fields, bins)
+    bounds = fields.each("bounds", finite) if fields.has("bounds") else []
+    whole, slo = _whole(fields, history, bounds), _Slo(fields, bins)
     for number, (champion, challenger) in enumerate(ticks, 1):
         before = whole
         whole = whole.observe(challenger, champion)
         slo.observe(champion, challenger)
         increments = [after - value for after, value in zip(whole.logs, before.logs, strict=True)]
         part = {"tick": number, "increments": increments, "log_e_histogram": whole.log_e, "log_e_slo": slo.harm}
-        course.add(slo.mixed(whole.log_e), slo.safe, None, part)
-    effects = {"shifts": list(histogram.SHIFTS), "tails": list(histogram.TAILS)}
+        course.add(whole.log_e if bounds else slo.mixed(whole.log_e), slo.safe, None, part)
+    effects: dict[str, object] = {"shifts": list(histogram.SHIFTS), "tails": list(histogram.TAILS)}
+    if bounds:
+        effects = {"scales": list(slower.SCALES), "lifted": list(slower.LIFTED), "tails": [slower.TAIL]}
     return answer(course, {"log_e_histogram": whole.log_e, "log_e_slo": slo.harm, **effects}, warnings)
+
+
+def _whole(fields: Fields, history: Sequence[int], bounds: Sequence[float]) -> LatencyEvidence:
+    """The histogram's evidence; refuses bounds that do not belong to the buckets."""
+    slo_bucket = fields.count("slo_bucket") if bounds and fields.has("slo_bucket") else None
+    try:
+        return LatencyEvidence.start(history, bounds, slo_bucket)
+    except ValueError as wrong:
+        wanted = f"{len(history) - 1} rising numbers above 0, one for each bucket but the last"
+        raise fields.refuse("bounds", wanted) from wrong
 
 
 class _Slo:

@@ -32,6 +32,7 @@ class Question:
     later_stages: int
     pinned: Rates | None
     ticks: Sequence[Tick]
+    alpha: float
 
 
 def read(fields: Fields) -> Question:
@@ -58,7 +59,8 @@ def read(fields: Fields) -> Question:
     if later < len(starts):
         raise BadField("later_stages", f"later_stages is {later}, but stage_starts names {len(starts)} of them.")
     limit = rate(fields.raw("limit"), fields.at("limit")) if fields.has("limit") else None
-    return Question(kind, method, harm, accept, limit, masses, ratios, starts, later, pinned, ticks)
+    alpha = fields.number("alpha", "a probability between 0 and 1", 0.0, 1.0, 0.01)
+    return Question(kind, method, harm, accept, limit, masses, ratios, starts, later, pinned, ticks, alpha)
 
 
 def _method(fields: Fields, pinned: Rates | None, ratios: tuple[float, ...]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import log
 from typing import Protocol
 
 from rolloutd.core.analysis.bets import Bettor, beyond, inside
@@ -27,7 +28,8 @@ class Shipped:
 
     def __init__(self, question: Question) -> None:
         sliced = any(tick.slices for tick in question.ticks)
-        self._evidence = HarmEvidence.start(question.harm, question.later_stages, sliced=sliced)
+        line = -log(question.alpha * (0.5 if question.limit is not None else 1.0))  # as for a plan's only gate
+        self._evidence = HarmEvidence.start(question.harm, question.later_stages, sliced=sliced, line=line)
 
     @property
     def log_e(self) -> float:

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import log
+from math import inf, log
 from typing import Self
 
-from rolloutd.core.stats import gro, robust, slices
+from rolloutd.core.stats import aim, gro, robust, slices
 from rolloutd.core.stats.block import Block
 from rolloutd.core.stats.codec import Reader
 from rolloutd.core.stats.grid import HARM, HARM_LATE
@@ -17,10 +17,10 @@ from rolloutd.core.stats.serial import psi_of_history
 
 GROSS_FACTOR = 3.0  # during a warm-up only harm beyond this ratio counts
 _LOPSIDED = 0.75
-_SPILLING_PSI = 1.2
-_SPILLING_BLOCK = 4
-_LEARNT_TICKS = 128  # fewer ticks look like spilling bursts by chance too often, and a breach would wait for its block
-_CALM = 1.0
+SPILLING_PSI = 1.2
+SPILLING_BLOCK = 4
+LEARNT_TICKS = 128  # fewer ticks look like spilling bursts by chance too often, and a breach would wait for its block
+CALM = 1.0
 _TOTALS_WEIGHTS = (HARM.log_weights, HARM_LATE.log_weights)
 _SLICED_WEIGHTS = tuple(tuple(w - log(2.0) for w in (*weights, *weights)) for weights in _TOTALS_WEIGHTS)
 
@@ -38,6 +38,7 @@ class HarmEvidence:
       - Bursts that spill into later ticks: the log is discounted by psi (`serial`), and once psi > 1.2 four ticks are
         bet on as one, so that few bursts are cut (where no history says so, from 128 learnt ticks on). Never unfair for
         unrelated ticks; for spilling bursts good once learnt, hence `history`.
+      - Close to the `line`, bets are cut to what the line still takes (`aim`): as fair, and a little sooner.
     """
 
     margin: Margin
@@ -46,17 +47,25 @@ class HarmEvidence:
     learnt: Learnt
     block: Block | None
     restart: Restart
+    line: float = inf
 
     @classmethod
     def start(
-        cls, margin: Margin, later_stages: int, *, sliced: bool = False, history: Sequence[tuple[float, int]] = ()
+        cls,
+        margin: Margin,
+        later_stages: int,
+        *,
+        sliced: bool = False,
+        history: Sequence[tuple[float, int]] = (),
+        line: float = inf,
     ) -> Self:
         """Before the first tick of a plan with so many stages after the first.
 
         `sliced`: ticks may bring the champion's errors in slices of the challenger's size. `history`: the champion's
-        ticks before the rollout as (requests, errors), of the length the rollout will use.
+        ticks before the rollout as (requests, errors), of the length the rollout will use. `line`: the log evidence
+        with which harm is shown by this evidence alone, so that bets need not win more; without one they never stop.
         """
-        return cls(margin, sliced, psi_of_history(history), Learnt.start(), None, Restart.start(later_stages))
+        return cls(margin, sliced, psi_of_history(history), Learnt.start(), None, Restart.start(later_stages), line)
 
     def observe(
         self,
@@ -78,12 +87,12 @@ class HarmEvidence:
             return state
         if state.block is not None and not state.block.takes(inc, gross_only=gross_only, slices=len(slice_bad)):
             state = _closed(state)
-        length = _SPILLING_BLOCK if state.spilling else 1
+        length = SPILLING_BLOCK if state.spilling else 1
         block = Block.start(inc, gross_only, slice_bad) if state.block is None else state.block.add(inc, slice_bad)
         learnt = state.learnt
         if not gross_only:
-            learnt = learnt.observe_tick(inc, state.margin, calm=state.restart.log_e <= _CALM)
-        state = HarmEvidence(state.margin, state.sliced, state.history_psi, learnt, block, state.restart)
+            learnt = learnt.observe_tick(inc, state.margin, calm=state.restart.log_e <= CALM)
+        state = replace(state, learnt=learnt, block=block)
         return _closed(state) if block.ticks >= length else state
 
     @property
@@ -95,34 +104,38 @@ class HarmEvidence:
     def spilling(self) -> bool:
         """Whether errors are known to spill over, from the history or from enough ticks, so that ticks go together."""
         learnt = self.learnt.serial
-        known = learnt.psi if learnt.ticks >= _LEARNT_TICKS else 1.0
-        return max(self.history_psi, known) > _SPILLING_PSI
+        known = learnt.psi if learnt.ticks >= LEARNT_TICKS else 1.0
+        return max(self.history_psi, known) > SPILLING_PSI
 
     @property
     def log_e(self) -> float:
         """log of the evidence now."""
         found = self.restart.log_e
-        if found <= 0.0:
-            return found
-        in_blocks_from_the_start = self.history_psi > _SPILLING_PSI
-        return found / (1.0 + (self.psi - 1.0) / (_SPILLING_BLOCK if in_blocks_from_the_start else 1))
+        return found if found <= 0.0 else found / self.discount
+
+    @property
+    def discount(self) -> float:
+        """What log evidence above 0 is divided by; at least 1."""
+        in_blocks_from_the_start = self.history_psi > SPILLING_PSI
+        return 1.0 + (self.psi - 1.0) / (SPILLING_BLOCK if in_blocks_from_the_start else 1)
 
     def encode(self) -> dict[str, object]:
         """As JSON can hold it."""
         return {
-            "kind": "harm.2",
+            "kind": "harm.3",
             "margin": [self.margin.factor, self.margin.shift],
             "sliced": self.sliced,
             "history_psi": self.history_psi,
             **self.learnt.encode(),
             "block": None if self.block is None else self.block.encode(),
             "restart": self.restart.encode(),
+            "line": None if self.line == inf else self.line,
         }
 
     @classmethod
     def decode(cls, data: Mapping[str, object]) -> Self:
-        """From what `encode` gave. Raises ValueError for anything else."""
-        read = Reader(data, "harm.2")
+        """From what `encode` gave, or did before there was a line to aim at. Raises ValueError for anything else."""
+        read = Reader(data, "harm.2" if data.get("kind") == "harm.2" else "harm.3")
         sliced = read.flag("sliced")
         return cls(
             Margin(*read.floats("margin", 2)),
@@ -131,6 +144,7 @@ class HarmEvidence:
             Learnt.decode(read),
             Block.decode(read, "block"),
             read.restart("restart", len(_log_weights(sliced)[0])),
+            inf if data.get("line") is None else read.number("line"),
         )
 
 
@@ -148,7 +162,7 @@ def _closed(evidence: HarmEvidence) -> HarmEvidence:
     restart = evidence.restart.step(_log_factors(evidence, block), *_log_weights(evidence.sliced))
     if not block.gross_only:
         learnt = learnt.observe_block(block, evidence.margin)
-    return HarmEvidence(evidence.margin, evidence.sliced, evidence.history_psi, learnt, None, restart)
+    return replace(evidence, learnt=learnt, block=None, restart=restart)
 
 
 def _log_factors(evidence: HarmEvidence, block: Block) -> list[float]:
@@ -158,10 +172,29 @@ def _log_factors(evidence: HarmEvidence, block: Block) -> list[float]:
         logs = gro.log_event_increments(tick, margin, HARM.ratios, *learnt.champion)
         found = [value / learnt.totals.phi for value in logs]
     else:
-        found = robust.log_factors((tick,), margin, HARM.ratios, learnt.totals.phi)
+        phi = learnt.totals.phi / _part_needed(evidence, tick, margin)
+        found = robust.log_factors((tick,), margin, HARM.ratios, phi)
     if not evidence.sliced:
         return found
     if not block.slices or margin.shift > 0.0 or margin.factor < 1.0:
         return found + found
     phi = (learnt.between_slices if len(block.slices) > 1 else learnt.totals).phi
     return found + slices.log_factors(tick.challenger_bad, block.slices, margin.factor, HARM.ratios, phi)
+
+
+def _part_needed(evidence: HarmEvidence, tick: AnyTick, margin: Margin) -> float:
+    """The part of full bets that the line still takes, from past ticks and this one's sizes."""
+    if evidence.line == inf or evidence.sliced:
+        return 1.0
+    restart, learnt = evidence.restart, evidence.learnt
+    theta = robust.theta(tick, margin)
+    phi = learnt.totals.phi
+    return aim.part_needed(
+        restart.logs,
+        1.0 - restart.spent,
+        evidence.line * evidence.discount,
+        [(ratio - 1.0) / phi for ratio in HARM.ratios],
+        theta,
+        gro.predicted_rate(*learnt.champion, tick) * tick.champion_n,
+        (1.0 - theta) * tick.challenger_n * margin.shift,
+    )

@@ -12,10 +12,10 @@ from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.robust import Dispersion
 from rolloutd.core.stats.serial import SPANS, Serial
 
-_PRIOR_RESIDUAL = 5.0
-_LEAST_VARIANCE = 1.0
-_FARTHEST = 4.0
-_WAIT_TICKS = 16
+PRIOR_RESIDUAL = 5.0
+LEAST_VARIANCE = 1.0
+FARTHEST = 4.0
+WAIT_TICKS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class Learnt:
         scale = margin.factor * tick.challenger_n / tick.champion_n
         border = scale * tick.champion_bad + tick.challenger_n * margin.shift
         bad, before = self.seen
-        ratio = (bad + _PRIOR_RESIDUAL) / (before + _PRIOR_RESIDUAL)
-        spread = sqrt(max(tick.challenger_bad + scale * scale * tick.champion_bad, _LEAST_VARIANCE))
-        residual = min(max((tick.challenger_bad - ratio * border) / spread, -_FARTHEST), _FARTHEST)
+        ratio = (bad + PRIOR_RESIDUAL) / (before + PRIOR_RESIDUAL)
+        spread = sqrt(max(tick.challenger_bad + scale * scale * tick.champion_bad, LEAST_VARIANCE))
+        residual = min(max((tick.challenger_bad - ratio * border) / spread, -FARTHEST), FARTHEST)
         seen = (bad + tick.challenger_bad, before + border)
-        if len(self.waiting) < _WAIT_TICKS:
+        if len(self.waiting) < WAIT_TICKS:
             return self._with(self.serial, (*self.waiting, residual), seen)
         return self._with(self.serial.observe(self.waiting[0]), (*self.waiting[1:], residual), seen)
 

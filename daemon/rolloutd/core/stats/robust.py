@@ -31,7 +31,7 @@ from rolloutd.core.stats.increment import Tick
 from rolloutd.core.stats.margins import Margin
 
 PRIOR_ERRORS = 20.0
-_LARGEST_BURST = 16.0
+LARGEST_BURST = 16.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ class Dispersion:
             growth = n / self.last_n
             gap = residual - growth * self.last_residual
             pair = expected + growth * growth * self.last_expected
-            squares += min(gap * gap, _LARGEST_BURST * pair)
+            squares += min(gap * gap, LARGEST_BURST * pair)
             total += pair
         return Dispersion(squares, total, n, residual, expected)
 

@@ -8,7 +8,7 @@ pooled counts would.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import log
+from math import inf, log
 from typing import Self
 
 from rolloutd.core.stats import robust
@@ -37,14 +37,18 @@ class SegmentedHarm:
     segments: tuple[tuple[str, HarmEvidence], ...]
 
     @classmethod
-    def start(cls, margin: Margin, later_stages: int, names: tuple[str, ...]) -> Self:
-        """Before the first tick. Raises ValueError without a segment, or when one is named twice."""
+    def start(cls, margin: Margin, later_stages: int, names: tuple[str, ...], *, line: float = inf) -> Self:
+        """Before the first tick; `line` as for HarmEvidence.
+
+        Raises ValueError without a segment, or when one is named twice.
+        """
         if not names or len(set(names)) != len(names):
             raise ValueError(
                 f"The segments {list(names)} cannot be judged one by one. The gate was not built and traffic is as "
                 "before. Name each segment once, and at least one."
             )
-        own = tuple((name, HarmEvidence.start(margin, later_stages)) for name in names)
+        alone = line + log(2.0 * len(names))
+        own = tuple((name, HarmEvidence.start(margin, later_stages, line=alone)) for name in names)
         return cls(margin, Dispersion(), Restart.start(later_stages), own)
 
     def observe(

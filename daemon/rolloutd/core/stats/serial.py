@@ -5,7 +5,7 @@ learnt from, an exact test stays exact. psi is the variance of residuals summed 
 the variance of one: 1 for unrelated ticks, at least the number of ticks a burst is spread over for bursts that spill
 over. Variances are Allan's, of neighbouring blocks: neither the time of day nor a regression, which moves the residual
 once, is taken for clinging; nor may a single pair count for more than nine usual ones. Each ratio is drawn to 1 by 30
-pseudo-pairs and lowered by two standard errors.
+pseudo-pairs and lowered by two and a half standard errors.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from math import sqrt
 SPANS = (1, 2, 4, 8, 16, 32)
 _HISTORY_SPANS = SPANS[1:5]
 _LEAST_HISTORY_PAIRS = 8
-_SHRINKAGE = 30.0
-_STANDARD_ERRORS = 2.0
-_LARGEST = 9.0
+SHRINKAGE = 30.0
+STANDARD_ERRORS = 2.5
+LARGEST = 9.0
 _NONE = (0.0,) * len(SPANS)
 
 
@@ -42,7 +42,7 @@ class Serial:
                 break
             if ticks > span:
                 square = (sums[k] - last[k]) ** 2
-                squares[k] += min(square, _LARGEST * span * usual) if span > 1 else square
+                squares[k] += min(square, LARGEST * span * usual) if span > 1 else square
             last[k], sums[k] = sums[k], 0.0
         return Serial(ticks, tuple(sums), tuple(last), tuple(squares))
 
@@ -58,8 +58,8 @@ class Serial:
             pairs = self.ticks // span - 1
             if pairs < 1:
                 break
-            spread = _STANDARD_ERRORS * sqrt(3.0 * pairs)
-            found = max(found, (_SHRINKAGE + squares / (span * one) - spread) / (_SHRINKAGE + pairs))
+            spread = STANDARD_ERRORS * sqrt(3.0 * pairs)
+            found = max(found, (SHRINKAGE + squares / (span * one) - spread) / (SHRINKAGE + pairs))
         return found
 
 
@@ -72,7 +72,7 @@ def psi_of_history(ticks: Sequence[tuple[float, int]]) -> float:
         pairs = len(useful) // span - 1
         if single > 0.0 and pairs >= _LEAST_HISTORY_PAIRS:
             ratio = _neighbours(useful, span) / (span * single)
-            found = max(found, ratio * (1.0 - _STANDARD_ERRORS * sqrt(3.0 / pairs)))
+            found = max(found, ratio * (1.0 - STANDARD_ERRORS * sqrt(3.0 / pairs)))
     return found
 
 
