@@ -36,7 +36,7 @@ def even(ratios: tuple[float, ...]) -> Grid:
 EIGHT = even(spread(1.35, 8.0, 8))
 
 _TOTAL_FAILURE = 64.0
-_EVEN_REGRET = (0.06, 0.145, 0.185, 0.095, 0.065, 0.15, 0.18, 0.12)
+_EVEN_REGRET = (0.05, 0.185, 0.165, 0.07, 0.05, 0.14, 0.225, 0.115)
 
 
 def _with_total_failure(weight: float) -> Grid:
@@ -45,8 +45,8 @@ def _with_total_failure(weight: float) -> Grid:
 
 
 HARM = _with_total_failure(1.0 / 64.0)
-"""The eight, weighted so that 1.5, 2 and 5 times the champion's errors all take about 1.15 times what an oracle needs
-(equal weights: 1.13 to 1.19), and a ninth at 64 that hurries when everything fails."""
+"""The eight, weighted so that small and large effects take about the same times what an oracle needs (equal weights:
+4 % more for 5 times the champion's errors than for 2), and a ninth at 64 that hurries when everything fails."""
 
 HARM_LATE = _with_total_failure(1.0 / 4.0)
 """The same effects for what begins later. After a long healthy time the mass that meets a total failure is small, and
