@@ -90,13 +90,13 @@ async def test_signs_of_life_are_kept(store: EvidenceStore) -> None:
 
 async def test_evidence_survives_a_restart_bit_for_bit(make: Make) -> None:
     """Real evidence, saved after each of many ticks and read by the next process, goes on as if nothing had been."""
-    unbroken = HarmEvidence.start(Margin.ratio(1.2), 3)
+    unbroken = HarmEvidence.start(Margin.ratio(1.2), 3, line=4.6)
     for tick in range(1, 31):
         step = Increment(900 + tick, 9, 100 + tick, tick % 7)
         unbroken = unbroken.observe(step)
         store = make()
         before = (await store.load("r")).get("errors")
-        evidence = decode(HarmEvidence, before.body) if before else HarmEvidence.start(Margin.ratio(1.2), 3)
+        evidence = decode(HarmEvidence, before.body) if before else HarmEvidence.start(Margin.ratio(1.2), 3, line=4.6)
         await store.save([replace(ROW, tick=tick, body=encode(evidence.observe(step)))])
         await store.close()
     store = make()

@@ -1,7 +1,7 @@
 """Bets near the line: cut to what it still takes, never enlarged; and evidence stored before there was a line."""
 
 import json
-from math import exp, inf, log
+from math import exp, log
 from random import Random
 
 import pytest
@@ -42,7 +42,7 @@ def test_a_line_shows_harm_sooner_on_average() -> None:
     for seed in range(60):
         series = list(ticks(Random(seed), 600, 10, 90, (0.05, 0.02)))
         found = []
-        for line in (FIRE, inf):
+        for line in (FIRE, None):
             evidence, number = HarmEvidence.start(Margin.ratio(1.0), 0, line=line), 0
             while evidence.log_e < FIRE and number < len(series):
                 evidence, number = evidence.observe(series[number]), number + 1

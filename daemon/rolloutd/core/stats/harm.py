@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import inf, log
+from math import log
 from typing import Self
 
 from rolloutd.core.stats import aim, gro, robust, slices
@@ -47,7 +47,7 @@ class HarmEvidence:
     learnt: Learnt
     block: Block | None
     restart: Restart
-    line: float = inf
+    line: float | None = None
 
     @classmethod
     def start(
@@ -57,7 +57,7 @@ class HarmEvidence:
         *,
         sliced: bool = False,
         history: Sequence[tuple[float, int]] = (),
-        line: float = inf,
+        line: float | None = None,
     ) -> Self:
         """Before the first tick of a plan with so many stages after the first.
 
@@ -129,7 +129,7 @@ class HarmEvidence:
             **self.learnt.encode(),
             "block": None if self.block is None else self.block.encode(),
             "restart": self.restart.encode(),
-            "line": None if self.line == inf else self.line,
+            "line": self.line,
         }
 
     @classmethod
@@ -144,7 +144,7 @@ class HarmEvidence:
             Learnt.decode(read),
             Block.decode(read, "block"),
             read.restart("restart", len(_log_weights(sliced)[0])),
-            inf if data.get("line") is None else read.number("line"),
+            None if data.get("line") is None else read.number("line"),
         )
 
 
@@ -184,7 +184,7 @@ def _log_factors(evidence: HarmEvidence, block: Block) -> list[float]:
 
 def _part_needed(evidence: HarmEvidence, tick: AnyTick, margin: Margin) -> float:
     """The part of full bets that the line still takes, from past ticks and this one's sizes."""
-    if evidence.line == inf or evidence.sliced:
+    if evidence.line is None or evidence.sliced:
         return 1.0
     restart, learnt = evidence.restart, evidence.learnt
     theta = robust.theta(tick, margin)

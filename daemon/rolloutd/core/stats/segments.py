@@ -8,7 +8,7 @@ pooled counts would.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import inf, log
+from math import log
 from typing import Self
 
 from rolloutd.core.stats import robust
@@ -37,7 +37,7 @@ class SegmentedHarm:
     segments: tuple[tuple[str, HarmEvidence], ...]
 
     @classmethod
-    def start(cls, margin: Margin, later_stages: int, names: tuple[str, ...], *, line: float = inf) -> Self:
+    def start(cls, margin: Margin, later_stages: int, names: tuple[str, ...], *, line: float | None = None) -> Self:
         """Before the first tick; `line` as for HarmEvidence.
 
         Raises ValueError without a segment, or when one is named twice.
@@ -47,7 +47,7 @@ class SegmentedHarm:
                 f"The segments {list(names)} cannot be judged one by one. The gate was not built and traffic is as "
                 "before. Name each segment once, and at least one."
             )
-        alone = line + log(2.0 * len(names))
+        alone = None if line is None else line + log(2.0 * len(names))
         own = tuple((name, HarmEvidence.start(margin, later_stages, line=alone)) for name in names)
         return cls(margin, Dispersion(), Restart.start(later_stages), own)
 
