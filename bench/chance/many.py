@@ -49,7 +49,7 @@ class Many:
         self._place = np.zeros(runs, dtype=np.int64)
         self._serial_ticks = np.zeros(runs, dtype=np.int64)
         self._open, self._last, self._squares = (np.zeros((len(_SPANS), runs)) for _ in range(3))
-        self._psi = np.ones(runs)
+        self._psi, self._spills = np.ones(runs), np.zeros(runs, dtype=bool)
         self._block, self._block_ticks = np.zeros((4, runs)), np.zeros(runs, dtype=np.int64)
 
     def keep(self, which: NDArray[np.bool_]) -> None:
@@ -86,12 +86,11 @@ class Many:
 
     @property
     def _spilling(self) -> NDArray[np.bool_]:
-        known = np.where(self._serial_ticks >= harm.LEARNT_TICKS, self._psi, 1.0)
-        return np.greater(np.maximum(self._history_psi, known), harm.SPILLING_PSI)
+        return self._spills | (self._history_psi > learnt.SPILLING_PSI)
 
     @property
     def _discount(self) -> Reals:
-        blocks = np.where(self._history_psi > harm.SPILLING_PSI, harm.SPILLING_BLOCK, 1)
+        blocks = np.where(self._history_psi > learnt.SPILLING_PSI, harm.SPILLING_BLOCK, 1)
         found: Reals = 1.0 + (np.maximum(self._history_psi, self._psi) - 1.0) / blocks
         return found
 
@@ -141,6 +140,9 @@ class Many:
             found = (serial.SHRINKAGE + ratio - spread) / (serial.SHRINKAGE + pairs)
             psi = np.where(known, np.maximum(psi, found), psi)
         self._psi = psi
+        reviewed = which & (ticks % learnt.REVIEWED_EVERY == 0)
+        spills = (ticks >= learnt.LEARNT_TICKS) & (psi > learnt.SPILLING_PSI)
+        self._spills = np.where(reviewed, spills, self._spills)
 
     def _put_to_work(self, mass: Reals, weights: Reals) -> None:
         with np.errstate(divide="ignore"):

@@ -14,6 +14,10 @@ class Reader:
         if data.get("kind") != kind:
             raise self.refusal("kind")
 
+    def has(self, key: str) -> bool:
+        """Whether there is such a key: older evidence has fewer."""
+        return key in self._data
+
     def number(self, key: str) -> float:
         """One number."""
         return self._number(self._data.get(key), key)

@@ -10,16 +10,14 @@ from rolloutd.core.stats.block import Block
 from rolloutd.core.stats.codec import Reader
 from rolloutd.core.stats.grid import HARM, HARM_LATE
 from rolloutd.core.stats.increment import AnyTick
-from rolloutd.core.stats.learnt import Learnt
+from rolloutd.core.stats.learnt import SPILLING_PSI, Learnt
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.restart import Restart
 from rolloutd.core.stats.serial import psi_of_history
 
 GROSS_FACTOR = 3.0  # during a warm-up only harm beyond this ratio counts
 _LOPSIDED = 0.75
-SPILLING_PSI = 1.2
 SPILLING_BLOCK = 4
-LEARNT_TICKS = 128  # fewer ticks look like spilling bursts by chance too often, and a breach would wait for its block
 CALM = 1.0
 _TOTALS_WEIGHTS = (HARM.log_weights, HARM_LATE.log_weights)
 _SLICED_WEIGHTS = tuple(tuple(w - log(2.0) for w in (*weights, *weights)) for weights in _TOTALS_WEIGHTS)
@@ -91,9 +89,10 @@ class HarmEvidence:
         block = Block.start(inc, gross_only, slice_bad) if state.block is None else state.block.add(inc, slice_bad)
         learnt = state.learnt
         if not gross_only:
-            learnt = learnt.observe_tick(inc, state.margin, calm=state.restart.log_e <= CALM)
-        state = replace(state, learnt=learnt, block=block)
-        return _closed(state) if block.ticks >= length else state
+            learnt = learnt.observe_tick(inc, state.margin, calm=state.restart.is_at_most(CALM))
+        if block.ticks >= length:
+            return _bet(state, learnt, block)
+        return HarmEvidence(state.margin, state.sliced, state.history_psi, learnt, block, state.restart, state.line)
 
     @property
     def psi(self) -> float:
@@ -103,9 +102,7 @@ class HarmEvidence:
     @property
     def spilling(self) -> bool:
         """Whether errors are known to spill over, from the history or from enough ticks, so that ticks go together."""
-        learnt = self.learnt.serial
-        known = learnt.psi if learnt.ticks >= LEARNT_TICKS else 1.0
-        return max(self.history_psi, known) > SPILLING_PSI
+        return self.learnt.spills or self.history_psi > SPILLING_PSI
 
     @property
     def log_e(self) -> float:
@@ -116,8 +113,7 @@ class HarmEvidence:
     @property
     def discount(self) -> float:
         """What log evidence above 0 is divided by; at least 1."""
-        in_blocks_from_the_start = self.history_psi > SPILLING_PSI
-        return 1.0 + (self.psi - 1.0) / (SPILLING_BLOCK if in_blocks_from_the_start else 1)
+        return _discount(self.history_psi, self.learnt)
 
     def encode(self) -> dict[str, object]:
         """As JSON can hold it."""
@@ -155,24 +151,29 @@ def _log_weights(sliced: bool) -> tuple[tuple[float, ...], ...]:
 
 def _closed(evidence: HarmEvidence) -> HarmEvidence:
     """The evidence with its open block bet on; only then may the block teach anything about bets."""
-    block = evidence.block
-    if block is None:
-        return evidence
-    learnt = evidence.learnt
-    restart = evidence.restart.step(_log_factors(evidence, block), *_log_weights(evidence.sliced))
+    return evidence if evidence.block is None else _bet(evidence, evidence.learnt, evidence.block)
+
+
+def _bet(evidence: HarmEvidence, learnt: Learnt, block: Block) -> HarmEvidence:
+    restart = evidence.restart.step(_log_factors(evidence, learnt, block), *_log_weights(evidence.sliced))
     if not block.gross_only:
         learnt = learnt.observe_block(block, evidence.margin)
-    return replace(evidence, learnt=learnt, block=None, restart=restart)
+    return HarmEvidence(evidence.margin, evidence.sliced, evidence.history_psi, learnt, None, restart, evidence.line)
 
 
-def _log_factors(evidence: HarmEvidence, block: Block) -> list[float]:
+def _discount(history_psi: float, learnt: Learnt) -> float:
+    in_blocks_from_the_start = history_psi > SPILLING_PSI
+    return 1.0 + (max(history_psi, learnt.serial.psi) - 1.0) / (SPILLING_BLOCK if in_blocks_from_the_start else 1)
+
+
+def _log_factors(evidence: HarmEvidence, learnt: Learnt, block: Block) -> list[float]:
     margin = evidence.margin.widened(GROSS_FACTOR) if block.gross_only else evidence.margin
-    tick, learnt = block.tick, evidence.learnt
+    tick = block.tick
     if robust.theta(tick, margin) > _LOPSIDED:
         logs = gro.log_event_increments(tick, margin, HARM.ratios, *learnt.champion)
         found = [value / learnt.totals.phi for value in logs]
     else:
-        phi = learnt.totals.phi / _part_needed(evidence, tick, margin)
+        phi = learnt.totals.phi / _part_needed(evidence, learnt, tick, margin)
         found = robust.log_factors((tick,), margin, HARM.ratios, phi)
     if not evidence.sliced:
         return found
@@ -182,17 +183,17 @@ def _log_factors(evidence: HarmEvidence, block: Block) -> list[float]:
     return found + slices.log_factors(tick.challenger_bad, block.slices, margin.factor, HARM.ratios, phi)
 
 
-def _part_needed(evidence: HarmEvidence, tick: AnyTick, margin: Margin) -> float:
+def _part_needed(evidence: HarmEvidence, learnt: Learnt, tick: AnyTick, margin: Margin) -> float:
     """The part of full bets that the line still takes, from past ticks and this one's sizes."""
-    if evidence.line is None or evidence.sliced:
+    restart = evidence.restart
+    if evidence.line is None or evidence.sliced or max(restart.logs, default=0.0) < evidence.line - aim.NEAR:
         return 1.0
-    restart, learnt = evidence.restart, evidence.learnt
     theta = robust.theta(tick, margin)
     phi = learnt.totals.phi
     return aim.part_needed(
         restart.logs,
         1.0 - restart.spent,
-        evidence.line * evidence.discount,
+        evidence.line * _discount(evidence.history_psi, learnt),
         [(ratio - 1.0) / phi for ratio in HARM.ratios],
         theta,
         gro.predicted_rate(*learnt.champion, tick) * tick.champion_n,

@@ -16,13 +16,17 @@ PRIOR_RESIDUAL = 5.0
 LEAST_VARIANCE = 1.0
 FARTHEST = 4.0
 WAIT_TICKS = 16
+SPILLING_PSI = 1.2
+LEARNT_TICKS = 128  # fewer ticks look like spilling bursts by chance too often, and a breach would wait for its block
+REVIEWED_EVERY = 8
 
 
 @dataclass(frozen=True, slots=True)
 class Learnt:
     """Dispersions of totals and of slices; the serial discount, with residuals waiting; sums so far.
 
-    `seen` are the challenger's errors and those expected on the margin; `champion` its requests and errors.
+    `seen` are the challenger's errors and those expected on the margin; `champion` its requests and errors. `spills`:
+    errors are known to spill into later ticks, from 128 learnt ticks on and looked at every eighth.
     """
 
     totals: Dispersion
@@ -31,6 +35,7 @@ class Learnt:
     waiting: tuple[float, ...]
     seen: tuple[float, float]
     champion: tuple[float, float]
+    spills: bool = False
 
     @classmethod
     def start(cls) -> Self:
@@ -43,8 +48,11 @@ class Learnt:
         Residuals teach the serial discount only after 16 calm ticks: the first ticks of a regression must not pass for
         errors that spill over. Otherwise all that wait are forgotten.
         """
+        totals, slices_too, champion = self.totals, self.between_slices, self.champion
         if not calm:
-            return self._with(self.serial, (), self.seen) if self.waiting else self
+            if not self.waiting:
+                return self
+            return Learnt(totals, slices_too, self.serial, (), self.seen, champion, self.spills)
         scale = margin.factor * tick.challenger_n / tick.champion_n
         border = scale * tick.champion_bad + tick.challenger_n * margin.shift
         bad, before = self.seen
@@ -52,23 +60,25 @@ class Learnt:
         spread = sqrt(max(tick.challenger_bad + scale * scale * tick.champion_bad, LEAST_VARIANCE))
         residual = min(max((tick.challenger_bad - ratio * border) / spread, -FARTHEST), FARTHEST)
         seen = (bad + tick.challenger_bad, before + border)
-        if len(self.waiting) < WAIT_TICKS:
-            return self._with(self.serial, (*self.waiting, residual), seen)
-        return self._with(self.serial.observe(self.waiting[0]), (*self.waiting[1:], residual), seen)
-
-    def _with(self, serial: Serial, waiting: tuple[float, ...], seen: tuple[float, float]) -> "Learnt":
-        return Learnt(self.totals, self.between_slices, serial, waiting, seen, self.champion)
+        waiting = self.waiting
+        if len(waiting) < WAIT_TICKS:
+            return Learnt(totals, slices_too, self.serial, (*waiting, residual), seen, champion, self.spills)
+        serial, spills = self.serial.observe(waiting[0]), self.spills
+        if serial.ticks % REVIEWED_EVERY == 0:
+            spills = serial.ticks >= LEARNT_TICKS and serial.psi > SPILLING_PSI
+        return Learnt(totals, slices_too, serial, (*waiting[1:], residual), seen, champion, spills)
 
     def observe_block(self, block: Block, margin: Margin) -> "Learnt":
         """With one more block of ticks, after it was bet on as a whole."""
         tick = block.tick
         return Learnt(
             self.totals.observe(tick, margin),
-            slices.observe(self.between_slices, block.slices),
+            slices.observe(self.between_slices, block.slices) if block.slices else self.between_slices,
             self.serial,
             self.waiting,
             self.seen,
             (self.champion[0] + tick.champion_n, self.champion[1] + tick.champion_bad),
+            self.spills,
         )
 
     def encode(self) -> dict[str, object]:
@@ -81,6 +91,7 @@ class Learnt:
             "serial": [*serial.open_sums, *serial.last_sums, *serial.squares],
             "waiting": list(self.waiting),
             "sums": [*self.seen, *self.champion],
+            "spills": self.spills,
         }
 
     @classmethod
@@ -96,4 +107,5 @@ class Learnt:
             tuple(read.floats("waiting")),
             (bad, expected),
             (champion_n, champion_bad),
+            read.flag("spills") if read.has("spills") else False,
         )

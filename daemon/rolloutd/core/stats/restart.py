@@ -13,7 +13,7 @@ and the ticks' mass, kept back for later, more than makes up for it in the middl
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import log
+from math import exp, log, log1p
 from typing import Self
 
 from rolloutd.core.stats.logs import logaddexp, logsumexp
@@ -89,8 +89,17 @@ class Restart:
         return self._stepped(mass, log_factors, log_weights)
 
     def _stepped(self, mass: float, log_factors: Sequence[float], log_weights: Sequence[float]) -> "Restart":
-        logs = self._with(mass, log_weights) if mass > 0.0 else self.logs
-        moved = tuple([value + f for value, f in zip(logs, log_factors, strict=True)]) if logs else ()
+        if mass > 0.0 and self.logs:  # logaddexp, written out: this is what every tick costs
+            log_mass = log(mass)
+            moved = tuple(
+                [
+                    (a + log1p(exp(b - a)) if a > b else b + log1p(exp(a - b))) + f
+                    for a, b, f in zip(self.logs, map(log_mass.__add__, log_weights), log_factors, strict=True)
+                ]
+            )
+        else:
+            logs = self._with(mass, log_weights) if mass > 0.0 else self.logs
+            moved = tuple([value + f for value, f in zip(logs, log_factors, strict=True)]) if logs else ()
         return Restart(self.ticks + 1, self.stages_left, self.stage_mass, self.spent + mass, moved)
 
     def _with(self, mass: float, log_weights: Sequence[float]) -> tuple[float, ...]:
@@ -104,6 +113,13 @@ class Restart:
         """log E: what is at work and what is idle."""
         idle = 1.0 - self.spent
         return logsumexp((*self.logs, log(idle)) if idle > 0.0 else self.logs)
+
+    def is_at_most(self, level: float) -> bool:
+        """Whether log E is at most the level > 0; quicker than log E while the answer is plain."""
+        top = max(self.logs, default=0.0)
+        if top > level:
+            return False
+        return top + log(len(self.logs) + 1.0) <= level or self.log_e <= level
 
     def encode(self) -> list[object]:
         """Numbers and lists only; floats survive JSON bit for bit."""

@@ -56,7 +56,9 @@ class Dispersion:
 
     def observe(self, tick: Tick, margin: Margin) -> "Dispersion":
         """With one more tick, in which both arms had traffic."""
-        return self.observe_strata((tick,), margin)
+        n, bad, champion_bad = tick.challenger_n, tick.challenger_bad, tick.champion_bad
+        scale = margin.factor * n / tick.champion_n
+        return self._observed(n, bad - scale * champion_bad - n * margin.shift, bad + scale * scale * champion_bad)
 
     def observe_strata(self, strata: Sequence[Tick], margin: Margin) -> "Dispersion":
         """With one more tick of each segment that had traffic in both arms, at least one."""
@@ -66,6 +68,9 @@ class Dispersion:
             n += tick.challenger_n
             residual += tick.challenger_bad - scale * tick.champion_bad - tick.challenger_n * margin.shift
             expected += tick.challenger_bad + scale * scale * tick.champion_bad
+        return self._observed(n, residual, expected)
+
+    def _observed(self, n: float, residual: float, expected: float) -> "Dispersion":
         squares, total = self.squares, self.expected
         if self.last_n > 0.0:
             growth = n / self.last_n
@@ -103,9 +108,13 @@ def log_factors(strata: Sequence[Tick], margin: Margin, ratios: Sequence[float],
         expected += part * (x1 + x0) + (1.0 - part) * tick.challenger_n * margin.shift
         if margin.factor > 1.0 and tick.bounded and x1 and x0:
             pairs.append((part, part * (1.0 - part) * (margin.factor - 1.0) * x1 * x0 / tick.champion_n))
+    stakes = [(r - 1.0) / phi for r in ratios]
+    if not pairs:
+        if not bad:
+            return [-log1p(lam * expected) for lam in stakes]
+        return [log1p(lam * bad) - log1p(lam * expected) for lam in stakes]
     found = []
-    for r in ratios:
-        lam = (r - 1.0) / phi
-        excess = lam * lam * sum([pair / (1.0 + lam * (expected - part)) for part, pair in pairs]) if pairs else 0.0
+    for lam in stakes:
+        excess = lam * lam * sum([pair / (1.0 + lam * (expected - part)) for part, pair in pairs])
         found.append(log1p(lam * bad - excess) - log1p(lam * expected))
     return found

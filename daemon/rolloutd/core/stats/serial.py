@@ -15,6 +15,7 @@ from itertools import pairwise
 from math import sqrt
 
 SPANS = (1, 2, 4, 8, 16, 32)
+_LONGER = SPANS[1:]
 _HISTORY_SPANS = SPANS[1:5]
 _LEAST_HISTORY_PAIRS = 8
 SHRINKAGE = 30.0
@@ -36,6 +37,10 @@ class Serial:
     def observe(self, residual: float) -> "Serial":
         """With one more tick's residual, in units of its own spread."""
         ticks = self.ticks + 1
+        if ticks % 2:  # half of all ticks fill no block but their own
+            square = self.squares[0] + ((residual - self.last_sums[0]) ** 2 if ticks > 1 else 0.0)
+            opened = (0.0, *[value + residual for value in self.open_sums[1:]])
+            return Serial(ticks, opened, (residual, *self.last_sums[1:]), (square, *self.squares[1:]))
         sums = [value + residual for value in self.open_sums]
         last, squares = list(self.last_sums), list(self.squares)
         usual = squares[0] / (ticks - 2) if ticks > 2 else 0.0
@@ -54,14 +59,16 @@ class Serial:
         single = self.squares[0]
         if single <= 0.0:
             return 1.0
-        one = single / (self.ticks - 1)
-        found = 1.0
-        for span, squares in zip(SPANS[1:], self.squares[1:], strict=True):
-            pairs = self.ticks // span - 1
+        ticks = self.ticks
+        one, found = single / (ticks - 1), 1.0
+        for span, squares in zip(_LONGER, self.squares[1:]):  # noqa: B905 - on every tick's path, and as long by make
+            pairs = ticks // span - 1
             if pairs < 1:
                 break
-            spread = STANDARD_ERRORS * sqrt(3.0 * pairs)
-            found = max(found, (SHRINKAGE + squares / (span * one) - spread) / (SHRINKAGE + pairs))
+            over = squares / (span * one) - pairs
+            if over > 0.0:  # else the ratio below is under 1
+                over -= STANDARD_ERRORS * sqrt(3.0 * pairs)
+                found = max(found, 1.0 + over / (SHRINKAGE + pairs))
         return found
 
 
