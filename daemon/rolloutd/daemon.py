@@ -18,12 +18,14 @@ from rolloutd.about import AboutDaemon, Parts
 from rolloutd.access import Access
 from rolloutd.clock import BoottimeClock, ClockReading
 from rolloutd.core.events import Recorded
+from rolloutd.core.forecast.rule import LARGEST_FIRST_SHARE
 from rolloutd.core.plan import Spec
-from rolloutd.core.values import Slot
+from rolloutd.core.values import Share, Slot
 from rolloutd.crashpoints import CrashPoint, reach
-from rolloutd.desk import Desk, SpecReader
+from rolloutd.desk import Desk
 from rolloutd.evidence_sqlite import SqliteEvidence
 from rolloutd.feed import Feed
+from rolloutd.foreteller import Foreteller, SpecReader
 from rolloutd.hands import Hands
 from rolloutd.holding import FleetHolding
 from rolloutd.journal import StoreBusy, StoreFull
@@ -57,7 +59,10 @@ class AlreadyRunning(RolloutdError):
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """Everything of the outside world that the daemon was configured with. ``lease_ms`` is by route."""
+    """Everything of the outside world that the daemon was configured with. ``lease_ms`` is by route.
+
+    ``first_share`` is the largest that the rule for low traffic may take; ``holds_starts``: starts are held to it.
+    """
 
     routes: Mapping[str, RouteConfig]
     routers: Mapping[str, Router]
@@ -65,6 +70,8 @@ class Outside:
     prober: Prober
     sources: Mapping[str, MetricSource]
     every_ms: Mapping[str, int]
+    first_share: Share = LARGEST_FIRST_SHARE
+    holds_starts: bool = False
 
     def arms(self, route: str) -> Mapping[Slot, str]:
         """The arm-label value of each slot of a route; empty words for a route that is no longer configured."""
@@ -134,7 +141,15 @@ class Daemon:
             journal=journal,
             keeper=keeper,
             clock=clock,
-            read_spec=read_spec,
+            foreteller=Foreteller(
+                read_spec,
+                by_route,
+                outside.sources,
+                outside.every_ms,
+                outside.arms,
+                outside.first_share,
+                outside.holds_starts,
+            ),
             about=about,
             feed=feed,
             holding=holding,

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
 
 from rolloutd import awaited, outcomes, story, view, wire
 from rolloutd.about import AboutDaemon
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
 from rolloutd.core.decide import Accepted
+from rolloutd.core.forecast.rule import Decision
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Spec
 from rolloutd.core.revival import REVIVING
@@ -22,6 +24,7 @@ from rolloutd.core.values import Actor
 from rolloutd.evidence_store import HISTORY_TICKS
 from rolloutd.feed import Feed
 from rolloutd.fleet import matches, most_urgent_first
+from rolloutd.foreteller import Foreteller
 from rolloutd.holding import FleetHolding
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
 from rolloutd.keeper import EvidenceKeeper
@@ -29,13 +32,14 @@ from rolloutd.loop import Loop
 from rolloutd.past import course, past, plan_of
 from rolloutd.pictures import Audit, Past, Plan, Series
 from rolloutd.ports import Clock
+from rolloutd.recording import recording_of
 from rolloutd.settings.problems import SettingsError
 from rolloutd.verbs import Risk, VerbRow
+from rolloutd.wire_plan import Recording
 from rolloutd.wording import rfc3339, why_lines
 
 LAST_LINES = 8
 START_PATIENCE_S = 15.0
-SpecReader = Callable[[Mapping[str, object]], Spec]
 
 
 class Desk:
@@ -48,19 +52,19 @@ class Desk:
         journal: Journal,
         keeper: EvidenceKeeper,
         clock: Clock,
-        read_spec: SpecReader,
         about: AboutDaemon,
         feed: Feed,
+        foreteller: Foreteller,
         holding: FleetHolding,
     ) -> None:
         self._loop = loop
         self._journal = journal
         self._keeper = keeper
         self._clock = clock
-        self._read_spec = read_spec
         self._about = about
         self._feed = feed
         self._holding = holding
+        self._foreteller = foreteller
         self._started: Callable[[Spec], None] | None = None
         self._waiters: dict[str, asyncio.Event] = {}
         self._pictures: dict[str, tuple[int, int, wire.Status]] = {}
@@ -98,18 +102,26 @@ class Desk:
         """Start a rollout and wait for the checks before traffic."""
         begun = self._clock.now().clock_ms
         key = outcomes.key_of(command_id, actor, "start", sorted(body.items()))
-        stored = await self._journal.command_outcome(command_id)
-        if stored is not None:
-            if stored.key.digest != key.digest:
-                return outcomes.other_content()
-            return self._done(stored.stream, "start", actor, outcomes.from_text(stored.outcome), begun)
+        repeated = await self._started_before(key, command_id, actor, begun)
+        if repeated is not None:
+            return repeated
         try:
-            spec = self._read_spec(body)
+            spec = self._foreteller.read_spec(body)
         except SettingsError as error:
             return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
         if dry_run:
-            return self._dry_run(spec, actor, begun)
-        decision = await self._loop.start(Start(spec, actor), key)
+            return await self._dry_run(spec, actor, begun)
+        rule = ""
+        if self._foreteller.enforces:
+            ruling, _ = await self._foreteller.foretell(spec)
+            if ruling.decision is Decision.REFUSED:
+                next_step = f"rollout plan check FILE shows it by stage and gate; nothing of {spec.name} was started"
+                return Refused(RefusalCode.GATE, ruling.sentence, next_step)
+            spec, rule = replace(spec, plan=ruling.plan), ruling.sentence
+            repeated = await self._started_before(key, command_id, actor, begun)  # measuring takes its time
+            if repeated is not None:
+                return repeated
+        decision = await self._loop.start(Start(spec, actor, rule), key)
         if isinstance(decision, Refused):
             return decision
         if self._started is not None:
@@ -124,13 +136,26 @@ class Desk:
             )
         return self._done(spec.name, "start", actor, decision, begun)
 
-    def _dry_run(self, spec: Spec, actor: Actor, begun_ms: int) -> wire.ActionDone:
+    async def _started_before(
+        self, key: CommandKey, command_id: str, actor: Actor, begun: int
+    ) -> wire.ActionDone | Refused | None:
+        """What came of this command when it was sent before; None when it was not."""
+        stored = await self._journal.command_outcome(command_id)
+        if stored is None:
+            return None
+        if stored.key.digest != key.digest:
+            return outcomes.other_content()
+        return self._done(stored.stream, "start", actor, outcomes.from_text(stored.outcome), begun)
+
+    async def _dry_run(self, spec: Spec, actor: Actor, begun_ms: int) -> wire.ActionDone:
+        ruling, outlook = await self._foreteller.foretell(spec)
         took_s = (self._clock.now().clock_ms - begun_ms) / 1000
-        stages = " > ".join(str(stage.share) for stage in spec.plan.stages)
-        message = f"{spec.name} is in order and would go {stages}; nothing was started"
+        stages = " > ".join(str(stage.share) for stage in ruling.plan.stages)
+        fine = ruling.decision is not Decision.REFUSED
+        message = f"It is in order and would go {stages}. {ruling.sentence}" if fine else ruling.sentence
         return wire.ActionDone(
-            name=spec.name, action="start", accepted=True, revision=0, by=actor.name, router_confirmed=False,
-            took_s=took_s, message=message,
+            name=spec.name, action="start", accepted=fine, revision=0, by=actor.name, router_confirmed=False,
+            took_s=took_s, message=message, plan=outlook,
         )  # fmt: skip
 
     async def act(self, name: str, act: Act, command_id: str, wait_s: float) -> wire.ActionDone | Refused:
@@ -340,6 +365,11 @@ class Desk:
         """The rollout as it was after this event of its record."""
         rollout = self._find(name)
         return None if rollout is None else past(await self._journal.load(rollout.name), seq)
+
+    async def recording(self, name: str) -> Recording | None:
+        """What is kept of this rollout's ticks, with its plan."""
+        rollout = self._find(name)
+        return None if rollout is None else await recording_of(rollout, self._keeper)
 
     # ---- the daemon itself
 

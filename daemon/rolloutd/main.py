@@ -61,6 +61,8 @@ def make_outside(settings: Settings) -> Outside:
         prober=registry.make_prober(settings.routes),
         sources=sources,
         every_ms={name: source.every_ms for name, source in settings.sources.items()},
+        first_share=settings.policy.max_first_share,
+        holds_starts=not settings.policy.allow_short_times,
     )
 
 

@@ -7,23 +7,26 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rolloutd import pictures, wire, wire_lines
+from pydantic import BaseModel
 
-_BASE = wire.Model
-_PLACES = (wire, pictures, wire_lines)
+from rolloutd import pictures, wire, wire_lines, wire_plan
 
-
-def _models(base: type[wire.Model] = _BASE) -> Iterator[type[wire.Model]]:
-    for model in base.__subclasses__():
-        yield model
-        yield from _models(model)
+_BASES: tuple[type[BaseModel], ...] = (wire.Model, wire_plan.PlanModel)
+_PLACES = (wire, pictures, wire_lines, wire_plan)
 
 
-def published() -> dict[str, type[wire.Model]]:
+def _models(bases: Iterable[type[BaseModel]] = _BASES) -> Iterator[type[BaseModel]]:
+    for base in bases:
+        for model in base.__subclasses__():
+            yield model
+            yield from _models((model,))
+
+
+def published() -> dict[str, type[BaseModel]]:
     """Every model that names its schema, by that name, such as ``rollout.status/1``."""
     modules = {module.__name__ for module in _PLACES}
     named = (model for model in _models() if "schema_" in model.model_fields and model.__module__ in modules)

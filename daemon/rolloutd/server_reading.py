@@ -118,6 +118,11 @@ class Reading:
         since = whole_number(query(request, "since_seq").get("since_seq", "0"), "since_seq", 0, 10**17)
         return answer(self._found(await self._service.timeline(name, since), name))
 
+    async def replay(self, request: Request) -> Response:
+        """Its plan and what its gates counted."""
+        name = name_of(self._context, request)
+        return answer(self._found(await self._service.recording(name), name))
+
     async def why(self, request: Request) -> Response:
         """The decision in words."""
         name = name_of(self._context, request)

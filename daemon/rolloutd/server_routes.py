@@ -9,6 +9,7 @@ from pydantic import BaseModel
 from rolloutd.pictures import Audit, Gates, Past, Plan, Series, Stages
 from rolloutd.verbs import VERBS, Socket, VerbRow
 from rolloutd.wire import Doctor, Fleet, Health, Status, Timeline, Why
+from rolloutd.wire_plan import Recording
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ READ_ROUTES: tuple[ReadRoute, ...] = (
     ReadRoute("/v1/rollouts/{name}/past", "past", "timeline", Past, "How it was after one event.", ("seq",)),
     ReadRoute("/v1/rollouts/{name}/timeline", "timeline", "timeline", Timeline, "Its record.", ("since_seq",)),
     ReadRoute("/v1/rollouts/{name}/why", "why", "why", Why, "The decision in words."),
+    ReadRoute("/v1/rollouts/{name}/replay", "replay", "replay", Recording, "Its plan and what its gates counted."),
     ReadRoute("/v1/health", "health", "doctor", Health, "Whether the daemon turns."),
     ReadRoute("/v1/doctor", "doctor", "doctor", Doctor, "Checks of daemon, routers, sources and rights."),
     ReadRoute("/v1/audit", "audit", "audit", Audit, "The journal's chain, as it was verified last."),

@@ -15,6 +15,7 @@ from rolloutd.feed import Feed
 from rolloutd.pictures import Audit, Past, Plan, Series
 from rolloutd.verbs import VerbRow
 from rolloutd.wire import ActionDone, Doctor, Fleet, FleetRow, Health, Heartbeat, Hello, Status, Timeline, Why
+from rolloutd.wire_plan import Recording
 
 
 class Service(Protocol):
@@ -91,6 +92,10 @@ class Service(Protocol):
 
     def audit(self) -> Audit:
         """The journal's chain, as it was verified last."""
+        ...
+
+    async def recording(self, name: str) -> Recording | None:
+        """What is kept of a rollout's ticks, with its plan, to replay it."""
         ...
 
     async def doctor(self) -> Doctor:

@@ -61,7 +61,7 @@ def _base(e: ev.BaseConfirmed) -> Line:
 _LINES: dict[type, Callable[[Any], Line]] = {
     ev.RolloutRequested: lambda e: (
         f"requested {e.spec.model} {e.spec.champion} > {e.spec.challenger} by plan {e.spec.plan.strategy}",
-        e.spec.reason,
+        " ".join(filter(None, (e.spec.reason, e.rule))),
     ),
     ev.PreflightPassed: lambda e: (f"all checks passed; slot {e.champion_slot.value} is the champion's", ""),
     ev.PreflightFailed: lambda e: ("checks failed; no traffic moved", "; ".join(e.reasons)),

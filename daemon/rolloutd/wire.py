@@ -10,6 +10,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rolloutd.wire_plan import Needs, PlanOutlook
+
 API_VERSION = "1.0"
 
 
@@ -94,6 +96,7 @@ class GateNow(Model):
     blind_reason: str | None = None
     on_fail: str = "rollback"
     slo_ms: float | None = None
+    needs: Needs | None = None
 
 
 class RatioNow(Model):
@@ -287,6 +290,7 @@ class ActionDone(Model):
     took_s: float
     message: str = ""
     waits_for_person: bool = False
+    plan: PlanOutlook | None = None
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 

@@ -82,6 +82,7 @@ def why_lines(lane: Lane, now: Instant) -> list[str]:
     """The decision in words: what each gate says and on what, then what else stands in the way."""
     pic = lane.picture(now.clock_ms)
     plan = lane.rollout.spec.plan
+    rule = [f"Plan: {lane.rollout.rule}"] if lane.rollout.rule else []
     lines = [_why_gate(lane, verdict, plan.alpha, plan.beta) for verdict in pic.judgement.gates]
     total = exp(min(pic.judgement.log_e_harm, 50.0))
     lines.append(
@@ -91,7 +92,7 @@ def why_lines(lane: Lane, now: Instant) -> list[str]:
     lines.extend(_why_split(pic.judgement))
     others = [b for b in blockers(lane.rollout, pic, now.clock_ms) if not b.what.startswith("gate:")]
     lines.extend(f"Going up waits for: {blocker.sentence}." for blocker in others)
-    return lines
+    return [*lines, *rule]
 
 
 def _why_split(judgement: Judgement) -> list[str]:

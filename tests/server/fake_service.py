@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from rolloutd import __version__, wire
+from rolloutd import __version__, codec, wire
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.values import Actor, Role
 from rolloutd.feed import Feed
 from rolloutd.pictures import Audit, Past, Plan, Series, SeriesPoint
 from rolloutd.verbs import Risk, VerbRow
+from rolloutd.wire_plan import RecordedTick, Recording
+from tests.core.playbook import a_spec
 
 NOW = "2026-01-02T03:13:04Z"
 BOOT_ID = "boot1"
@@ -256,6 +259,16 @@ class FakeService:
         """A chain that holds, or is not verified yet."""
         ok = True if self.router_confirms else None
         return Audit(ok=ok, checked=1 if ok else 0, verified_at=NOW if ok else None, head_seq=1, head_hash="ab")
+
+    async def recording(self, name: str) -> Recording | None:
+        """The playbook's plan and three quiet ticks."""
+        if self.find(name) is None:
+            return None
+        spec, counts = a_spec(), {"champion_n": 90, "champion_bad": 0, "challenger_n": 10, "challenger_bad": 0}
+        ticks = [RecordedTick(tick=k, clock_ms=10_000 * k, wall_ms=10_000 * k, **counts) for k in (1, 2, 3)]
+        gates = {gate.metric: ticks for gate in spec.plan.gates}
+        told = {"spec": json.loads(codec.encode(spec)), "from_clock_ms": 0, "from_wall_ms": 0}
+        return Recording(name=name, revision=1, gates=gates, **told)
 
     async def doctor(self) -> wire.Doctor:
         """One check."""

@@ -21,9 +21,11 @@ from rolloutd.chain import recorded
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, Refused, Verb
 from rolloutd.core.decide import Accepted
+from rolloutd.core.forecast.rule import LARGEST_FIRST_SHARE
 from rolloutd.core.values import ZERO, Share
 from rolloutd.desk import Desk
 from rolloutd.feed import Feed
+from rolloutd.foreteller import Foreteller
 from rolloutd.holding import FleetHolding
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.polling import Poller
@@ -108,7 +110,7 @@ async def served(rig: Rig) -> AsyncIterator[Running]:
         journal=rig.journal,
         keeper=EvidenceKeeper(rig.evidence),
         clock=rig.clock,
-        read_spec=lambda _body: a_spec(),
+        foreteller=Foreteller(lambda _body: a_spec(), {}, {}, {}, lambda _route: {}, LARGEST_FIRST_SHARE, False),
         about=AboutDaemon(parts),
         feed=Feed(),
         holding=FleetHolding(rig.loop, rig.journal, rig.clock),

@@ -30,10 +30,11 @@ class Verb(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Start a rollout by this spec."""
+    """Start a rollout by this spec. ``rule`` is the forecast's word on its first share, for the record."""
 
     spec: Spec
     actor: Actor
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,7 +52,7 @@ def decide_start(command: Start, live: Iterable[Rollout], names: frozenset[str],
                     f"{other.name} is a live rollout on {what} {value}; one {what} carries one rollout at a time.",
                     f"Wait for it, or: rollout abort {other.name}",
                 )
-    return Accepted((ev.RolloutRequested(spec),), f"{spec.name} requested")
+    return Accepted((ev.RolloutRequested(spec, command.rule),), f"{spec.name} requested")
 
 
 def decide(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:

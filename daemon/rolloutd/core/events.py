@@ -74,9 +74,13 @@ class Question(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RolloutRequested:
-    """Somebody asked for this rollout; its checks come first, no traffic moves yet."""
+    """Somebody asked for this rollout; its checks come first, no traffic moves yet.
+
+    ``rule`` says by which forecast its first share was found large enough, or made so; empty where none was made.
+    """
 
     spec: Spec
+    rule: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,7 @@ def _begin(recorded: ev.Recorded) -> Rollout:
         requested_at=recorded.at,
         requested_by=recorded.actor,
         changed_at=recorded.at,
+        rule=recorded.event.rule,
     )
 
 
@@ -251,7 +252,7 @@ def _ended(rollout: Rollout, event: ev.RolloutEnded, recorded: ev.Recorded) -> R
 
 def _reopened(rollout: Rollout, event: ev.RolloutReopened, recorded: ev.Recorded) -> Rollout:
     """As it was requested, before its checks; who overrode what stays for ever."""
-    begun = _begin(replace(recorded, event=ev.RolloutRequested(rollout.spec)))
+    begun = _begin(replace(recorded, event=ev.RolloutRequested(rollout.spec, rollout.rule)))
     return replace(
         begun,
         requested_at=rollout.requested_at,

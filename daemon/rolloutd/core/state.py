@@ -138,6 +138,7 @@ class Rollout:
     base_moved: bool = False
     refusals: tuple[str, ...] = ()
     sealed_tick: int = 0
+    rule: str = ""
     end: End | None = None
     last_act: LastAct | None = None
 

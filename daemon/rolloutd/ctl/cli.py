@@ -21,6 +21,7 @@ MODULE_OF: dict[str, str] = {
     **dict.fromkeys(("hold", "release"), "holding"),
     "start": "starting",
     **dict.fromkeys(("analyze", "forecast"), "judging"),
+    **dict.fromkeys(("plan", "simulate", "replay"), "planning"),
     **dict.fromkeys(("tui", "demo", "version", "completion"), "other"),
 }
 HELP = """Moves a new model version into production beside the old one, in stages, on evidence.

@@ -8,12 +8,14 @@ from typing import Any
 
 import click
 
-from rolloutd.ctl import exits, render
+from rolloutd.ctl import exits, render, render_plan
 from rolloutd.ctl.following import Goal, follow
 from rolloutd.ctl.session import Session, common
 from rolloutd.ctl.watching import remark
 
 SPEC_BYTES_MAX = 48 * 1_024
+MEASURE_S = 60.0
+"""The daemon may take two readings of a slow source before it answers."""
 
 
 def read_spec(file: str) -> str:
@@ -47,10 +49,12 @@ def start(session: Session, file: str, dry_run: bool, wait: bool, fail_on_hold: 
     """Start a rollout from a spec FILE (- for stdin)."""
     body = {"spec_toml": read_spec(file), "file": file, "reason": reason}
     client = session.client()
-    done = client.post("rollouts", body=body, query="?dry_run=1" if dry_run else "")
+    done = client.post("rollouts", body=body, query="?dry_run=1" if dry_run else "", wait_s=MEASURE_S)
     if not (wait and session.as_json) or dry_run:
         session.data(done, render.action if not dry_run else _would)
-    if not wait or dry_run:
+    if dry_run:
+        return exits.DONE if done["accepted"] else exits.REFUSED
+    if not wait:
         return exits.DONE
     last: list[dict[str, Any]] = []
 
@@ -64,8 +68,11 @@ def start(session: Session, file: str, dry_run: bool, wait: bool, fail_on_hold: 
 
 
 def _would(done: dict[str, Any]) -> str:
+    would = "would start" if done["accepted"] else "would be REFUSED"
     said = f" {done['message']}" if done.get("message") else ""
-    return f"{done['name']} would start. Nothing was started.{said}"
+    if done.get("plan"):
+        return f"{done['name']} {would}. Nothing was started.{said}\n{render_plan.outlook(done['plan'])}"
+    return f"{done['name']} {would}. Nothing was started.{said}"
 
 
 COMMANDS = {"start": start}

@@ -161,6 +161,8 @@ class PolicyTable(Table):
     """Ticks without usable data after which the share goes to zero."""
     holdback: v.Holdback = Share(100)
     """What stays on the champion in the last stage, to compare with."""
+    max_first_share: v.Percent = Share(500)
+    """How large a first share may be made where a smaller one could not decide at the present traffic."""
     gates: v.Names = ()
     """Metrics that every rollout is judged on. A rollout may set their limits, but not leave them out."""
     second_person: bool = True

@@ -1,0 +1,226 @@
+"""How long one gate takes on one stage: to pass a good challenger, and to see a bad one. Pure, and never evidence.
+
+It follows the evidence's own course: the tick in which the share changed is dropped, in the warm-up only gross harm
+counts and nothing speaks for safety, the harm evidence has its weight among the gates, half of it where there is a
+limit, and the restart mass that the stage puts to work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from math import ceil, exp, log, pi, sqrt
+
+from rolloutd.core.forecast.values import GateForecast, MetricTraffic, Span
+from rolloutd.core.plan import Gate, OnFail, Plan
+from rolloutd.core.stats.deflate import PRIOR_ERRORS
+from rolloutd.core.stats.grid import HARM, HARM_LATE, SAFE_LOG_WEIGHTS
+from rolloutd.core.stats.logs import logaddexp, logsumexp
+from rolloutd.core.stats.margins import Margin
+from rolloutd.core.stats.pace import Flow, Pace, harm_pace, safe_pace
+from rolloutd.core.stats.passage import Passage, below, first_passage
+from rolloutd.core.stats.restart import FIRST_TICK_MASS, LATER_STAGES_MASS, tick_mass
+
+WELL_SEEN = 0.9
+_GROSSEST, _SLIGHTEST = 64.0, 1.01
+_HALVINGS = 7
+_MOST_LIKELY = 0.98
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A gate on a stage at a traffic. Where an arm has few requests, several readings are taken as one tick."""
+
+    plan: Plan
+    index: int
+    gate: Gate
+    traffic: MetricTraffic
+
+    @property
+    def share(self) -> float:
+        """The challenger's part."""
+        return self.plan.stages[self.index].share.fraction
+
+    @property
+    def ticks(self) -> int:
+        """How many readings are taken as one: so many that each arm is expected to have a request."""
+        smaller = self.traffic.rps * self.gate.every_ms / 1000.0 * min(self.share, 1.0 - self.share)
+        return max(1, ceil(1.0 / smaller))
+
+    @property
+    def step_ms(self) -> int:
+        """The time of one such tick."""
+        return self.ticks * self.gate.every_ms
+
+    def flow(self, challenger_rate: float) -> Flow:
+        """What a tick brings when the challenger errs at this rate."""
+        requests = self.traffic.rps * self.step_ms / 1000.0
+        challenger = max(1, round(requests * self.share))
+        champion = max(1, round(requests * (1.0 - self.share)))
+        return Flow(champion, self.traffic.rate, challenger, min(challenger_rate, _MOST_LIKELY))
+
+
+def forecast_gate(setting: Setting) -> GateForecast:
+    """What this gate takes on this stage."""
+    gate, traffic = setting.gate, setting.traffic
+    stage = setting.plan.stages[setting.index]
+    if setting.share >= 1.0:
+        return GateForecast(gate, traffic, None, None, 1.0, None, None, not_compared=True)
+    passage = passage_to_safe(setting)
+    from_ms = safe_from_ms(setting)
+    if passage is None:
+        return GateForecast(gate, traffic, None, None, 0.0, smallest_harm(setting), _twice(setting))
+    p90 = passage.quantile(WELL_SEEN)
+    time_ms = Span(from_ms + passage.mean * setting.step_ms, from_ms + p90 * setting.step_ms)
+    per_ms = traffic.rps * setting.share / 1000.0
+    samples = Span(time_ms.mean * per_ms, time_ms.p90 * per_ms)
+    odds = passage.odds_by((stage.max_time_ms - from_ms) / setting.step_ms)
+    return GateForecast(gate, traffic, samples, time_ms, odds, smallest_harm(setting), _twice(setting))
+
+
+def safe_from_ms(setting: Setting) -> int:
+    """From when a tick can speak for safety: the first one is dropped, and so are all of the warm-up but its last."""
+    every_ms = setting.gate.every_ms
+    return max(every_ms, setting.plan.timing.warm_up_ms - every_ms)
+
+
+def passage_to_safe(setting: Setting) -> Passage | None:
+    """Ticks until a challenger as good as the champion is shown safe, counted from `safe_from_ms`."""
+    flow = setting.flow(setting.traffic.rate)
+    phi, found = setting.traffic.phi, None
+    for _ in range(2):  # how long it takes says how well phi will be known, and that how long it takes
+        pace = _safe_pace(flow, setting.gate.accept, round(phi, 3))
+        found = first_passage(pace, SAFE_LOG_WEIGHTS, log(1.0 / setting.plan.beta))
+        if found is None:
+            return None
+        errors = max(flow.champion_n, flow.challenger_n) * flow.champion_rate
+        phi = expected_phi(setting.traffic.phi, errors, found.mean)
+    return found
+
+
+def passage_from(setting: Setting, logs: Sequence[float]) -> Passage | None:
+    """The same from evidence as it stands: ``logs`` are its effects' own, weights among them. None when it is safe."""
+    line = log(1.0 / setting.plan.beta)
+    if logsumexp(logs) >= line:
+        return None
+    pace = _safe_pace(setting.flow(setting.traffic.rate), setting.gate.accept, setting.traffic.phi)
+    return first_passage(pace, logs, line)
+
+
+def expected_phi(truth: float, errors: float, ticks: float) -> float:
+    """What the dispersion is taken for after so many ticks of so many errors.
+
+    It is never taken for less than 1, so while it is known badly it is taken for more than it is: successive ticks are
+    compared, which tells a variance to sqrt(3 / ticks), and the prior of some errors holds it near 1 for as long.
+    """
+    weight = 2.0 * errors * ticks / (PRIOR_ERRORS + 2.0 * errors * ticks)
+    above = weight * (truth - 1.0)
+    spread = weight * truth * sqrt(3.0 / max(ticks, 2.0))
+    if spread <= 0.0:
+        return 1.0 + above
+    z = above / spread
+    return 1.0 + above * below(z) + spread * exp(-0.5 * z * z) / sqrt(2.0 * pi)
+
+
+def time_to_harm(setting: Setting, ratio: float) -> Span | None:
+    """Time until harm of this multiple of the champion's rate, there from the stage's start on, takes it back."""
+    found = _harm_passage(setting, ratio)
+    if found is None:
+        return None
+    from_ms, passage = found
+    return Span(from_ms + passage.mean * setting.step_ms, from_ms + passage.quantile(WELL_SEEN) * setting.step_ms)
+
+
+def smallest_harm(setting: Setting) -> float | None:
+    """The least multiple of the champion's rate that is seen, with odds of 9 in 10, within the stage's maximum time."""
+    max_ms = setting.plan.stages[setting.index].max_time_ms
+
+    def is_seen(ratio: float) -> bool:
+        found = time_to_harm(setting, ratio)
+        return found is not None and found.p90 <= max_ms
+
+    tolerated = setting.gate.harm.tolerated(setting.traffic.rate) / setting.traffic.rate
+    low, high = tolerated * _SLIGHTEST, min(_GROSSEST, _MOST_LIKELY / setting.traffic.rate)
+    if low >= high or not is_seen(high):
+        return None
+    for _ in range(_HALVINGS):
+        middle = sqrt(low * high)
+        low, high = (low, middle) if is_seen(middle) else (middle, high)
+    return high
+
+
+def _twice(setting: Setting) -> Span | None:
+    return time_to_harm(setting, 2.0) if 2.0 * setting.traffic.rate < _MOST_LIKELY else None
+
+
+def _harm_passage(setting: Setting, ratio: float) -> tuple[int, Passage] | None:
+    """From when, and in how many ticks. Gross harm may be seen in the warm-up; what is not goes on from its end."""
+    gate, timing = setting.gate, setting.plan.timing
+    phi = round(setting.traffic.phi, 3)
+    flow = setting.flow(setting.traffic.rate * ratio)
+    line = _line(setting)
+    warm = max(0, timing.warm_up_ms // setting.step_ms - 2)
+    weights = _weights_at_start(setting)
+    late = [log(_early_mass(setting, 1, max(warm, 1))) + w for w in HARM_LATE.log_weights]
+    if warm:
+        gross = _harm_pace(flow, gate.harm, phi, gross=True)
+        begun = [logaddexp(a, b) for a, b in zip(weights, late, strict=True)]
+        found = first_passage(gross, begun, line)
+        if found is not None and found.quantile(WELL_SEEN) <= warm:
+            return gate.every_ms, found
+        weights = _after_warm_up(setting, weights, gross, warm)
+    pace = _harm_pace(flow, gate.harm, phi, gross=False)
+    found = first_passage(pace, weights, line)
+    if found is not None:  # what every tick puts to work early on comes in time
+        early = log(_early_mass(setting, warm + 1, max(1, int(found.mean / 4.0))))
+        more = [logaddexp(a, early + w) for a, w in zip(weights, HARM_LATE.log_weights, strict=True)]
+        found = first_passage(pace, more, line)
+    return None if found is None else (max(gate.every_ms, timing.warm_up_ms - gate.every_ms), found)
+
+
+def _line(setting: Setting) -> float:
+    """What the gate's own harm evidence must reach for the weighted average to reach 1/alpha."""
+    gate = setting.gate
+    weight = setting.plan.weight_of(gate) if gate.on_fail is not OnFail.OBSERVE else 1.0
+    return log(1.0 / setting.plan.alpha) - log(weight) + (log(2.0) if gate.limit is not None else 0.0)
+
+
+def _weights_at_start(setting: Setting) -> list[float]:
+    """log of the mass that the stage itself puts to work, on each effect. What is carried has lost by then."""
+    mass = FIRST_TICK_MASS if setting.index == 0 else LATER_STAGES_MASS / max(setting.plan.last, 1)
+    return [log(mass) + w for w in HARM.log_weights]
+
+
+def _ticks_before(setting: Setting) -> int:
+    """About how many ticks the stages before have had: their minimum times."""
+    return sum(stage.min_time_ms for stage in setting.plan.stages[: setting.index]) // setting.gate.every_ms
+
+
+def _early_mass(setting: Setting, first: int, count: int) -> float:
+    """What ``count`` ticks put to work, from the stage's tick ``first`` on."""
+    begin = _ticks_before(setting) + first
+    return sum([tick_mass(tick) for tick in range(begin, begin + min(count, 2_000))])
+
+
+def _after_warm_up(setting: Setting, weights: Sequence[float], gross: Pace, warm: int) -> list[float]:
+    """The same after a warm-up, in which bets on gross harm were lost where it is less than that."""
+    found = [weight + mean * warm for weight, mean in zip(weights, gross.means, strict=True)]
+    before = _ticks_before(setting)
+    for tick in range(1, warm + 1):
+        mass = log(tick_mass(before + tick))
+        found = [
+            logaddexp(value, mass + late + mean * (warm - tick))
+            for value, late, mean in zip(found, HARM_LATE.log_weights, gross.means, strict=True)
+        ]
+    return found
+
+
+@lru_cache(maxsize=2_048)
+def _safe_pace(flow: Flow, accept: Margin, phi: float) -> Pace:
+    return safe_pace(flow, accept, phi)
+
+
+@lru_cache(maxsize=2_048)
+def _harm_pace(flow: Flow, harm: Margin, phi: float, *, gross: bool) -> Pace:
+    return harm_pace(flow, harm, phi, gross=gross)

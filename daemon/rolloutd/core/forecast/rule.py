@@ -1,0 +1,136 @@
+"""The rule for low traffic: whether a first stage can decide, and with which share; it starts and refuses nothing.
+
+Nine of ten stays must end within the stage's maximum time. Where they would not, the smallest larger first share that
+does is taken, up to the policy's cap. Beyond it shadow comes first; that is not built yet, so the plan is refused with
+the numbers. A deadline never makes a test weaker.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from math import inf
+
+from rolloutd.core.forecast.stages import stay_of
+from rolloutd.core.forecast.values import MetricTraffic, Span, Traffic
+from rolloutd.core.plan import Plan
+from rolloutd.core.values import Share, format_duration
+
+LARGEST_FIRST_SHARE = Share(500)
+_STEP_BP = 10
+_HALVINGS = 20
+_ENOUGH = 1e6
+
+
+class Decision(StrEnum):
+    """What the rule says of a plan. UNKNOWN is a traffic that nobody could measure."""
+
+    GO = "go"
+    REPLANNED = "replanned"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """The decision, the plan that may be started (as it was, or with a larger first share), and the rule in words."""
+
+    decision: Decision
+    plan: Plan
+    sentence: str
+
+
+def rule(plan: Plan, traffic: Traffic, cap: Share) -> Ruling:
+    """Judge the first stage at this traffic."""
+    first = plan.stages[0]
+    if not traffic:
+        return Ruling(Decision.UNKNOWN, plan, "The traffic is not known, so no forecast was made of this plan.")
+    at = f"at {_rps(traffic)} requests a second"
+    stay = stay_of(plan, 0, traffic)
+    if stay is not None and stay.p90 <= first.max_time_ms:
+        said = f"{at}, the first stage ({first.share}) takes {_told(stay)}; it has {_time(first.max_time_ms)}."
+        return Ruling(Decision.GO, plan, _capital(said))
+    too_slow = f"{at}, the first stage would need {_told(stay)} at {first.share}; it has {_time(first.max_time_ms)}"
+    most = min(cap.basis_points, plan.stages[1].share.basis_points - 1) if plan.last else 0
+    share = _smallest_share(plan, traffic, most)
+    if share is not None:
+        changed = _with_first_share(plan, share)
+        then = stay_of(changed, 0, traffic)
+        said = f"{too_slow}. So it begins at {share} ({_told(then)}); a first share may be {cap} at most."
+        return Ruling(Decision.REPLANNED, changed, _capital(said))
+    largest = Share(max(most, first.share.basis_points))
+    then = stay_of(_with_first_share(plan, largest), 0, traffic)
+    more = "" if largest == first.share else f", and {_told(then)} at {largest}, the most a first stage may have here"
+    said = (
+        f"{too_slow}{more}. Shadow first is the way for so little traffic, and it is not built yet. "
+        f"{_needed(plan, traffic)}"
+    )
+    return Ruling(Decision.REFUSED, plan, _capital(said))
+
+
+def _with_first_share(plan: Plan, share: Share) -> Plan:
+    return replace(plan, stages=(replace(plan.stages[0], share=share), *plan.stages[1:]))
+
+
+def _decides(plan: Plan, traffic: Traffic) -> bool:
+    stay = stay_of(plan, 0, traffic)
+    return stay is not None and stay.p90 <= plan.stages[0].max_time_ms
+
+
+def _smallest_share(plan: Plan, traffic: Traffic, most_bp: int) -> Share | None:
+    """The smallest first share, in steps of 0.1%, with which the first stage decides; None where there is none."""
+    first_bp = plan.stages[0].share.basis_points
+    steps = range(first_bp - first_bp % _STEP_BP + _STEP_BP, most_bp + 1, _STEP_BP)
+    if not steps:
+        return None
+    found = _least(lambda k: _decides(_with_first_share(plan, Share(steps[k])), traffic), len(steps))
+    return None if found is None else Share(steps[found])
+
+
+def _least(holds: Callable[[int], bool], count: int) -> int | None:
+    """The least k below count for which it holds, when it then holds for all above; None where it never does."""
+    low, high = 0, count - 1
+    if not holds(high):
+        return None
+    while low < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if holds(middle) else (middle + 1, high)
+    return high
+
+
+def _needed(plan: Plan, traffic: Traffic) -> str:
+    """How much traffic would do, as a sentence."""
+
+    def times(factor: float) -> Traffic:
+        return {name: MetricTraffic(one.rps * factor, one.rate, one.phi) for name, one in traffic.items()}
+
+    low, high = 1.0, 2.0
+    while high < _ENOUGH and not _decides(plan, times(high)):
+        low, high = high, 2.0 * high
+    if high >= _ENOUGH:
+        return "No traffic would let it decide: look at its margins."
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2.0
+        low, high = (low, middle) if _decides(plan, times(middle)) else (middle, high)
+    return (
+        f"This plan needs about {_rps(times(high))} requests a second; or give the stage more time, or wider margins."
+    )
+
+
+def _rps(traffic: Traffic) -> str:
+    return f"{min(one.rps for one in traffic.values()):.3g}"
+
+
+def _told(stay: Span | None) -> str:
+    if stay is None or stay.mean == inf:
+        return "for ever"
+    return f"{_time(stay.mean)} on average, {_time(stay.p90)} for nine of ten"
+
+
+def _time(duration_ms: float) -> str:
+    return format_duration(round(duration_ms / 1000) * 1000)
+
+
+def _capital(sentence: str) -> str:
+    return sentence[0].upper() + sentence[1:]

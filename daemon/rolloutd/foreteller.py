@@ -1,0 +1,49 @@
+"""Says what a plan would take at the traffic there is now, and applies the rule for low traffic; it starts nothing."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from rolloutd.core.forecast.rule import Ruling
+from rolloutd.core.plan import Spec
+from rolloutd.core.values import Share, Slot
+from rolloutd.foretold import foretell
+from rolloutd.measuring import Measured, measure
+from rolloutd.ports import MetricSource, Router, RouterError
+from rolloutd.wire_plan import PlanOutlook
+
+_ROUTER_S = 5.0
+SpecReader = Callable[[Mapping[str, object]], Spec]
+"""Turns a request's body into a checked spec."""
+
+
+@dataclass(frozen=True, slots=True)
+class Foreteller:
+    """What measuring needs of the outside, and the policy. ``enforces``: starts are held to the rule, too.
+
+    ``arms`` gives the names that the metrics have for a route's slots.
+    """
+
+    read_spec: SpecReader
+    routers: Mapping[str, Router]
+    sources: Mapping[str, MetricSource]
+    every_ms: Mapping[str, int]
+    arms: Callable[[str], Mapping[Slot, str]]
+    cap: Share
+    enforces: bool
+
+    async def foretell(self, spec: Spec) -> tuple[Ruling, PlanOutlook]:
+        """Measure, then calculate beside the loop: it takes about a second of arithmetic."""
+        found = await self._measured(spec)
+        return await asyncio.to_thread(foretell, spec, found.traffic, self.cap, found.basis, found.warnings)
+
+    async def _measured(self, spec: Spec) -> Measured:
+        try:
+            async with asyncio.timeout(_ROUTER_S):
+                reading = await self.routers[spec.route].read(spec.route)
+        except (RouterError, TimeoutError, OSError) as error:
+            why = f"The router cannot be read ({str(error) or 'no answer in time'}): nobody knows the champion's slot."
+            return Measured({}, {}, (why,))
+        return await measure(spec, self.arms(spec.route), reading.base, self.sources, self.every_ms)

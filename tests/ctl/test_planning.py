@@ -1,0 +1,153 @@
+"""The verbs plan, simulate and replay through the real command, without a daemon: answers, refusals, exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(sys.executable).with_name("rollout")
+SPEC = """
+[rollout]
+model = "ranker"
+champion = "v41"
+challenger = "v42"
+route = "ranker"
+reason = "a test"
+[[stage]]
+name = "canary"
+share = "1%"
+max_time = "2h"
+[[stage]]
+name = "watch"
+share = "100%"
+holdback = "5%"
+[[gate]]
+metric = "errors"
+accept = { ratio = 2.0 }
+[[gate]]
+metric = "latency"
+accept = { ratio = 2.0 }
+"""
+
+
+def run(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+    """Run the command; there are no sockets where it looks."""
+    return subprocess.run(
+        [SCRIPT, *map(str, arguments), "--socket-dir", "/nonexistent"],
+        capture_output=True, text=True, timeout=120, check=False,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def plan(tmp_path: Path) -> Path:
+    """A plan that needs no configuration."""
+    file = tmp_path / "plan.toml"
+    file.write_text(SPEC)
+    return file
+
+
+def test_a_plan_is_checked_without_a_daemon(plan: Path) -> None:
+    """Per stage and gate: samples and time, the smallest harm, the slowest gate."""
+    ran = run("plan", "check", plan, "--rps", "400", "--champion-errors", "0.5%", "--latency", "2%", "--json")
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert (found["schema"], found["decision"]) == ("rollout.outlook/1", "go")
+    first = found["stages"][0]
+    assert first["slowest"] == "errors"
+    for gate in first["gates"]:
+        assert 0 < gate["requests"]["mean"] < gate["requests"]["p90"]
+        assert gate["time_s"]["mean"] == pytest.approx(gate["requests"]["mean"] / first["rps"])
+        assert 1 < gate["smallest_harm"] < 5
+    text = run("plan", "check", plan, "--rps", "400").stdout
+    for words in ("rule", "can start as it is", "slowest gate", "or worse in time", "Whole plan"):
+        assert words in text
+
+
+def test_a_first_stage_that_cannot_decide_is_refused_with_6(plan: Path) -> None:
+    """With the numbers, and with what would do; a little more traffic gets a larger first share."""
+    ran = run("plan", "check", plan, "--rps", "2")
+    assert ran.returncode == 6
+    assert "is REFUSED" in ran.stdout
+    assert "Shadow first" in ran.stdout
+    more = run("plan", "check", plan, "--rps", "25", "--json")
+    assert (more.returncode, json.loads(more.stdout)["decision"]) == (0, "replanned")
+
+
+def test_a_simulation_is_one_object_and_the_same_again(plan: Path) -> None:
+    """Odds, time and requests to each end, users exposed."""
+    asked = (
+        "simulate",
+        plan,
+        "--rps",
+        "400",
+        "--challenger-errors",
+        "errors=5%",
+        "--runs",
+        "4",
+        "--seed",
+        "3",
+        "--json",
+    )
+    first, again = run(*asked), run(*asked)
+    assert first.returncode == 0, first.stderr
+    assert first.stdout == again.stdout
+    found = json.loads(first.stdout)
+    assert found["schema"] == "rollout.simulation/1"
+    assert (found["rollback"]["odds"], found["rolled_back_by"]) == (1.0, {"errors": 4})
+    assert found["exposed"]["users"]["mean"] > 0
+
+
+def test_a_replay_of_a_file_tells_event_by_event(plan: Path, tmp_path: Path) -> None:
+    """A hundred bad answers of a thousand: what the plan would have done, and when."""
+    rows = [
+        {
+            "time_s": 10 * k,
+            "metric": metric,
+            "champion_n": 990,
+            "champion_bad": 5,
+            "challenger_n": 10,
+            "challenger_bad": 2,
+        }
+        for k in range(1, 200)
+        for metric in ("errors", "latency")
+    ]
+    ticks = tmp_path / "ticks.jsonl"
+    ticks.write_text("\n".join(map(json.dumps, rows)))
+    ran = run("replay", ticks, "--plan", plan, "--json")
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert (found["schema"], found["outcome"]) == ("rollout.replay/1", "rollback")
+    assert [event["kind"] for event in found["events"]][-1] == "RolloutEnded"
+    assert "goes back (harm)" in run("replay", ticks, "--plan", plan).stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("plan", "check", "PLAN", "--champion-errors", "1%"), "needs --rps"),
+        (("plan", "check", "PLAN", "--rps", "9", "--champion-errors", "errrs=1%"), "no gate on errrs"),
+        (("plan", "check", "PLAN", "--rps", "9", "--champion-errors", "150%"), "no part of requests"),
+        (("plan", "check", "PLAN", "--rps", "9", "--config", "/nonexistent/c.toml"), "cannot be read"),
+        (("simulate", "PLAN"), "--rps"),
+        (("simulate", "PLAN", "--rps", "9", "--nuisance", "burst=3"), "no nuisance 'burst'"),
+        (("simulate", "PLAN", "--rps", "9", "--onset", "soon"), "not a duration"),
+        (("replay", "PLAN"), "need a plan"),
+    ],
+)
+def test_what_does_not_fit_is_usage(plan: Path, arguments: tuple[str, ...], words: str) -> None:
+    """Exit 2, in three parts, and nothing on stdout."""
+    ran = run(*(str(plan) if word == "PLAN" else word for word in arguments))
+    assert (ran.returncode, ran.stdout) == (2, "")
+    assert words in ran.stderr
+    assert "Next:" in ran.stderr
+
+
+def test_without_a_daemon_and_without_a_traffic_it_says_how(plan: Path) -> None:
+    """Exit 10, and the flag that makes it work."""
+    ran = run("plan", "check", plan)
+    assert ran.returncode == 10
+    assert "--rps" in ran.stderr

@@ -1,0 +1,1 @@
+"""Tests of forecasts, rehearsals and replays: they say what the real core then does."""
