@@ -75,14 +75,29 @@ def _finished() -> Status:
     return worlds.status("rolled_back", [worlds.FAIL, worlds.CTR], ended=True, on_new=share, phase="rolled_back")
 
 
+Drawn = Callable[[tuple[int, int]], tuple[Line, ...]]
+
+
 def _tab(tab: Tab, size: tuple[int, int], **papers: object) -> tuple[Line, ...]:
     """A tab of the harmful rollout, with some papers as given."""
     shown = scene(facts(worlds.status()), size)
     return render_rollout(replace(shown, tab=tab, papers=worlds.papers(**papers)))
 
 
+def _in_state(key: str) -> Status:
+    """One rollout in this state, as far as the state decides what is shown."""
+    ends = {"done": 1.0, "aborted": 0.0, "rolled_back": 0.0, "refused": 0.0}
+    if key not in ends:
+        return worlds.status(key, [worlds.ERRORS, worlds.CTR])
+    share = OnNew(asked=ends[key], observed=None, confirmed=ends[key], confirmed_is_asked=True)
+    return worlds.status(key, [], ended=True, outcome=key, phase=key, on_new=share, blocked_by=[])
+
+
+def _page_of(key: str) -> Drawn:
+    return lambda size: render_rollout(scene(facts(_in_state(key)), size))
+
+
 HELP = Found((Place.ROLLOUT,), on_rollout=True, palette=False)
-Drawn = Callable[[tuple[int, int]], tuple[Line, ...]]
 PICTURES: dict[str, Drawn] = {
     "fleet": lambda size: render_fleet(scene(facts(), size, on_rollout=False)),
     "fleet-lost": lambda size: render_fleet(scene(facts(), size, 114.0, on_rollout=False)),
@@ -116,6 +131,9 @@ PICTURES: dict[str, Drawn] = {
     "palette": lambda size: render_finder(scene(facts(worlds.status()), size), replace(HELP, palette=True, text="re")),
     "by-hand": lambda size: render_by_hand(scene(facts(_unconfirmed()), size), "ranker"),
 }  # fmt: skip
+
+
+PICTURES |= {f"state-{one.key}": _page_of(one.key) for one in STATES}
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: "x".join(map(str, size)))

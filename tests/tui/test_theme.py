@@ -7,8 +7,9 @@ import math
 
 import pytest
 
+from rollout_tui.background import read
 from rollout_tui.lines import Role
-from rollout_tui.theme import DARK, LIGHT, MONO, Palette, choose, style
+from rollout_tui.theme import CONTRAST, DARK, LIGHT, MONO, TERMINAL, Palette, choose, style
 
 Colour = tuple[float, float, float]
 ROLES = (Role.CRITICAL, Role.WARNING, Role.NOTICE, Role.GOOD, Role.CHALLENGER)
@@ -54,18 +55,18 @@ def _lab(colour: Colour) -> Colour:
     return 116 * fy - 16, 500 * (fx - fy), 200 * (fy - fz)
 
 
-@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
+@pytest.mark.parametrize("palette", [DARK, LIGHT, CONTRAST], ids=lambda palette: palette.name)
 def test_every_role_is_readable(palette: Palette) -> None:
-    """Contrast of at least 4.5 against the background."""
+    """Contrast of at least 4.5 against the background, 7 in the palette that is there for contrast."""
     assert palette.background is not None
     for role in (*ROLES, Role.PLAIN):
         colour = palette.colour(role)
         assert colour is not None
-        assert _contrast(colour, palette.background) >= 4.5, role
+        assert _contrast(colour, palette.background) >= (7 if palette is CONTRAST else 4.5), role
 
 
 @pytest.mark.parametrize("sight", SIGHTS)
-@pytest.mark.parametrize("palette", [DARK, LIGHT], ids=lambda palette: palette.name)
+@pytest.mark.parametrize("palette", [DARK, LIGHT, CONTRAST], ids=lambda palette: palette.name)
 def test_roles_stay_apart_for_every_sight(palette: Palette, sight: str) -> None:
     """A colour difference (CIE76) of at least 20 between any two roles."""
     seen = {role: _lab(_seen(_linear(palette.colour(role) or ""), sight)) for role in ROLES}
@@ -87,6 +88,32 @@ def test_the_palette_follows_the_environment(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setenv("COLORFGBG", "0;15")
     assert choose() is LIGHT
+    monkeypatch.delenv("COLORFGBG")
+    assert choose() is TERMINAL
+    assert choose("contrast") is CONTRAST
+    assert [choose(background=told) for told in ("#121212", "#fdf6e3", "#ffffff")] == [DARK, LIGHT, LIGHT]
     monkeypatch.setenv("NO_COLOR", "1")
     assert choose() is MONO
     assert choose("dark") is DARK
+
+
+@pytest.mark.parametrize(
+    ("answer", "colour"),
+    [
+        (b"\x1b]11;rgb:1212/1212/1212\x1b\\", "#121212"),
+        (b"j\x1b]11;rgb:ff/ff/ff\x07", "#ffffff"),
+        (b"\x1b]11;rgb:fdfd/f6f6", None),
+        (b"", None),
+    ],
+)
+def test_the_terminals_answer_about_its_background(answer: bytes, colour: str | None) -> None:
+    """Two or four digits a part, with what was typed before; half an answer is none."""
+    assert read(answer) == colour
+
+
+def test_the_terminals_own_colours_are_names_and_no_pair_of_red_and_green() -> None:
+    """Sixteen colours have no values to compute with: they are named, and green is not among them."""
+    names = {TERMINAL.colour(role) for role in ROLES}
+    assert "green" not in names
+    assert style(TERMINAL, Role.CRITICAL).reverse
+    assert TERMINAL.background is None

@@ -44,12 +44,16 @@ class FinderScreen(Sheet):
         elif key in _MOVES:
             self._move(_MOVES[key])
         elif key == "backspace":
-            self._found = replace(self._found, text=self._found.text[:-1], at=0)
+            self._found = replace(self._found, text=self._found.text[:-1], at=self._first(self._found.text[:-1]))
         elif character and character.isprintable():
             self._found = replace(self._found, text=(self._found.text + clean(character))[:40], at=0)
         else:
             return not key.startswith("ctrl+")
         return True
+
+    def _first(self, text: str) -> int:
+        """What is highlighted for a text: the first that was found, or nothing before anything was looked for."""
+        return 0 if text else -1
 
     def _move(self, steps: int) -> None:
         last = len(self._found.commands) - 1

@@ -23,13 +23,13 @@ _GROUPS = (
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What is listed: the commands of a screen that have every word of ``text``, and which one is highlighted."""
+    """The commands of a screen that have every word of ``text``, and which one is highlighted (-1: none yet)."""
 
     places: tuple[Place, ...]
     on_rollout: bool
     palette: bool
     text: str = ""
-    at: int = 0
+    at: int = -1
 
     @property
     def commands(self) -> list[Command]:
