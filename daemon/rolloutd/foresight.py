@@ -5,6 +5,7 @@ It says how long something takes only where the present rate of evidence lets it
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import log
 
 from rolloutd.core.blockers import Blocker, BlockerKind, Picture
@@ -13,12 +14,16 @@ from rolloutd.core.phases import Phase
 from rolloutd.core.values import Instant, format_duration
 from rolloutd.core.verdict import Verdict
 from rolloutd.wire import Next
+from rolloutd.wire_plan import Needs
 
 HARM_NAMED_FROM = 0.5
+NOTHING_KNOWN: Mapping[str, Needs] = {}
 
 
-def foresee(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) -> Next:
-    """What comes next for this rollout if nobody does anything."""
+def foresee(
+    lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant, needs: Mapping[str, Needs] = NOTHING_KNOWN
+) -> Next:
+    """What comes next for this rollout if nobody does anything; ``needs`` is what its gates still need, if known."""
     rollout = lane.rollout
     match rollout.phase:
         case Phase.PREFLIGHT:
@@ -45,10 +50,10 @@ def foresee(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant
             asked = f"stays at {rollout.traffic.wanted}; a person is asked ({question}): promote, extend or abort"
             return Next(action="ask", by="person", sentence=asked, short="m, extend or a")
         case _:
-            return _running(lane, pic, against, now)
+            return _running(lane, pic, against, now, needs)
 
 
-def _running(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) -> Next:
+def _running(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant, needs: Mapping[str, Needs]) -> Next:
     harmful = max(pic.judgement.gates, key=lambda g: g.harm_progress, default=None)
     if harmful is not None and harmful.harm_progress > HARM_NAMED_FROM:
         eta_s = _harm_eta_s(lane, harmful.log_e_harm, now)
@@ -72,10 +77,10 @@ def _running(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instan
         short = f"held; 0% in {format_duration(left_ms)}"
         by = f"gate:{blind[0].gate.metric}"
         return Next(action="recede", by=by, sentence=text, eta_s=left_ms / 1000, short=short)
-    return _up(lane, pic, against, now)
+    return _up(lane, pic, against, now, needs)
 
 
-def _up(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) -> Next:
+def _up(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant, needs: Mapping[str, Needs]) -> Next:
     rollout = lane.rollout
     stages = rollout.spec.plan.stages
     goal = (
@@ -84,7 +89,11 @@ def _up(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant) ->
     if not against:
         return Next(action="promote", by="daemon", sentence=f"{goal} at the next tick", eta_s=0.0, short=f"{goal} now")
     known = [b.left_ms for b in against if b.left_ms is not None]
-    safe = [_safe_eta_s(lane, g.log_e_safe, now) for g in pic.judgement.gates if g.verdict is Verdict.COLLECTING]
+    collecting = [g for g in pic.judgement.gates if g.verdict is Verdict.COLLECTING]
+    safe = [
+        needs[g.gate.metric].time_s.mean if g.gate.metric in needs else _safe_eta_s(lane, g.log_e_safe, now)
+        for g in collecting
+    ]
     others = [b for b in against if b.left_ms is None and b.kind is not BlockerKind.GATE_COLLECTING]
     waits = f"in the way now: {against[0].sentence}"
     if others or any(eta is None for eta in safe):

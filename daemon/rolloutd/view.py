@@ -5,6 +5,7 @@ The phase on the wire is the machine's; the state is the screen's word (wording.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from rolloutd import wire
@@ -22,7 +23,9 @@ from rolloutd.core.values import Instant, Share
 from rolloutd.core.verdict import GateVerdict, Verdict, rates
 from rolloutd.foresight import foresee
 from rolloutd.ladder import ladder, stage_now
+from rolloutd.needs import needs_of
 from rolloutd.promptness import Breach
+from rolloutd.wire_plan import Needs
 from rolloutd.wording import NEEDS_YOU, margin_words, rfc3339, state_word
 
 CONFIDENCE = 0.95
@@ -61,12 +64,13 @@ def status(lane: Lane, now: Instant, frame: Frame) -> wire.Status:
     pic = lane.picture(now.clock_ms)
     against = blockers(rollout, pic, now.clock_ms)
     shown = _shown_share(rollout, seen)
+    needs = needs_of(lane, pic) if frame.ranges else {}
     live = _Live(
         state=state_word(rollout, pic.judgement),
-        next=foresee(lane, pic, against, now),
+        next=foresee(lane, pic, against, now, needs),
         age=_ages(lane, now),
         observed=None if shown is None else shown.fraction,
-        gates=[_gate(lane, verdict, now, ranges=frame.ranges) for verdict in pic.judgement.gates],
+        gates=[_gate(lane, verdict, now, needs, ranges=frame.ranges) for verdict in pic.judgement.gates],
         ratio=_ratio(pic.judgement.split),
         blocked_by=[blocker.what for blocker in against] if rollout.phase in _CLIMBING else [],
         samples=_samples(lane),
@@ -193,7 +197,7 @@ def _samples(lane: Lane) -> tuple[int, int]:
     return max((s.champion_n for s in sums), default=0), max((s.challenger_n for s in sums), default=0)
 
 
-def _gate(lane: Lane, verdict: GateVerdict, now: Instant, *, ranges: bool) -> wire.GateNow:
+def _gate(lane: Lane, verdict: GateVerdict, now: Instant, needs: Mapping[str, Needs], *, ranges: bool) -> wire.GateNow:
     """One gate's row. A blind gate shows no numbers: the last ones must not look live."""
     gate, known = verdict.gate, lane.evidence[verdict.gate.metric]
     sums = known.stage_sum
@@ -222,6 +226,7 @@ def _gate(lane: Lane, verdict: GateVerdict, now: Instant, *, ranges: bool) -> wi
         blind_reason=f"{verdict.blind.reason.value}: {verdict.blind.detail}" if verdict.blind else None,
         on_fail=gate.on_fail.value,
         slo_ms=gate.template.slo_ms,
+        needs=needs.get(gate.metric),
     )
 
 

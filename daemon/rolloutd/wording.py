@@ -14,6 +14,7 @@ from rolloutd.core.state import Rollout
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import ZERO, Instant
 from rolloutd.core.verdict import GateVerdict, Judgement, Verdict
+from rolloutd.needs import needs_of, needs_words
 
 HARM_SHOWN_FROM = 0.5
 NEEDS_YOU = frozenset({"not_obeyed", "going_back", "harm", "blind", "drift", "asks_you"})
@@ -89,6 +90,7 @@ def why_lines(lane: Lane, now: Instant) -> list[str]:
         f"All gates together: evidence of harm {total:.3g}, goes back at {1 / plan.alpha:g} "
         f"(at most {plan.alpha:g} of harmless rollouts ever get there)."
     )
+    lines.extend(f"{metric} {needs_words(needs)}." for metric, needs in needs_of(lane, pic).items())
     lines.extend(_why_split(pic.judgement))
     others = [b for b in blockers(lane.rollout, pic, now.clock_ms) if not b.what.startswith("gate:")]
     lines.extend(f"Going up waits for: {blocker.sentence}." for blocker in others)

@@ -39,7 +39,13 @@ def gate(found: Found) -> str:
     values = f"{percent(found['champion'], 2)} > {percent(found['challenger'], 2)}"
     evidence = f"harm {percent(found['harm_evidence'], 0)}, safe {percent(found['safe_evidence'], 0)} of the way"
     blind = f", {found['blind_reason']}" if found.get("blind_reason") else ""
-    return f"{found['metric']}  {found['state'].upper()}{blind}  {values}  {evidence}"
+    needs = found.get("needs")
+    more = (
+        ""
+        if not needs
+        else f", needs about {needs['requests']['mean']:.0f} more, about {span(needs['time_s']['mean'])}"
+    )
+    return f"{found['metric']}  {found['state'].upper()}{blind}  {values}  {evidence}{more}"
 
 
 def status(found: Found) -> str:

@@ -42,11 +42,21 @@ def render_next(scene: Scene, status: Status) -> list[Line]:
 def blocked(scene: Scene, status: Status) -> str:
     """What stands in the way of going up, in words: a gate with its state, the minimum time with what is left."""
     states = {**words.GRAVE, **words.HARD, **words.PEOPLE}
-    states |= {f"gate:{gate.metric}": f"{gate.metric} ({gate.state.replace('-', ' ')})" for gate in status.gates}
+    states |= {
+        f"gate:{gate.metric}": f"{gate.metric} ({gate.state.replace('-', ' ')}{needs(gate)})" for gate in status.gates
+    }
     left_s = status.stage.min_s - status.stage.elapsed_s - scene.facts.passed_s(scene.now_s)
     if left_s > 0:
         states["min_time"] += f" ({figures.age(left_s)} left)"
     return ", ".join(clean(states.get(one, one.replace("_", " "))) for one in status.blocked_by)
+
+
+def needs(gate: GateNow) -> str:
+    """How much more a collecting gate needs to pass, as the daemon forecasts it."""
+    if gate.needs is None:
+        return ""
+    requests, seconds = gate.needs.requests.mean, gate.needs.time_s.mean
+    return f", needs about {figures.count(round(requests))} more, about {figures.length(seconds)}"
 
 
 def _told(scene: Scene, what: str, text: str, role: Role = Role.PLAIN) -> Line:
