@@ -26,6 +26,8 @@ from rolloutd.ports import (
     RouterRefused,
     RouterUnreachable,
     SlotHealth,
+    Smoke,
+    SmokeFinding,
 )
 
 
@@ -241,6 +243,11 @@ class MemoryProber:
     async def probe(self, route: str, slot: Slot) -> SlotHealth:
         """What was said about the slot; down where nothing was."""
         return self._health.get((route, slot), SlotHealth(False, None, "nothing is known of this slot"))
+
+    async def smoke(self, route: str, slot: Slot, probe: Smoke) -> SmokeFinding:
+        """Right while the slot is up; no answer otherwise."""
+        health = await self.probe(route, slot)
+        return SmokeFinding(answered=health.up, right=health.up, detail=health.detail)
 
     async def close(self) -> None:
         """Nothing is kept open."""

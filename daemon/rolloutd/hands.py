@@ -25,6 +25,8 @@ from rolloutd.core.effects import (
     SetBase,
     SetTraffic,
     SlotProbed,
+    SlotSmoked,
+    SmokeSlot,
 )
 from rolloutd.core.observed import RouteReading
 from rolloutd.core.values import ZERO, Share, Slot
@@ -92,6 +94,8 @@ class Hands:
                 self._alone(("read", effect.route), self._read(lane, effect.route))
             case ProbeSlot():
                 self._alone(("probe", f"{effect.route}/{effect.slot}"), self._probe(lane, effect))
+            case SmokeSlot():
+                self._alone(("smoke", f"{effect.route}/{effect.probe.name}"), self._smoke(lane, effect))
             case _:
                 assert_never(effect)
         return False
@@ -205,6 +209,10 @@ class Hands:
 
             health = SlotHealth(up=False, version=None, detail=f"no answer within {PROBE_DEADLINE_S:g} s")
         await self._report(lane, SlotProbed(effect.slot, health))
+
+    async def _smoke(self, lane: str, effect: SmokeSlot) -> None:
+        finding = await self._prober.smoke(effect.route, effect.slot, effect.probe)
+        await self._report(lane, SlotSmoked(effect.probe.name, finding))
 
     async def look(self, route: str) -> tuple[Observation, ...]:
         """The route and both slots' servers as they are now, told to nobody else."""

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from rolloutd.core.metrics import Answer, Question
-from rolloutd.core.observed import Abilities, RouteReading, SlotHealth
+from rolloutd.core.observed import Abilities, RouteReading, SlotHealth, SmokeFinding
+from rolloutd.core.plan import Smoke
 from rolloutd.core.values import Instant, Share, Slot
 
 __all__ = [
@@ -30,6 +31,8 @@ __all__ = [
     "RouterRefused",
     "RouterUnreachable",
     "SlotHealth",
+    "Smoke",
+    "SmokeFinding",
 ]
 
 # RolloutdError
@@ -115,6 +118,10 @@ class Prober(Protocol):
 
     async def probe(self, route: str, slot: Slot) -> SlotHealth:
         """Probe one slot directly, not through the router."""
+        ...
+
+    async def smoke(self, route: str, slot: Slot, probe: Smoke) -> SmokeFinding:
+        """Send a smoke probe to one slot directly, within the probe's own deadline; no answer is a finding too."""
         ...
 
     async def close(self) -> None:

@@ -21,6 +21,8 @@ from rolloutd.core.effects import (
     SetBase,
     SetTraffic,
     SlotProbed,
+    SlotSmoked,
+    SmokeSlot,
     TickPassed,
 )
 from rolloutd.core.fold import fold
@@ -37,7 +39,7 @@ from rolloutd.core.metrics import (
     Selector,
     Unreadable,
 )
-from rolloutd.core.observed import RouteReading, Seen, SlotHealth
+from rolloutd.core.observed import RouteReading, Seen, SlotHealth, SmokeFinding
 from rolloutd.core.plan import Gate, OnFail, OnUndecided, Plan, Spec, Stage, Timing
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import THE_DAEMON, ZERO, Actor, ActorKind, Instant, Role, Share, Slot
@@ -109,6 +111,7 @@ class World:
     debt: dict[str, float] = field(default_factory=lambda: {"a": 0.0, "b": 0.0})
     blind: dict[str, BlindReason] = field(default_factory=dict)
     up: dict[Slot, bool] = field(default_factory=lambda: {Slot.A: True, Slot.B: True})
+    smoke: str = "right"
     versions: dict[Slot, str] = field(default_factory=lambda: {Slot.A: "v41", Slot.B: "v42"})
 
     def reading(self) -> RouteReading:
@@ -219,6 +222,9 @@ class Playbook:
                     self.see(
                         RouteSeen(self.world.reading(), self.now.clock_ms if self.world.override == share else None)
                     )
+                case SmokeSlot(probe=probe):
+                    finding = SmokeFinding(self.world.smoke != "silent", self.world.smoke == "right", self.world.smoke)
+                    self.see(SlotSmoked(probe.name, finding))
                 case _:
                     self._look()
         return wrote
@@ -243,7 +249,9 @@ class Playbook:
             health = SlotHealth(self.world.up[slot], self.world.versions[slot], "")
             self.see(SlotProbed(slot, health))
 
-    def see(self, observation: RouteSeen | RouteNotSeen | SlotProbed | MetricsAnswered | TickPassed) -> None:
+    def see(
+        self, observation: RouteSeen | RouteNotSeen | SlotProbed | SlotSmoked | MetricsAnswered | TickPassed
+    ) -> None:
         """Show the core something."""
         self.lane = observe(self.lane, observation, self.now.clock_ms)
 

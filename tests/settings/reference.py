@@ -27,6 +27,7 @@ from rolloutd.settings.plan_tables import (
     MarginsTable,
     MarginTable,
     RolloutTable,
+    SmokeTable,
     SpecTables,
     StageTable,
     StrategyTable,
@@ -52,6 +53,7 @@ CONFIG: dict[str, type[Table]] = {
 ROLLOUT: dict[str, type[Table]] = {
     "[rollout]": RolloutTable,
     "[[stage]], [[strategies.NAME.stage]]": StageTable,
+    "[[stage.smoke]], [[strategies.NAME.stage.smoke]]": SmokeTable,
     "[[gate]], [[strategies.NAME.gate]]": GateTable,
     "harm and accept": MarginTable,
     "[timing]": TimingKeys,

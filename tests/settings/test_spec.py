@@ -117,7 +117,7 @@ def test_weights_default_to_one_half_for_the_main_gate() -> None:
         ),
         (REASON + STAGES.replace('"1%"', '"100%"'), (17, "stage[1].share", "must grow")),
         (REASON + STAGES.replace('"100%"', '"90%"'), (17, "stage[1].share", "The last stage is the watch")),
-        (REASON + STAGES.replace('"1%"', '"0%"'), (11, "stage[0].share", "needs a mirror")),
+        (REASON + STAGES.replace('"1%"', '"0%"'), (11, "stage[0].share", "needs smoke probes")),
         (REASON + STAGES.replace('"1%"', '"0.001%"'), (11, "stage[0].share", "steps of 0.01%")),
         (REASON + STAGES.replace('"watch"', '"canary"'), (16, "stage[1].name", "Two stages are called canary")),
         (REASON + STAGES.replace('"6h"', '"4m"'), (12, "stage[0].min_time", "above its maximum time")),

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from rolloutd.clock import BoottimeClock
 from rolloutd.core.commands import Act, Start, Verb
-from rolloutd.core.observed import Abilities, RouteReading, SlotHealth
-from rolloutd.core.plan import Spec
+from rolloutd.core.observed import Abilities, RouteReading, SlotHealth, SmokeFinding
+from rolloutd.core.plan import Smoke, Spec
 from rolloutd.core.values import Share, Slot
 from rolloutd.hands import Hands
 from rolloutd.keeper import EvidenceKeeper
@@ -84,6 +84,10 @@ class WorldProber:
     async def probe(self, route: str, slot: Slot) -> SlotHealth:
         """Up and version as the world says."""
         return SlotHealth(self.world.up[slot], self.world.versions[slot], "")
+
+    async def smoke(self, route: str, slot: Slot, probe: Smoke) -> SmokeFinding:
+        """Right while the slot is up."""
+        return SmokeFinding(answered=self.world.up[slot], right=self.world.up[slot], detail="")
 
     async def close(self) -> None:
         """Nothing is open."""

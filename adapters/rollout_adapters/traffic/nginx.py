@@ -69,7 +69,7 @@ class NginxRouter:
     @property
     def abilities(self) -> Abilities:
         """No lease; steps of 0.01 %; the file survives a restart."""
-        return Abilities(engine="nginx", leases=False, finest_step_bp=1, survives_restart=True)
+        return Abilities(engine="nginx", leases=False, finest_step_bp=1, survives_restart=True, sticky=True)
 
     async def read(self, route: str) -> RouteReading:
         """The split that requests meet, as a worker says it."""

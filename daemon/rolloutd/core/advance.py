@@ -11,6 +11,7 @@ from rolloutd.core.blockers import BlockerKind, Picture, blockers
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import OnFail, OnUndecided
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
+from rolloutd.core.smoke import failure, on_preview
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import ZERO, Share, format_duration
 from rolloutd.core.verdict import GateVerdict
@@ -37,6 +38,7 @@ def advance(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         _route,
         _obedience,
         _harm,
+        _smoke,
         _suspicion,
         _speech,
         _blindness,
@@ -81,7 +83,8 @@ def _route(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         return _stand_still(ev.DriftSeen(traffic.confirmed, observed), ev.HoldCause.DRIFT, why, rollout)
     if verdict is RouteVerdict.RAISED and traffic.drift != observed:
         return (ev.DriftSeen(traffic.wanted, observed), ev.WindowRestarted("somebody raised the share by hand"))
-    if verdict is RouteVerdict.AGREES and (traffic.drift is not None or traffic.asked > ZERO):
+    begins = on_preview(rollout) and rollout.visit is not None and rollout.visit.confirmed_at is None
+    if verdict is RouteVerdict.AGREES and (traffic.drift is not None or traffic.asked > ZERO or begins):
         return (ev.TrafficConfirmed(observed, route.instance),)
     return NOTHING
 
@@ -122,6 +125,15 @@ def _harm(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     basis = ev.Basis(ev.BasisKind.HARM, why)
     start = ev.RecedeStarted(ev.RecedeCause.HARM, why, fired.gate.metric)
     return (_said(fired, fired.gate.metric, why), start, *_to_zero(rollout, basis))
+
+
+def _smoke(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """A preview whose smoke probes are wrong ends there: nobody was served by it."""
+    why = failure(rollout, pic.seen)
+    if why is None or rollout.phase not in (Phase.RUNNING, Phase.ASKING, Phase.HELD):
+        return NOTHING
+    basis = ev.Basis(ev.BasisKind.HARM, why)
+    return (ev.RecedeStarted(ev.RecedeCause.HARM, why), *_to_zero(rollout, basis))
 
 
 def _suspicion(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
@@ -303,4 +315,6 @@ def up(rollout: Rollout, basis: ev.Basis) -> Events:
 def enter(rollout: Rollout, index: int, basis: ev.Basis) -> Events:
     """Enter a stage and want its share."""
     share: Share = rollout.spec.plan.stages[index].share
+    if share == rollout.traffic.wanted:  # a preview moves nothing, so there is nothing to ask the router for
+        return (ev.StageEntered(index),)
     return (ev.StageEntered(index), ev.TrafficWanted(share, rollout.traffic.wanted, basis))

@@ -14,6 +14,7 @@ from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.observed import Seen
 from rolloutd.core.phases import Phase
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
+from rolloutd.core.smoke import missing, on_preview
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import format_duration
 from rolloutd.core.verdict import Judgement, Verdict, judge
@@ -23,6 +24,7 @@ class BlockerKind(StrEnum):
     """Kinds of obstacles, by what a person can do about them."""
 
     GATE_FAIL = "gate-fail"
+    SMOKE = "smoke"
     GATE_BLIND = "gate-blind"
     GATE_COLLECTING = "gate-collecting"
     MIN_TIME = "min-time"
@@ -39,6 +41,7 @@ class BlockerKind(StrEnum):
 OVERRIDABLE = frozenset(
     {
         BlockerKind.GATE_FAIL,
+        BlockerKind.SMOKE,
         BlockerKind.GATE_BLIND,
         BlockerKind.GATE_COLLECTING,
         BlockerKind.MIN_TIME,
@@ -87,8 +90,13 @@ class Picture:
 
 def blockers(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
     """Everything that keeps this rollout from going up now, in the order in which people should hear of it."""
+    gates = _gates(pic.judgement)
+    if on_preview(rollout):  # without live traffic no gate can pass, but each must see; the smoke probes judge
+        gates = tuple(blocker for blocker in gates if blocker.kind is not BlockerKind.GATE_COLLECTING)
+        unproven = missing(rollout, pic.seen, now_ms)
+        gates = (*(Blocker(BlockerKind.SMOKE, what, sentence) for what, sentence in unproven), *gates)
     return (
-        *_gates(pic.judgement),
+        *gates,
         *_world(rollout, pic.seen, now_ms),
         *_time(rollout, pic, now_ms),
         *_people(rollout, pic.seen),
@@ -141,6 +149,8 @@ def _time(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
     left_ms = rollout.stage.min_time_ms - (now_ms - visit.confirmed_at.clock_ms)
     if left_ms > 0:
         found.append(Blocker(BlockerKind.MIN_TIME, "min_time", f"min time, {format_duration(left_ms)} left", left_ms))
+    if on_preview(rollout):  # its dwell and its fresh look are rounds of its smoke probes
+        return tuple(found)
     counted = pic.evidence.values()
     dwell_left_ms = rollout.stage.min_ticks * timing.tick_ms - min((ev.dwell_ms for ev in counted), default=0)
     if dwell_left_ms > 0:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rolloutd.core.metrics import Answer
-from rolloutd.core.observed import RouteReading, SlotHealth
+from rolloutd.core.observed import RouteReading, SlotHealth, SmokeFinding
+from rolloutd.core.plan import Smoke
 from rolloutd.core.values import Share, Slot
 
 
@@ -63,7 +64,16 @@ class ProbeSlot:
     slot: Slot
 
 
-Effect = SetTraffic | RenewLease | SetBase | DropOverride | ReadRoute | ProbeSlot
+@dataclass(frozen=True, slots=True)
+class SmokeSlot:
+    """Send one smoke probe of a preview to a slot's own server."""
+
+    route: str
+    slot: Slot
+    probe: Smoke
+
+
+Effect = SetTraffic | RenewLease | SetBase | DropOverride | ReadRoute | ProbeSlot | SmokeSlot
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +104,14 @@ class SlotProbed:
 
 
 @dataclass(frozen=True, slots=True)
+class SlotSmoked:
+    """A smoke probe was answered, or not."""
+
+    probe: str
+    finding: SmokeFinding
+
+
+@dataclass(frozen=True, slots=True)
 class MetricsAnswered:
     """A source answered for one gate's metric."""
 
@@ -106,4 +124,4 @@ class TickPassed:
     """Time has passed and nothing else."""
 
 
-Observation = RouteSeen | RouteNotSeen | SlotProbed | MetricsAnswered | TickPassed
+Observation = RouteSeen | RouteNotSeen | SlotProbed | SlotSmoked | MetricsAnswered | TickPassed

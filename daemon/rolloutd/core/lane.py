@@ -21,6 +21,7 @@ from rolloutd.core.effects import (
     RouteNotSeen,
     RouteSeen,
     SlotProbed,
+    SlotSmoked,
     TickPassed,
 )
 from rolloutd.core.evidence import GateEvidence, Setting, absorb
@@ -30,6 +31,7 @@ from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Gate, Plan
 from rolloutd.core.preflight import preflight
 from rolloutd.core.reconcile import check_invariants, observed_share, pending, reads
+from rolloutd.core.smoke import note, smoking
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Slot
 
@@ -90,6 +92,8 @@ def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
         case SlotProbed(slot=slot, health=health):
             others = tuple(pair for pair in seen.slots if pair[0] is not slot)
             seen = replace(seen, slots=(*others, (slot, SlotSeen(health, now_ms))))
+        case SlotSmoked():
+            seen = note(lane.rollout, seen, observation, now_ms)
         case MetricsAnswered():
             return _take_answer(lane, observation, now_ms)
         case TickPassed():
@@ -146,6 +150,8 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
     before = lane.rollout
     after = evolve(before, recorded)
     evidence, seen = lane.evidence, lane.seen
+    if isinstance(recorded.event, ev.StageEntered):
+        seen = replace(seen, smokes=())
     if before.traffic.wanted != after.traffic.wanted:  # the router has not been asked for this one yet
         seen = replace(seen, differs_since_ms=None)
     match recorded.event:
@@ -159,7 +165,7 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
             evidence = {g.metric: evidence[g.metric].on_reopen(g) for g in after.spec.plan.gates}
         case ev.WindowRestarted():
             evidence = {name: known.on_doubt() for name, known in evidence.items()}
-            seen = replace(seen, overslept_ms=0)
+            seen = replace(seen, overslept_ms=0, smokes=())
         case ev.RolloutResumed() if before.hold is not None and before.hold.cause in _WATCHED_ANEW:
             evidence = {name: known.on_resume() for name, known in evidence.items()}
         case _:
@@ -194,7 +200,8 @@ def next_effects(lane: Lane, *, tick: bool) -> tuple[Effect, ...]:
         return wanted
     # A renewal reads the route back itself; a second look beside it would show the same.
     renews = any(isinstance(effect, RenewLease) for effect in wanted)
-    return (*(look for look in reads(lane.rollout) if not (renews and isinstance(look, ReadRoute))), *wanted)
+    looks = tuple(look for look in reads(lane.rollout) if not (renews and isinstance(look, ReadRoute)))
+    return (*looks, *smoking(lane.rollout), *wanted)
 
 
 def before_write(lane: Lane) -> Lane:

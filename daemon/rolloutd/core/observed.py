@@ -64,6 +64,36 @@ class SlotHealth:
 
 
 @dataclass(frozen=True, slots=True)
+class SmokeFinding:
+    """What a smoke probe found: the right answer, a wrong one, or none at all. ``detail`` is a sentence."""
+
+    answered: bool
+    right: bool
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class SmokeRun:
+    """The findings of one smoke probe so far: how many right and how many wrong ones came last, one after the other.
+
+    No answer breaks a run of right ones and is no wrong one.
+    """
+
+    right: int = 0
+    wrong: int = 0
+    detail: str = ""
+    at_ms: int = 0
+
+    def after(self, finding: SmokeFinding, now_ms: int) -> SmokeRun:
+        """The run after one more finding."""
+        if not finding.answered:
+            return SmokeRun(0, self.wrong, finding.detail, now_ms)
+        if finding.right:
+            return SmokeRun(self.right + 1, 0, finding.detail, now_ms)
+        return SmokeRun(0, self.wrong + 1, finding.detail, now_ms)
+
+
+@dataclass(frozen=True, slots=True)
 class SlotSeen:
     """A probe's finding and when it was made, on the rollout clock."""
 
@@ -104,6 +134,11 @@ class Seen:
     may_raise: bool = True
     why_not_raise: str = ""
     fleet_hold: str = ""
+    smokes: tuple[tuple[str, SmokeRun], ...] = ()
+
+    def smoke(self, probe: str) -> SmokeRun:
+        """The findings of this smoke probe on the present preview."""
+        return next((run for name, run in self.smokes if name == probe), SmokeRun())
 
     def slot(self, slot: Slot) -> SlotSeen | None:
         """What the last probe of this slot found."""

@@ -6,6 +6,7 @@ change of the configuration cannot change a running rollout. Reading TOML is set
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
@@ -13,6 +14,8 @@ from itertools import pairwise
 from rolloutd.core.metrics import MetricTemplate
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import FULL, ZERO, BadValue, Share, check_name
+
+SMOKE_DEADLINE_MAX_MS = 10_000
 
 
 class OnUndecided(StrEnum):
@@ -60,8 +63,39 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True)
+class Smoke:
+    """A request to the challenger's own server before it has any traffic, and the answer that is right.
+
+    ``path`` is on the host of the slot's probe address; empty is that address itself. A ``body`` makes it a POST.
+    ``answer`` is a text that the body of the right answer contains.
+    """
+
+    name: str
+    path: str = ""
+    status: int = 200
+    answer: str = ""
+    body: str = ""
+    deadline_ms: int = 2_000
+
+    def __post_init__(self) -> None:
+        check_name(self.name, "A smoke probe's name")
+        if self.path and (not self.path.startswith("/") or not re.fullmatch(r"[!-~]+", self.path)):
+            raise BadValue(
+                f"The path of smoke probe {self.name} begins with / and is visible ASCII, not {self.path!a}."
+            )
+        if not 100 <= self.status <= 599:
+            raise BadValue(f"The status of smoke probe {self.name} lies between 100 and 599, not at {self.status}.")
+        if not 1 <= self.deadline_ms <= SMOKE_DEADLINE_MAX_MS:
+            raise BadValue(f"The deadline of smoke probe {self.name} is above zero and at most 10s.")
+
+
+@dataclass(frozen=True, slots=True)
 class Stage:
-    """One exposure with its clock. The last stage of a plan is the watch, with the champion still warm."""
+    """One exposure with its clock. The last stage of a plan is the watch, with the champion still warm.
+
+    A stage with a share of zero is a preview: instead of gates its ``smoke`` probes judge the challenger, each of which
+    must be right in ``min_ticks`` rounds one after the other.
+    """
 
     name: str
     share: Share
@@ -70,15 +104,24 @@ class Stage:
     min_ticks: int = 30
     on_undecided: OnUndecided = OnUndecided.ASK
     approval: bool = False
+    smoke: tuple[Smoke, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, "A stage's name")
-        if self.share == ZERO:
-            raise BadValue(f"Stage {self.name} has a share of 0%; a stage without live traffic needs a mirror.")
+        if self.share == ZERO and not self.smoke:
+            raise BadValue(f"Stage {self.name} has a share of 0%; a stage without live traffic needs smoke probes.")
+        if self.smoke and self.share > ZERO:
+            raise BadValue(f"Stage {self.name} has live traffic; smoke probes judge only a stage of 0%.")
+        _refuse_twins([probe.name for probe in self.smoke], f"smoke probe of stage {self.name}")
         if not 0 <= self.min_time_ms <= self.max_time_ms:
             raise BadValue(f"Stage {self.name} has a minimum time above its maximum time.")
         if self.min_ticks < 1:
             raise BadValue(f"Stage {self.name} needs at least one tick.")
+
+    @property
+    def preview(self) -> bool:
+        """Whether the challenger has no traffic here and is judged by its smoke probes."""
+        return self.share == ZERO
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,14 +20,14 @@ from rolloutd.settings.document import TEXT_MAX_BYTES, Document, read_toml
 from rolloutd.settings.files import loose_modes, read_small
 from rolloutd.settings.locator import Path
 from rolloutd.settings.metrics import read_metrics
-from rolloutd.settings.plans import read_strategy, standard_strategy
+from rolloutd.settings.plans import blue_green_strategy, read_strategy, standard_strategy
 from rolloutd.settings.problems import SettingsError, did_you_mean, nearest
 from rolloutd.settings.secrets import HOW, with_references
 from rolloutd.settings.shape import Fitting, keys_of
 from rolloutd.settings.tree import AdapterSettings, KeysByKind, Settings, SourceSettings, Strategy, Vocabulary
 
 TRAFFIC = "No traffic was changed; a running daemon keeps the configuration it runs with."
-STANDARD = "standard"
+STANDARD, BLUE_GREEN = "standard", "blue-green"
 _K = TypeVar("_K")
 _V = TypeVar("_V")
 
@@ -154,9 +154,9 @@ def _check_arms(settings: Settings, fitting: Fitting) -> None:
 
 def _strategies(tables: ConfigTables, settings: Settings, fitting: Fitting) -> dict[str, Strategy]:
     found = {}
-    if STANDARD not in tables.strategies:
-        table = standard_strategy(settings.policy)
-        found[STANDARD] = read_strategy(STANDARD, table, ("policy",), settings, fitting)
+    for name, made in ((STANDARD, standard_strategy), (BLUE_GREEN, blue_green_strategy)):
+        if name not in tables.strategies:
+            found[name] = read_strategy(name, made(settings.policy), ("policy",), settings, fitting)
     for name, table in tables.strategies.items():
         found[name] = read_strategy(name, table, ("strategies", name), settings, fitting)
     default = settings.policy.default_strategy

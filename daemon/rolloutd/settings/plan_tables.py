@@ -66,6 +66,26 @@ class TimingKeys(Table):
     """Ticks without usable data after which the share goes to zero."""
 
 
+class SmokeTable(Table):
+    """A request to the challenger's own server on a preview, and the answer that is right."""
+
+    name: v.Name
+    """What the probe is called in the record."""
+    path: v.Line = ""
+    """Its path, on the host of the slot's probe_url; left out, it is that address itself."""
+    body: v.Line = ""
+    """What is sent, as JSON by POST; left out, it is a GET."""
+    status: int = Field(200, ge=100, le=599)
+    """The status of the right answer."""
+    answer: v.Line = ""
+    """A text that the right answer contains."""
+    deadline_ms: v.SmokeMs = Field(2_000, alias="deadline")
+    """Within this time it is answered, or it is not."""
+
+
+Smokes = Annotated[tuple[SmokeTable, ...], Strict(False), Field(max_length=20)]
+
+
 class StageTable(Table):
     """One exposure with its clock. The last stage is the watch: 100 % less the holdback, the champion still warm."""
 
@@ -76,7 +96,7 @@ class StageTable(Table):
     name: v.Name
     """What the stage is called on the screen."""
     share: v.Percent
-    """The challenger's part of live traffic; it grows from stage to stage, and the last one is 100%."""
+    """The challenger's part of live traffic, growing by stage; the last one is 100%, a first one of 0% a preview."""
     min_time_ms: v.DurationMs | None = Field(None, alias="min_time")
     """The shortest stay, never under the policy's; left out, it is the policy's."""
     max_time_ms: v.DurationMs = Field(4 * 3_600_000, alias="max_time")
@@ -89,6 +109,8 @@ class StageTable(Table):
     """Whether a person must approve before the next stage, whatever the gates say."""
     holdback: v.Holdback | None = None
     """On the last stage only: what stays on the champion to compare with; left out, it is the policy's."""
+    smoke: Smokes = ()
+    """On a preview only (a first stage of 0%): the probes that must be right min_ticks times one after the other."""
 
 
 class GateTable(Table):

@@ -9,8 +9,8 @@ import math
 from collections.abc import Callable, Sequence
 
 from rolloutd.core.metrics import GateKind
-from rolloutd.core.plan import Gate, OnFail, Plan, Stage, Timing
-from rolloutd.core.values import FULL, BadValue, format_duration
+from rolloutd.core.plan import Gate, OnFail, Plan, Smoke, Stage, Timing
+from rolloutd.core.values import FULL, ZERO, BadValue, format_duration
 from rolloutd.settings.config_tables import PolicyTable
 from rolloutd.settings.locator import Path
 from rolloutd.settings.plan_tables import GateTable, StageTable, StrategyTable, TimingKeys
@@ -21,6 +21,7 @@ MAIN_WEIGHT = 0.5
 _MINUTE_MS = 60_000
 _STANDARD = (("canary", "1%", 180), ("tenth", "10%", 120), ("half", "50%", 90), ("watch", "100%", 90))
 _STANDARD_MIN_MINUTES = 30
+PREVIEW_ROUNDS = 3
 
 
 def standard_strategy(policy: PolicyTable) -> StrategyTable:
@@ -29,6 +30,17 @@ def standard_strategy(policy: PolicyTable) -> StrategyTable:
     stages = [
         {"name": name, "share": share, "min_time": f"{least}m", "max_time": f"{max(least, most)}m"}
         for name, share, most in _STANDARD
+    ]
+    return StrategyTable.model_validate({"stage": stages})
+
+
+def blue_green_strategy(policy: PolicyTable) -> StrategyTable:
+    """The built-in blue-green: a preview of a minute without traffic, all of it at once, then an hour's watch."""
+    least = max(2 * _STANDARD_MIN_MINUTES, math.ceil(policy.min_time_ms / _MINUTE_MS))
+    ready = {"name": "ready"}
+    stages = [
+        {"name": "preview", "share": "0%", "min_time": "1m", "max_time": "30m", "min_ticks": 6, "smoke": [ready]},
+        {"name": "watch", "share": "100%", "min_time": f"{least}m", "max_time": f"{4 * least}m"},
     ]
     return StrategyTable.model_validate({"stage": stages})
 
@@ -58,18 +70,24 @@ class StageReader:
             self._fault(index, "share", message)
         elif table.holdback is not None:
             self._fault(index, "holdback", "Only the last stage has a holdback.")
+        # A preview serves nobody: the policy's floors are for stages that do.
+        preview = share == ZERO and bool(table.smoke)
+        least_ms = 0 if preview else self.policy.min_time_ms
+        least_ticks = PREVIEW_ROUNDS if preview else self.policy.min_ticks
         try:
             return Stage(
                 name=table.name,
                 share=share,
-                min_time_ms=self._floor(index, "min_time", table.min_time_ms, self.policy.min_time_ms, format_duration),
+                min_time_ms=self._floor(index, "min_time", table.min_time_ms, least_ms, format_duration),
                 max_time_ms=table.max_time_ms,
-                min_ticks=self._floor(index, "min_ticks", table.min_ticks, self.policy.min_ticks, str),
+                min_ticks=self._floor(index, "min_ticks", table.min_ticks, least_ticks, str),
                 on_undecided=table.on_undecided,
                 approval=table.approval,
+                smoke=tuple(Smoke(**dict(probe)) for probe in table.smoke),
             )
         except BadValue as error:
-            self._fault(index, "share" if share.basis_points == 0 else "min_time", str(error))
+            key = "smoke" if table.smoke else "share" if share == ZERO else "min_time"
+            self._fault(index, key, str(error))
             return None
 
     def _floor(self, index: int, key: str, written: int | None, policy: int, form: Callable[[int], str]) -> int:
@@ -227,7 +245,7 @@ def _carelessness(values: dict[str, int], base: dict[str, int], window_ms: int) 
 def check_warm_up(stages: Sequence[Stage], timing: Timing | None, fitting: Fitting, path: Path) -> None:
     """A stage that ends before its warm-up could never be judged."""
     for stage in stages:
-        if timing is not None and timing.warm_up_ms >= stage.max_time_ms:
+        if timing is not None and not stage.preview and timing.warm_up_ms >= stage.max_time_ms:
             warm_up, most = format_duration(timing.warm_up_ms), format_duration(stage.max_time_ms)
             fitting.add(path, f"Stage {stage.name} is over after {most}, within its warm-up of {warm_up}.")
 

@@ -68,8 +68,9 @@ def sanitised(text: str) -> str:
 def short_times(plan: Plan, settings: Settings) -> str:
     """What of a plan is below the policy as ``allow_short_times`` permits, for the record; empty when nothing is."""
     policy, timing = settings.policy, plan.timing
-    least_ms = min(stage.min_time_ms for stage in plan.stages)
-    least_ticks = min(stage.min_ticks for stage in plan.stages)
+    served = [stage for stage in plan.stages if not stage.preview]
+    least_ms = min(stage.min_time_ms for stage in served)
+    least_ticks = min(stage.min_ticks for stage in served)
     window_ms = timing.tick_ms * timing.window_ticks
     below = [
         (least_ms < policy.min_time_ms, f"min_time {format_duration(least_ms)}"),

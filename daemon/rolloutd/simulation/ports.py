@@ -10,7 +10,8 @@ import asyncio
 from collections.abc import Callable
 from functools import partial
 
-from rolloutd.core.observed import Abilities, RouteReading, SlotHealth
+from rolloutd.core.observed import Abilities, RouteReading, SlotHealth, SmokeFinding
+from rolloutd.core.plan import Smoke
 from rolloutd.core.values import Share, Slot
 from rolloutd.ports import RouterRefused, RouterUnreachable
 from rolloutd.simulation.checkers import Checkers
@@ -120,6 +121,11 @@ class SimulatedProber:
         down = (Kind.CHAMPION_DOWN if champion else Kind.CHALLENGER_DOWN) in self._world.active
         version = CHAMPION if champion else CHALLENGER
         return SlotHealth(not down, None if down else version, "told to be down" if down else "200")
+
+    async def smoke(self, route: str, slot: Slot, probe: Smoke) -> SmokeFinding:
+        """See ``Prober.smoke``."""
+        health = await self.probe(route, slot)
+        return SmokeFinding(answered=health.up, right=health.up, detail=health.detail)
 
     async def close(self) -> None:
         """Nothing is kept open."""
