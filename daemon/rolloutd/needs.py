@@ -16,7 +16,7 @@ _COLLECTS = frozenset({Phase.RUNNING, Phase.WATCHING, Phase.HELD, Phase.ASKING})
 def needs_of(lane: Lane, pic: Picture) -> dict[str, Needs]:
     """By metric; a gate of which nothing can be said yet, or that passes, is left out."""
     rollout = lane.rollout
-    if rollout.phase not in _COLLECTS or not rollout.traffic.settled:
+    if rollout.phase not in _COLLECTS or not rollout.traffic.settled or rollout.stage.preview:
         return {}
     plan, changed_at = rollout.spec.plan, rollout.share_changed_at_ms
     left_ms = 0 if changed_at is None else max(0, changed_at + plan.timing.warm_up_ms - pic.now_ms)

@@ -151,3 +151,19 @@ def test_without_a_daemon_and_without_a_traffic_it_says_how(plan: Path) -> None:
     ran = run("plan", "check", plan)
     assert ran.returncode == 10
     assert "--rps" in ran.stderr
+
+
+def test_a_preview_is_forecast_and_rehearsed_as_a_stage_without_traffic(tmp_path: Path) -> None:
+    """The rule for little traffic looks at the first stage that has any; a rehearsal goes through the preview."""
+    file = tmp_path / "plan.toml"
+    preview = '[[stage]]\nname = "preview"\nshare = "0%"\nmin_time = "1m"\nsmoke = [{ name = "ready" }]\n'
+    canary = '[[stage]]\nname = "canary"\nshare = "1%"\nmax_time = "2h"\n'
+    file.write_text(SPEC.replace(canary, preview))
+    rates = ("--rps", "400", "--champion-errors", "0.5%", "--latency", "2%", "--json")
+    checked = run("plan", "check", file, *rates)
+    assert checked.returncode == 0, checked.stderr
+    found = json.loads(checked.stdout)
+    assert (found["decision"], found["stages"][0]["gates"], found["stages"][0]["rps"]) == ("go", [], 0.0)
+    rehearsed = run("simulate", file, *rates, "--runs", "1", "--jobs", "1")
+    assert rehearsed.returncode == 0, rehearsed.stderr
+    assert json.loads(rehearsed.stdout)["promotion"]["odds"] == 1.0

@@ -22,15 +22,18 @@ from rolloutd.core.effects import (
     SetBase,
     SetTraffic,
     SlotProbed,
+    SlotSmoked,
+    SmokeSlot,
     TickPassed,
 )
 from rolloutd.core.fold import evolve
 from rolloutd.core.lane import Lane, before_write, follow, next_effects, next_events, observe, open_lane
 from rolloutd.core.metrics import Answer
-from rolloutd.core.observed import RouteReading, Seen, SlotHealth
+from rolloutd.core.observed import RouteReading, Seen, SlotHealth, SmokeFinding
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Spec
 from rolloutd.core.reconcile import reads
+from rolloutd.core.smoke import smoking
 from rolloutd.core.values import THE_DAEMON, ZERO, Actor, ActorKind, Instant, Role, Share, Slot
 
 CHAMPION_ARM, CHALLENGER_ARM = "champion", "challenger"
@@ -96,6 +99,8 @@ class Drive:
             self._look(at)
         else:  # what is seen here never differs from the last time, and it is not old yet
             self.lane = observe(self.lane, TickPassed(), at.clock_ms)
+        for probe in smoking(self.lane.rollout):
+            self._perform(probe, at)
         self.settle(at)
 
     def _look(self, at: Instant) -> None:
@@ -147,6 +152,9 @@ class Drive:
                 spec = self.lane.rollout.spec
                 version = spec.champion if slot is Slot.A else spec.challenger
                 self.lane = observe(self.lane, SlotProbed(slot, SlotHealth(True, version, "")), at.clock_ms)
+            case SmokeSlot(probe=probe):  # a rehearsal is about traffic: every probe is right
+                finding = SmokeFinding(answered=True, right=True, detail="")
+                self.lane = observe(self.lane, SlotSmoked(probe.name, finding), at.clock_ms)
             case SetTraffic(share=share):
                 self._route.share = share
                 self._written(at)

@@ -43,24 +43,25 @@ class Ruling:
 
 def rule(plan: Plan, traffic: Traffic, cap: Share) -> Ruling:
     """Judge the first stage at this traffic."""
-    first = plan.stages[0]
+    at_first = _first_live(plan)
+    first = plan.stages[at_first]
     if not traffic:
         return Ruling(Decision.UNKNOWN, plan, "The traffic is not known, so no forecast was made of this plan.")
     at = f"at {_rps(traffic)} requests a second"
-    stay = stay_of(plan, 0, traffic)
+    stay = stay_of(plan, at_first, traffic)
     if stay is not None and stay.p90 <= first.max_time_ms:
         said = f"{at}, the first stage ({first.share}) takes {_told(stay)}; it has {_time(first.max_time_ms)}."
         return Ruling(Decision.GO, plan, _capital(said))
     too_slow = f"{at}, the first stage would need {_told(stay)} at {first.share}; it has {_time(first.max_time_ms)}"
-    most = min(cap.basis_points, plan.stages[1].share.basis_points - 1) if plan.last else 0
+    most = min(cap.basis_points, plan.stages[at_first + 1].share.basis_points - 1) if at_first < plan.last else 0
     share = _smallest_share(plan, traffic, most)
     if share is not None:
         changed = _with_first_share(plan, share)
-        then = stay_of(changed, 0, traffic)
+        then = stay_of(changed, at_first, traffic)
         said = f"{too_slow}. So it begins at {share} ({_told(then)}); a first share may be {cap} at most."
         return Ruling(Decision.REPLANNED, changed, _capital(said))
     largest = Share(max(most, first.share.basis_points))
-    then = stay_of(_with_first_share(plan, largest), 0, traffic)
+    then = stay_of(_with_first_share(plan, largest), at_first, traffic)
     more = "" if largest == first.share else f", and {_told(then)} at {largest}, the most a first stage may have here"
     said = (
         f"{too_slow}{more}. Shadow first is the way for so little traffic, and it is not built yet. "
@@ -70,17 +71,24 @@ def rule(plan: Plan, traffic: Traffic, cap: Share) -> Ruling:
 
 
 def _with_first_share(plan: Plan, share: Share) -> Plan:
-    return replace(plan, stages=(replace(plan.stages[0], share=share), *plan.stages[1:]))
+    at = _first_live(plan)
+    return replace(plan, stages=(*plan.stages[:at], replace(plan.stages[at], share=share), *plan.stages[at + 1 :]))
+
+
+def _first_live(plan: Plan) -> int:
+    """The index of the first stage with traffic of its own; a preview has none to forecast."""
+    return next(index for index, stage in enumerate(plan.stages) if not stage.preview)
 
 
 def _decides(plan: Plan, traffic: Traffic) -> bool:
-    stay = stay_of(plan, 0, traffic)
-    return stay is not None and stay.p90 <= plan.stages[0].max_time_ms
+    at = _first_live(plan)
+    stay = stay_of(plan, at, traffic)
+    return stay is not None and stay.p90 <= plan.stages[at].max_time_ms
 
 
 def _smallest_share(plan: Plan, traffic: Traffic, most_bp: int) -> Share | None:
     """The smallest first share, in steps of 0.1%, with which the first stage decides; None where there is none."""
-    first_bp = plan.stages[0].share.basis_points
+    first_bp = plan.stages[_first_live(plan)].share.basis_points
     steps = range(first_bp - first_bp % _STEP_BP + _STEP_BP, most_bp + 1, _STEP_BP)
     if not steps:
         return None

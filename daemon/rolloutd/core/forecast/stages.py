@@ -69,6 +69,8 @@ def stay_of(plan: Plan, index: int, traffic: Traffic) -> Span | None:
 
 
 def _settings(plan: Plan, index: int, traffic: Traffic) -> list[Setting]:
+    if plan.stages[index].preview:  # smoke probes judge there, and no gate
+        return []
     return [Setting(plan, index, gate, traffic[gate.metric]) for gate in plan.gates if gate.metric in traffic]
 
 
