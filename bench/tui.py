@@ -11,7 +11,7 @@ import random
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from statistics import median
@@ -19,7 +19,7 @@ from tempfile import TemporaryDirectory
 
 from bench.rig import figures
 from bench.rig.figures import quantile
-from bench.rig.pty_screen import PtyScreen, compiled, cpu_ns
+from bench.rig.pty_screen import PtyScreen, compiled, cpu_ns, drain_all
 from bench.rig.show import FIRST, name_of
 from bench.table import Row
 
@@ -95,13 +95,13 @@ def first_frames(server: Server, times: int) -> tuple[list[float], list[float]]:
     return found
 
 
-def keys(screen: PtyScreen, times: int, chance: random.Random) -> list[float]:
-    """Milliseconds from ``j`` or ``k`` to the row that the cursor came to being painted."""
+def keys(screen: PtyScreen, other: PtyScreen, times: int, chance: random.Random) -> list[float]:
+    """Milliseconds from ``j`` or ``k`` to the row that the cursor came to being painted; the other is read as well."""
     screen.press(b"G", b"model-", 2.0)
     screen.press(b"g", name_of(0).encode(), 2.0)
     taken, at = [], 0
     for _ in range(times):
-        screen.drain(chance.uniform(0.02, 0.12))
+        drain_all((screen, other), chance.uniform(0.02, 0.12))
         step = 1 if at == 0 or (at < 12 and chance.random() < 0.5) else -1
         at += step
         took_s = screen.press(b"j" if step > 0 else b"k", name_of(at).encode(), 2.0)
@@ -126,13 +126,17 @@ def filtering(screen: PtyScreen, times: int) -> list[float]:
     return taken
 
 
-def cost(screen: PtyScreen, for_s: float) -> tuple[float, float]:
-    """Percent of a core and bytes a second over so long."""
-    screen.drain(1.5)
-    before_ns, began_s = cpu_ns(screen.pid), time.monotonic()
-    count = screen.drain(for_s)
+def cost(screens: Sequence[PtyScreen], for_s: float) -> list[tuple[float, float]]:
+    """Percent of a core and bytes a second of each over the same time; a screen that nobody reads would stand still."""
+    drain_all(screens, 1.5)
+    before = [(cpu_ns(one.pid), one.written) for one in screens]
+    began_s = time.monotonic()
+    drain_all(screens, for_s)
     took_s = time.monotonic() - began_s
-    return (cpu_ns(screen.pid) - before_ns) / 1e7 / took_s, count / took_s
+    return [
+        ((cpu_ns(one.pid) - ns) / 1e7 / took_s, (one.written - count) / took_s)
+        for one, (ns, count) in zip(screens, before, strict=True)
+    ]
 
 
 def command_times(server: Server, times: int) -> tuple[list[float], list[float]]:
@@ -157,9 +161,7 @@ def costs(server: Server, for_s: float, times: int) -> list[Row]:
                 raise RuntimeError("a screen showed nothing")
         for kind, rate in (("quiet", 0), ("busy", BUSY)):
             server.change(rate)
-            my_cpu, my_bytes = cost(mine, for_s)
-            other.drain(0.0)
-            its_cpu, its_bytes = cost(other, for_s)
+            (my_cpu, my_bytes), (its_cpu, its_bytes) = cost((mine, other), for_s)
             quiet = kind == "quiet"
             rows += [
                 Row.at_most(f"CPU {kind}", my_cpu, "%", CPU_QUIET) if quiet else Row(f"CPU {kind}", my_cpu, "%"),
@@ -169,8 +171,7 @@ def costs(server: Server, for_s: float, times: int) -> list[Row]:
                 Row(f"bytes {kind}, stock", its_bytes, "B/s"),
                 Row.at_most(f"bytes {kind}, part of stock", my_bytes / its_bytes, "x", BYTES_PART),
             ]
-            other.drain(0.0)
-            pressed = keys(mine, times, chance)
+            pressed = keys(mine, other, times, chance)
             rows.append(Row.at_most(f"key to visible, {kind}, p95", quantile(pressed, 0.95), "ms", KEY_P95_MS))
             rows.append(Row(f"key to visible, {kind}, p50", quantile(pressed, 0.5), "ms"))
         server.change(0)

@@ -96,6 +96,14 @@ class PtyScreen:
         return self.written - before
 
 
+def drain_all(screens: Sequence[PtyScreen], for_s: float) -> None:
+    """Read all of them for so long."""
+    deadline_s = time.monotonic() + for_s
+    while (left_s := deadline_s - time.monotonic()) > 0:
+        for one in screens:
+            one.read(min(0.02, left_s))
+
+
 def cpu_ns(pid: int) -> int:
     """Processor time of all threads of a process, from the scheduler's own count (finer than ten milliseconds)."""
     tasks = Path(f"/proc/{pid}/task").iterdir()

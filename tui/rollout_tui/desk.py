@@ -88,9 +88,10 @@ class RolloutApp(App[None]):
             self.open(self.options.name)
 
     async def on_unmount(self) -> None:
-        """Leave nothing behind."""
+        """Leave nothing behind; a look that was still due finds nothing to look at."""
         self.ringer.end()
         tasks = [*self._streams.values(), *self._errands]
+        self._streams.clear()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
@@ -148,7 +149,8 @@ class RolloutApp(App[None]):
 
     def _look(self) -> None:
         self._looking = False
-        self.tick()
+        if self.screen_stack:  # none any more while the application closes
+            self.tick()
 
     def tick(self) -> None:
         """Ages, silence, order, and drawing what changed."""
@@ -157,7 +159,7 @@ class RolloutApp(App[None]):
             stream = self._streams.get(detail)
             if link.open and link.age_s(now_s) >= LOST_S:
                 self._again(detail=detail, why="the daemon is silent, its socket still open")
-            elif stream is not None and stream.done():
+            elif stream is not None and stream.done() and not stream.cancelled():
                 self._again(detail=detail, why=f"an error of this screen itself: {stream.exception()!r}")
         self.courier.observe(self.facts)
         self.archive.want(self.facts.status, self.tab)
