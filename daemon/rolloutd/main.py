@@ -62,7 +62,7 @@ def make_outside(settings: Settings) -> Outside:
         sources=sources,
         every_ms={name: source.every_ms for name, source in settings.sources.items()},
         first_share=settings.policy.max_first_share,
-        holds_starts=not settings.policy.allow_short_times,
+        holds_starts=settings.policy.low_traffic == "refuse" and not settings.policy.allow_short_times,
     )
 
 

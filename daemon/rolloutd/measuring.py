@@ -97,10 +97,8 @@ async def _gate(
     warnings = (*_lasting(gate, after), *await _coarse(gate, source, arms[base]))
     if gained <= 0:
         return _One(None, "", (f"{gate.metric} counted no request in {seconds:.0f} s.", *warnings))
-    rate, of = _rate(gate.template, after)
-    return _One(
-        MetricTraffic(gained / seconds, rate), f"measured over {seconds:.0f} s, bad part of {of:,.0f}", warnings
-    )
+    rate, told = _rate(gate.template, after)
+    return _One(MetricTraffic(gained / seconds, rate), f"measured over {seconds:.0f} s, {told}", warnings)
 
 
 async def _read(source: MetricSource, question: Question) -> Answer:
@@ -132,11 +130,15 @@ def _gained(first: Answer, second: Answer, arm: str) -> float:
     )
 
 
-def _rate(template: MetricTemplate, after: Counted) -> tuple[float, float]:
-    """The champion's bad part, and of how many requests. None bad is taken for half a bad one."""
+def _rate(template: MetricTemplate, after: Counted) -> tuple[float, str]:
+    """The champion's bad part, and of what. Few bad ones are taken for as many as there may well be.
+
+    So nothing is refused because a rate was not known yet.
+    """
     total, part = _sum(after.total), _sum(after.part)
-    bad = total - part if template.good is not None else part
-    return min(max(bad, 0.5) / max(total, 1.0), 0.98), total
+    bad = max(0.0, total - part if template.good is not None else part)
+    likely = bad if bad >= _LEAST_ERRORS else bad + sqrt(bad) + 1.0
+    return min(likely / max(total, 2.0), 0.98), f"{bad:,.0f} bad of the champion's {total:,.0f}"
 
 
 def _lasting(gate: Gate, reading: Counted) -> tuple[str, ...]:

@@ -84,6 +84,7 @@ def _install(root: Path) -> None:
     toml = blocks(README.read_text(), "toml")
     config, spec = (next(text for text in toml if word in text) for word in ("[routers.", "[rollout]"))
     config = config.replace("operators = ", 'viewers = ["lookers"]\noperators = ').replace('"ml-oncall"', '"oncall"')
+    config += '\n[policy]\nlow_traffic = "start"\n'  # the load in there decides nothing within a day
     _write(root / "etc/rolloutd/config.toml", config, 0o644)
     _write(root / "etc/rolloutd/ranker-v2.toml", spec.replace("v41", "v1").replace("v42", "v2"), 0o644)
     _routers(root)

@@ -163,6 +163,8 @@ class PolicyTable(Table):
     """What stays on the champion in the last stage, to compare with."""
     max_first_share: v.Percent = Share(500)
     """How large a first share may be made where a smaller one could not decide at the present traffic."""
+    low_traffic: Literal["refuse", "start"] = "refuse"
+    """A plan whose first stage could not decide at all: refuse it, or start it as written, unmeasured."""
     gates: v.Names = ()
     """Metrics that every rollout is judged on. A rollout may set their limits, but not leave them out."""
     second_person: bool = True

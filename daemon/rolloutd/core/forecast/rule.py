@@ -47,27 +47,26 @@ def rule(plan: Plan, traffic: Traffic, cap: Share) -> Ruling:
     first = plan.stages[at_first]
     if not traffic:
         return Ruling(Decision.UNKNOWN, plan, "The traffic is not known, so no forecast was made of this plan.")
-    at = f"at {_rps(traffic)} requests a second"
+    at, limit = f"At {_rps(traffic)} requests a second", _time(first.max_time_ms)
     stay = stay_of(plan, at_first, traffic)
     if stay is not None and stay.p90 <= first.max_time_ms:
-        said = f"{at}, the first stage ({first.share}) takes {_told(stay)}; it has {_time(first.max_time_ms)}."
-        return Ruling(Decision.GO, plan, _capital(said))
-    too_slow = f"{at}, the first stage would need {_told(stay)} at {first.share}; it has {_time(first.max_time_ms)}"
+        return Ruling(Decision.GO, plan, f"{at}, the first stage ({first.share}) takes {_told(stay)}; it has {limit}.")
+    too_slow = f"{at}, the first stage needs {_told(stay)} at {first.share}, and has {limit}"
     most = min(cap.basis_points, plan.stages[at_first + 1].share.basis_points - 1) if at_first < plan.last else 0
     share = _smallest_share(plan, traffic, most)
     if share is not None:
         changed = _with_first_share(plan, share)
         then = stay_of(changed, at_first, traffic)
-        said = f"{too_slow}. So it begins at {share} ({_told(then)}); a first share may be {cap} at most."
-        return Ruling(Decision.REPLANNED, changed, _capital(said))
+        said = f"{too_slow}. So it begins at {share}: {_told(then)}; a first share may be {cap} at most."
+        return Ruling(Decision.REPLANNED, changed, said)
     largest = Share(max(most, first.share.basis_points))
     then = stay_of(_with_first_share(plan, largest), at_first, traffic)
-    more = "" if largest == first.share else f", and {_told(then)} at {largest}, the most a first stage may have here"
+    more = "" if largest == first.share else f". At {largest}, the most it may have here, it needs {_told(then)}"
     said = (
         f"{too_slow}{more}. Shadow first is the way for so little traffic, and it is not built yet. "
         f"{_needed(plan, traffic)}"
     )
-    return Ruling(Decision.REFUSED, plan, _capital(said))
+    return Ruling(Decision.REFUSED, plan, said)
 
 
 def _with_first_share(plan: Plan, share: Share) -> Plan:
@@ -133,12 +132,8 @@ def _rps(traffic: Traffic) -> str:
 def _told(stay: Span | None) -> str:
     if stay is None or stay.mean == inf:
         return "for ever"
-    return f"{_time(stay.mean)} on average, {_time(stay.p90)} for nine of ten"
+    return f"{_time(stay.mean)} on average ({_time(stay.p90)} for nine of ten)"
 
 
 def _time(duration_ms: float) -> str:
     return format_duration(round(duration_ms / 1000) * 1000)
-
-
-def _capital(sentence: str) -> str:
-    return sentence[0].upper() + sentence[1:]
