@@ -7,6 +7,7 @@ is in ``MORE``.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -39,7 +40,7 @@ def command(row: VerbRow, spec: Path) -> list[str]:
 
 
 @pytest.mark.parametrize("role", list(Role))
-async def test_command_and_raw_socket_refuse_alike(role: Role) -> None:
+async def test_command_and_raw_socket_refuse_alike(role: Role, record_property: Callable[[str, object], None]) -> None:
     """I10: a role that does not suffice hears the daemon's own words on both ways, and both attempts are recorded."""
     service = FakeService(*(picture(row.verb) for row in VERBS))
     async with running(service, access_for(role)) as server:
@@ -60,6 +61,7 @@ async def test_command_and_raw_socket_refuse_alike(role: Role) -> None:
             assert answer.status not in (403, 405), row.verb
             assert code not in (1, 2, 7), (row.verb, out)
     attempts = ["status" if row.verb in ("watch", "wait") else row.verb for row in refused]
+    record_property("figure", f"{role.value}: {len(refused)} of {len(ROWS)} verbs refused, twice each, all on record")
     assert recorded == attempts
     assert again == attempts
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -91,12 +91,17 @@ async def one_race(folder: Path, against: Verb, number: int) -> bool:
 
 
 @pytest.mark.parametrize("against", [Verb.ABORT, Verb.PAUSE])
-async def test_never_up_after_the_other_persons_word(tmp_path: Path, against: Verb) -> None:
+async def test_never_up_after_the_other_persons_word(
+    tmp_path: Path, against: Verb, record_property: Callable[[str, object], None]
+) -> None:
     """I2: 500 races each. Nothing higher is wanted after it; an abort ends at zero; the loser is told who and when."""
     lost = 0
     for first in range(0, RUNS // 2, AT_ONCE):
         numbers = range(first, min(first + AT_ONCE, RUNS // 2))
         lost += sum(await asyncio.gather(*(one_race(tmp_path, against, number) for number in numbers)))
+    record_property(
+        "figure", f"{RUNS // 2} races against {against.value}: never up; promote lost {lost}, each told who"
+    )
     assert RUNS // 20 < lost < RUNS // 2 - RUNS // 20, "chance must let both of them be first"
 
 
@@ -120,7 +125,7 @@ async def served(rig: Rig) -> AsyncIterator[Running]:
         yield server
 
 
-async def test_over_the_sockets_too(tmp_path: Path) -> None:
+async def test_over_the_sockets_too(tmp_path: Path, record_property: Callable[[str, object], None]) -> None:
     """The same between two connections: an abort is never refused, and afterwards the router is at zero for good."""
     chance, first = random.Random(7), 0
     for number in range(OVER_SOCKETS):
@@ -142,4 +147,5 @@ async def test_over_the_sockets_too(tmp_path: Path) -> None:
         await rig.until(lambda: name in rig.loop.ended)  # noqa: B023 # awaited in this very turn
         assert all(share == ZERO for share in shares_after_the_stop(rig))
         assert rig.router.written[-1] == ZERO
+    record_property("figure", f"{OVER_SOCKETS} of them over the real sockets")
     assert 0 < first < OVER_SOCKETS

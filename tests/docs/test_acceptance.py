@@ -1,0 +1,38 @@
+"""The acceptance page says what was measured and nothing else, and names tests and benches that there are."""
+
+from __future__ import annotations
+
+import ast
+
+import pytest
+
+from bench.__main__ import names
+from tests.docs.acceptance import PAGE, ROOT, kept, page, selected
+from tests.docs.acceptance_rows import GOALS
+
+
+def test_the_page_is_made_from_the_results() -> None:
+    """Drift fails here: python -m tests.docs.acceptance."""
+    assert PAGE.read_text(encoding="utf-8") == page(kept())
+
+
+def test_all_rows_are_there_and_each_has_something_that_measures_it() -> None:
+    """Numbered from 1 without a gap."""
+    assert [goal.number for goal in GOALS] == list(range(1, 27))
+    assert all(goal.tests or goal.benches for goal in GOALS)
+    assert {bench for goal in GOALS for bench, _ in goal.benches} <= set(names())
+
+
+@pytest.mark.parametrize("test", selected())
+def test_each_named_test_exists(test: str) -> None:
+    """A file or folder of tests, or a function in one."""
+    file, _, function = test.partition("::")
+    assert (ROOT / file).exists()
+    if function:
+        defined = {getattr(node, "name", "") for node in ast.walk(ast.parse((ROOT / file).read_text()))}
+        assert function in defined
+
+
+def test_nothing_that_did_not_hold_is_kept_as_a_result() -> None:
+    """A page with a failing test is not published; what was skipped is said."""
+    assert all(found["failed"] == 0 for found in kept().values())
