@@ -45,6 +45,7 @@ class Told:
     utc: bool = False
     read_only: bool = False
     mouse: bool = True
+    host: str = ""
 
 
 def run(socket_dir: str | None = None, filter_text: str = "", *, plain: bool = False, name: str = "") -> int:
@@ -78,9 +79,16 @@ def show(told: Told) -> int:
     mine = load(place())
     palette = choose(told.theme or mine.theme, background)
     shown = look(ascii_only=told.ascii_only, utc=told.utc)
+    where, bridge = told.socket_dir, None
+    if told.host:
+        from rollout_tui.bridge import Bridge, command
+
+        bridge = Bridge(command(told.host, told.socket_dir))
+        where = str(bridge.where)
     options = Options(
-        told.socket_dir, told.filter_text, shown, palette, name=told.name, read_only=told.read_only, preferences=mine
-    )
+        where, told.filter_text, shown, palette, name=told.name, read_only=told.read_only, preferences=mine,
+        bridge=bridge,
+    )  # fmt: skip
     RolloutApp(options).run(mouse=told.mouse and mine.mouse)
     return 0
 
@@ -96,11 +104,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--ascii", action="store_true", help="no symbols beyond ASCII")
     parser.add_argument("--utc", action="store_true", help="times in UTC")
     parser.add_argument("--read-only", action="store_true", help="be no more than a viewer, also for the daemon")
+    parser.add_argument("--host", default="", help="the daemon on that host, through: ssh -T HOST rollout proxy")
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     told = parser.parse_args(argv)
     return show(
         Told(
             told.socket_dir, told.filter, told.plain, told.name, told.theme, told.ascii, told.utc, told.read_only,
-            not told.no_mouse,
+            not told.no_mouse, told.host,
         )
     )  # fmt: skip

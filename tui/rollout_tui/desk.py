@@ -82,6 +82,8 @@ class RolloutApp(App[None]):
     async def on_mount(self) -> None:
         """Start to listen."""
         self.ringer.begin()
+        if self.options.bridge is not None:
+            await self.options.bridge.start()
         self._listen(detail=False)
         self.set_interval(TICK_S, self.tick)
         if self.options.name:
@@ -96,6 +98,8 @@ class RolloutApp(App[None]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.archive.close()
+        if self.options.bridge is not None:
+            await self.options.bridge.close()
         await self.courier.close()
 
     # What the daemon says

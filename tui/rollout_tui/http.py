@@ -107,8 +107,10 @@ async def exchange(
         async with asyncio.timeout(deadline_s):
             wire = await _connect(socket)
             await wire.send(method, target, {**headers, "Connection": "close"}, body)
-            status = (await wire.head()).status_code
-            return Answer(status, b"".join([part async for part in _parts(wire)]))
+            head = await wire.head()
+            if head.status_code == 502:  # the bridge to another host says why it does not get through
+                raise Unreachable(head.reason.decode("latin-1"), sent=False)
+            return Answer(head.status_code, b"".join([part async for part in _parts(wire)]))
     except (OSError, TimeoutError, h11.ProtocolError) as error:
         raise Unreachable(_reason(error), sent=wire is not None) from error
     finally:
@@ -126,6 +128,8 @@ async def stream(
             wire = await _connect(socket)
             await wire.send("GET", target, {**headers, "Accept": "text/event-stream"}, b"")
             head = await wire.head()
+        if head.status_code == 502:
+            raise Unreachable(head.reason.decode("latin-1"), sent=False)
         if head.status_code != 200:
             raise Unreachable(f"the daemon answered {head.status_code} to a request for its events", sent=True)
         async for part in _parts(wire):

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from rollout_tui.preferences import Preferences
 from rollout_tui.scene import Look
 from rollout_tui.theme import DARK, Palette
+
+if TYPE_CHECKING:
+    from rollout_tui.bridge import Bridge
 
 RETRY_S = 2.0
 
@@ -28,4 +32,5 @@ class Options:
     retry_s: float = RETRY_S
     name: str = ""
     read_only: bool = False
+    bridge: Bridge | None = None
     preferences: Preferences = field(default_factory=Preferences)

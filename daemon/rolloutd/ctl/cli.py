@@ -20,6 +20,7 @@ MODULE_OF: dict[str, str] = {
     **dict.fromkeys(("adopt-share", "reopen", "rollback"), "acting"),
     **dict.fromkeys(("hold", "release"), "holding"),
     "start": "starting",
+    "proxy": "proxying",
     **dict.fromkeys(("analyze", "forecast"), "judging"),
     **dict.fromkeys(("plan", "simulate", "replay"), "planning"),
     **dict.fromkeys(("tui", "demo", "version", "completion"), "other"),

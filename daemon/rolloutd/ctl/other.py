@@ -20,6 +20,8 @@ def open_screen(session: Session, name: str) -> int:
         arguments += ["--socket-dir", session.directory]
     if session.plain or not sys.stdout.isatty():
         arguments.append("--plain")
+    if session.host:
+        arguments += ["--host", session.host]
     if session.read_only:
         arguments.append("--read-only")
     if session.no_color:

@@ -36,6 +36,8 @@ class Session:
 
     def client(self) -> Client:
         """A client of the daemon that these options mean."""
+        if self.host:
+            raise usage("--host works for the screen (rollout tui) alone.", f"ssh {self.host} rollout ...")
         directory = self.directory or os.environ.get("ROLLOUT_SOCKET_DIR") or DEFAULT_DIRECTORY
         patience_s = TIMEOUT_S if self.timeout_s is None else min(self.timeout_s, TIMEOUT_S)
         return Client(directory, patience_s, self.read_only)
@@ -97,8 +99,6 @@ def take(session: Session, options: dict[str, Any]) -> None:
     session.as_json = options.pop("json") or session.as_json
     for flag in ("plain", "quiet", "no_color", "read_only"):
         setattr(session, flag, options.pop(flag) or getattr(session, flag))
-    if session.host:
-        raise usage("--host is not built yet in this version.", f"ssh -t {session.host} rollout ...")
 
 
 def live_names(context: click.Context, _parameter: click.Parameter, begun: str) -> list[str]:
