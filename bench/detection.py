@@ -35,8 +35,8 @@ RESTART_LIMITS = {1.5: 1.25, 2.0: 1.25, 5.0: 1.35}
 HORIZON, LOOKS = 24_000, 60
 BURST, BURST_LIMIT = 3, 1.10
 KAYENTA_LIMITS = {1.5: 2.7, 2.0: 4.0, 5.0: 6.0}
-KAYENTA_RPM, KAYENTA_RUNS = 100, 600
-BATCH, OTHERS_PART = 500, 10
+KAYENTA_RPM, KAYENTA_RUNS = 100, 300
+BATCH, OTHERS_PART = 500, 20
 OTHERS = ("normal mixture SPRT", "Dirichlet k=100", "Pocock, horizon known", "O'Brien-Fleming, horizon known")
 Case = tuple[int, float, float, int]  # seed, share, effect, run
 Batch = tuple[int, float, float, int, int]  # the same with the first run, and how many
@@ -44,7 +44,7 @@ Batch = tuple[int, float, float, int, int]  # the same with the first run, and h
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """How much is measured."""
-    estimate.add_options(parser, 10_000)
+    estimate.add_options(parser, 4_000)
 
 
 def run(options: argparse.Namespace) -> list[Row]:

@@ -106,58 +106,60 @@ def _paths(seed: int) -> str:
     )
 
 
-def _taken_back(seed: int, make: Callable[[np.random.Generator], Ticks], test: str) -> Reals:
+def _taken_back(seed: int, make: Callable[[np.random.Generator], Ticks], test: str, runs: int) -> Reals:
     """Part of the runs that the test has taken back by each look."""
-    first = np.full(RUNS, LOOKS)
-    worlds = [make(np.random.default_rng([seed, run])) for run in range(RUNS)]
+    worlds = [make(np.random.default_rng([seed, run])) for run in range(runs)]
+    looks = len(worlds[0].x1)
+    first = np.full(runs, looks)
     if test == "z":
         for run, w in enumerate(worlds):
             crossed = np.flatnonzero(classic.z_values(w.n1, w.x1, w.n0, w.x0) >= classic.z_level(engine.ALPHA))
-            first[run] = crossed[0] if crossed.size else LOOKS
+            first[run] = crossed[0] if crossed.size else looks
     else:
-        many, left = Many(RUNS, line=engine.FIRE), np.arange(RUNS)
+        many, left = Many(runs, line=engine.FIRE), np.arange(runs)
         x1, x0 = (np.array([getattr(w, key) for w in worlds]) for key in ("x1", "x0"))
-        for look in range(LOOKS):
+        for look in range(looks):
             many.observe(worlds[0].n0, x0[left, look], worlds[0].n1, x1[left, look])
             silent = many.log_e < engine.FIRE
             first[left[~silent]] = look
             left = left[silent]
             many.keep(silent)
-    found: Reals = np.searchsorted(np.sort(first), np.arange(LOOKS), side="right") / RUNS
+    found: Reals = np.searchsorted(np.sort(first), np.arange(looks), side="right") / runs
     return found
 
 
-def _alarms(seed: int) -> str:
+def _alarms(seed: int, runs: int, looks: int) -> str:
     sizes = arm_sizes(SHARE, CHALLENGER_N)
-    panel = Panel(500.0, LOOKS, (-0.7, 2.0))
+    panel = Panel(500.0, looks, (-0.7, 2.0))
 
     def clean(random: np.random.Generator) -> Ticks:
-        return independent(random, LOOKS, sizes, P0, P0)
+        return independent(random, looks, sizes, P0, P0)
 
     def burst(random: np.random.Generator) -> Ticks:
-        return bursts(random, LOOKS, sizes, (P0, P0), 3)
+        return bursts(random, looks, sizes, (P0, P0), 3)
 
     lines: list[Line] = [
-        ("z-test at every look, bursts of 3", AMBER, _taken_back(seed, burst, "z"), "4 3"),
-        ("z-test at every look", AMBER, _taken_back(seed, clean, "z"), ""),
-        ("rolloutd, bursts of 3", HARM, _taken_back(seed, burst, "ours"), "4 3"),
-        ("rolloutd", HARM, _taken_back(seed, clean, "ours"), ""),
+        ("z-test at every look, bursts of 3", AMBER, _taken_back(seed, burst, "z", runs), "4 3"),
+        ("z-test at every look", AMBER, _taken_back(seed, clean, "z", runs), ""),
+        ("rolloutd, bursts of 3", HARM, _taken_back(seed, burst, "ours", runs), "4 3"),
+        ("rolloutd", HARM, _taken_back(seed, clean, "ours", runs), ""),
     ]
     for row, (words, colour, part, dash) in enumerate(lines):
         panel.line(np.log10(np.maximum(100.0 * part, 0.1)), colour, width=2.0, dash=dash)
         at_the_end = f"{words}: {100 * part[-1]:.1f} %"
         height = log10(max(100 * part[-1], 0.1)) + 0.07 if row < 2 else -0.35 - 0.16 * (row - 2)
-        panel.words(LOOKS, height, at_the_end, colour)
+        panel.words(looks, height, at_the_end, colour)
     panel.level(0.0, INK, "promised: at most 1 %")
     marks = [(log10(value), f"{value:g} %") for value in (0.2, 1, 10, 100)]
     return panel.axes("Harmless challengers taken back", "looks", marks, (500, 1000, 1500, 2000))
 
 
-def figure(seed: int) -> str:
+def figure(seed: int, runs: int = RUNS, looks: int = LOOKS) -> str:
     """The whole SVG."""
     head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}"'
     style = 'font-family="system-ui, sans-serif" font-size="11"'
-    return f'{head} {style}>\n<rect width="100%" height="100%" fill="#fff"/>\n{_paths(seed)}\n{_alarms(seed)}\n</svg>\n'
+    panels = f"{_paths(seed)}\n{_alarms(seed, runs, looks)}"
+    return f'{head} {style}>\n<rect width="100%" height="100%" fill="#fff"/>\n{panels}\n</svg>\n'
 
 
 if __name__ == "__main__":
