@@ -1,4 +1,4 @@
-"""How often a harmless challenger is taken back, in sixteen ways in which errors come; and how often others would.
+"""How often a harmless challenger is taken back, in seventeen ways in which errors come; and how often others would.
 
 60,000 challenger requests, a look at every tick of 20, two metrics, restarts on, nothing configured, alpha .01. Runs of
 all shares count; a row holds unless the estimate lies over its goal by more than three standard errors.
@@ -41,6 +41,8 @@ def _diurnal(random: Random, count: int, sizes: Sizes) -> Ticks:
     return worlds.independent(random, count, sizes, rates, rates)
 
 
+COLD, WARM_UP_TICKS = "a cold start, 2.5 times the errors in a warm-up of 30 ticks", 30
+
 WORLDS: dict[str, World] = {
     "clean": lambda r, t, n: worlds.independent(r, t, n, P0, P0),
     "p0 = .1 %": lambda r, t, n: worlds.independent(r, t, n, P0 / 10, P0 / 10),
@@ -49,6 +51,7 @@ WORLDS: dict[str, World] = {
     "on the difference margin .5 pp": lambda r, t, n: worlds.independent(r, t, n, P0 + 0.005, P0),
     "mix shift between two segments": lambda r, t, n: worlds.independent(r, t, n, P0, P0),  # see _segmented
     "servers restart": lambda r, t, n: scraped(r, worlds.independent(r, t, n, P0, P0), servers=3, restarts=0.005),
+    COLD: lambda r, t, n: worlds.independent(r, t, n, P0 * np.where(np.arange(t) < WARM_UP_TICKS, 2.5, 1.0), P0),
     "history of a rate 30 times lower": lambda r, t, n: worlds.independent(r, t, n, P0, P0),
     "bursts of 5": lambda r, t, n: worlds.bursts(r, t, n, (P0, P0), 5),
     "geometric bursts, mean 3": lambda r, t, n: worlds.geometric_bursts(r, t, n, P0, 3.0),
@@ -121,7 +124,7 @@ def _alarms(case: Case) -> int:
     left = np.arange(runs)
     for tick in range(counts[0].shape[0]):
         for evidence, made in zip(pair, counts, strict=True):
-            evidence.observe(*made[tick][:, left])
+            evidence.observe(*made[tick][:, left], gross_only=name == COLD and tick < WARM_UP_TICKS)
         quiet = np.logaddexp(pair[0].log_e, pair[1].log_e) - log(2.0) < engine.FIRE
         if not quiet.all():
             left = left[quiet]

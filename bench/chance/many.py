@@ -50,6 +50,7 @@ class Many:
         self._serial_ticks = np.zeros(runs, dtype=np.int64)
         self._open, self._last, self._squares = (np.zeros((len(_SPANS), runs)) for _ in range(3))
         self._psi, self._spills = np.ones(runs), np.zeros(runs, dtype=bool)
+        self._gross_only = False
         self._block, self._block_ticks = np.zeros((4, runs)), np.zeros(runs, dtype=np.int64)
 
     def keep(self, which: NDArray[np.bool_]) -> None:
@@ -64,13 +65,17 @@ class Many:
         if self._restarts:
             self._put_to_work(np.full(len(self._spent), self._stage_mass), _WEIGHTS)
 
-    def observe(self, n0: Counts | int, x0: Counts, n1: Counts | int, x1: Counts) -> None:
-        """One more tick of every run, both arms having traffic in each."""
+    def observe(self, n0: Counts | int, x0: Counts, n1: Counts | int, x1: Counts, *, gross_only: bool = False) -> None:
+        """One more tick of every run, both arms having traffic in each; `gross_only` as for HarmEvidence."""
+        if gross_only != self._gross_only:
+            self._close(self._block_ticks > 0)
+            self._gross_only = gross_only
         long = self._spilling
         tick = np.array(np.broadcast_arrays(n0, x0, n1, x1), dtype=float)
         self._block += tick
         self._block_ticks += 1
-        self._learn(*tick)
+        if not gross_only:
+            self._learn(*tick)
         self._close(self._block_ticks >= np.where(long, harm.SPILLING_BLOCK, 1))
 
     @property
@@ -154,14 +159,17 @@ class Many:
         if not which.any():
             return
         n0, x0, n1, x1 = np.where(which, self._block, (np.ones(4)[:, None]))
-        theta = self._factor * n1 / (self._factor * n1 + n0)
+        factor = max(self._factor, harm.GROSS_FACTOR) if self._gross_only else self._factor
+        theta = factor * n1 / (factor * n1 + n0)
         phi = np.maximum(1.0, (robust.PRIOR_ERRORS + self._totals[0]) / (robust.PRIOR_ERRORS + self._totals[1]))
         usual = (self._champion[1] + 0.5) / (self._champion[0] + 50.0) * n0
         others = (1.0 - theta) * n1 * self._shift
         lam = (_RATIOS - 1.0) / phi
         lam = lam * self._part_needed(lam, theta * (1.0 + usual + aim.SPREADS * np.sqrt(usual)) + others)
         expected = theta * (x1 + x0) + others
-        factors = np.log1p(lam * x1 - self._excess(lam, theta, expected, x1 * x0 / n0)) - np.log1p(lam * expected)
+        factors = np.log1p(lam * x1 - self._excess(factor, lam, theta, expected, x1 * x0 / n0)) - np.log1p(
+            lam * expected
+        )
         steps = self._steps + 1
         late = steps + 100.0
         every = tick_mass(1) * (101.0 * log(101.0) ** 2) / (late * np.log(late) ** 2)
@@ -171,15 +179,17 @@ class Many:
             self._put_to_work(np.where(which, every, 0.0), _LATE_WEIGHTS)
         self._logs += np.where(which, factors, 0.0)
         self._steps = np.where(which, steps, self._steps)
-        self._disperse(which, n0, x0, n1, x1)
-        self._champion += np.where(which, (n0, x0), 0.0)
+        if not self._gross_only:
+            self._disperse(which, n0, x0, n1, x1)
+            self._champion += np.where(which, (n0, x0), 0.0)
         self._block[:, which], self._block_ticks[which] = 0.0, 0
 
-    def _excess(self, lam: Reals, theta: Reals, expected: Reals, pairs: Reals) -> Reals:
+    @staticmethod
+    def _excess(factor: float, lam: Reals, theta: Reals, expected: Reals, pairs: Reals) -> Reals:
         """What `robust` takes away for a ratio margin above 1."""
-        if self._factor <= 1.0:
+        if factor <= 1.0:
             return np.zeros_like(lam)
-        pair = theta * (1.0 - theta) * (self._factor - 1.0) * pairs
+        pair = theta * (1.0 - theta) * (factor - 1.0) * pairs
         found: Reals = np.where(pair > 0.0, lam * lam * pair / (1.0 + lam * (expected - theta)), 0.0)
         return found
 

@@ -20,7 +20,7 @@ from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.proportion import HarmEvidence
 
-DIFFERENT = ("on the", "one flaky", "mix shift", "p0 =", "instance storms")
+DIFFERENT = ("on the", "a cold start", "one flaky", "mix shift", "p0 =", "instance storms")
 
 
 @pytest.mark.parametrize("name", [name for name in falsealarm.WORLDS if not name.startswith(DIFFERENT)])
@@ -93,7 +93,7 @@ def test_slower_requests_move_up_the_buckets() -> None:
 
 @pytest.mark.parametrize("margin", [Margin.ratio(1.0), Margin.ratio(1.2), Margin.difference(0.005)], ids=str)
 def test_runs_side_by_side_are_the_daemons_own_evidence(margin: Margin) -> None:
-    """Clean traffic, harm, spilling bursts, a later stage, a run that leaves: every log at every tick."""
+    """Clean traffic, harm, spilling bursts, a later stage with a warm-up, a run that leaves: every log, every tick."""
     random, sizes = np.random.default_rng(6), arm_sizes(0.1, 20)
     made = [spilling(random, 300, sizes, 0.012, 3), *(independent(random, 300, sizes, p, 0.01) for p in (0.01, 0.03))]
     many, left = Many(3, line=FIRE, margin=margin, history_psi=np.array([1.0, 1.0, 1.3])), np.arange(3)
@@ -106,9 +106,9 @@ def test_runs_side_by_side_are_the_daemons_own_evidence(margin: Margin) -> None:
             many.keep(left != 1)
             left = left[left != 1]
         x0, x1 = (np.array([getattr(made[run], key)[number] for run in left]) for key in ("x0", "x1"))
-        many.observe(sizes[1], x0, sizes[0], x1)
+        many.observe(sizes[1], x0, sizes[0], x1, gross_only=200 <= number < 220)
         for k, run in enumerate(left):
             tick = Increment(sizes[1], int(x0[k]), sizes[0], int(x1[k]))
-            one[run] = one[run].observe(tick, stage_started=number == 200)
+            one[run] = one[run].observe(tick, stage_started=number == 200, gross_only=200 <= number < 220)
         assert many.log_e == pytest.approx([one[run].log_e for run in left], abs=1e-9)
     assert one[0].psi > 1.2
