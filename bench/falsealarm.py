@@ -31,7 +31,7 @@ P0 = 0.01
 SHARES = (0.01, 0.1, 0.5)
 CHALLENGER_N, TICKS, QUICK_TICKS = 20, 3_000, 750
 STRICT, LOOSE = 0.01, 0.015
-KAYENTA_RUNS = 200
+KAYENTA_RUNS = 100
 Sizes = tuple[int, int]
 World = Callable[[Random, int, Sizes], Iterator[Tick] | Ticks]
 
@@ -175,7 +175,7 @@ def _segmented(case: Case, number: int) -> bool:
 
 def _others(options: argparse.Namespace, ticks: int) -> list[Row]:
     """What the tests of others do on the same clean traffic and on bursts, each at its nominal 1 %."""
-    runs, rows = (20 if options.quick else 1_000), []
+    runs, rows = (20 if options.quick else 300), []
     for name, share in product(("clean", "bursts of 5"), SHARES):
         cases = [(options.seed + 1, name, share, ticks, k, 1) for k in range(runs)]
         found = np.sum(estimate.each(_classic, cases, options.jobs), axis=0).tolist()
