@@ -1,7 +1,7 @@
 """Finds adapters by the kind that the configuration names, and imports only those; it knows nothing else about them.
 
 Others bring their own through the entry point group ``rolloutd.adapters``: an entry ``router.NAME`` is a function of
-(options, routes), ``source.NAME`` one of (name, options). Shipped names cannot be taken over.
+(options, routes), ``source.NAME`` and ``notifier.NAME`` one of (name, options). Shipped names cannot be taken over.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, runtime_checkable
 
 from rollout_adapters.options import BadOption, nearest_of
-from rolloutd.ports import MetricSource, Prober, RouteConfig, Router
+from rolloutd.ports import MetricSource, Notifier, Prober, RouteConfig, Router
 
 GROUP = "rolloutd.adapters"
 ROUTERS = {
@@ -25,6 +25,13 @@ SOURCES = {
     "prometheus": "rollout_adapters.metrics.prometheus:make",
     "scrape": "rollout_adapters.metrics.scrape:make",
     "memory": "rollout_adapters.memory_metrics:make",
+}
+NOTIFIERS = {
+    "alertmanager": "rollout_adapters.notify.alertmanager:make",
+    "apprise": "rollout_adapters.notify.apprise:make",
+    "memory": "rollout_adapters.notify.memory:make",
+    "pagerduty": "rollout_adapters.notify.pagerduty:make",
+    "webhook": "rollout_adapters.notify.webhook:make",
 }
 
 
@@ -48,6 +55,14 @@ def make_source(kind: str, name: str, options: Mapping[str, object]) -> MetricSo
     made = _factory("source", kind, SOURCES)(name, options)
     if not isinstance(made, MetricSource):
         raise BadOption(f"What the source kind {kind} makes is not a metric source.", "kind")
+    return made
+
+
+def make_notifier(kind: str, name: str, options: Mapping[str, object]) -> Notifier:
+    """The notifier of this kind. Opens no connection. Raises BadOption, whose ``key`` may be ``kind``."""
+    made = _factory("notifier", kind, NOTIFIERS)(name, options)
+    if not isinstance(made, Notifier):
+        raise BadOption(f"What the notifier kind {kind} makes is not a notifier.", "kind")
     return made
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
 from rolloutd import wire
+from rolloutd.alerting import Alerting
 from rolloutd.core.lane import Lane
 from rolloutd.core.values import Actor, Slot
 from rolloutd.journal import ChainReport, Head, Journal, JournalError
@@ -43,6 +44,7 @@ class Parts:
     routes: Mapping[str, RouteConfig]
     prober: Prober
     leases_ms: Mapping[str, int | None]
+    alerting: Alerting | None = None
 
 
 class AboutDaemon:
@@ -176,7 +178,8 @@ class AboutDaemon:
             self._check_slot(name, slot, config) for name, config in self._parts.routes.items() for slot in config.slots
         ]
         found = await asyncio.gather(self._check_journal(), *routers, *slots)
-        checks = [*found, *self._check_sources(), *self._check_splits()]
+        told = [] if self._parts.alerting is None else await self._parts.alerting.checks()
+        checks = [*found, *self._check_sources(), *self._check_splits(), *told]
         return wire.Doctor(ok=all(check.ok is not False for check in checks), checks=checks)
 
     async def _check_journal(self) -> wire.Check:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 class CrashPoint(StrEnum):
-    """The places of the fault model, in the order in which a share change passes them."""
+    """The places of the fault model, in the order in which a share change passes them, then those of telling people."""
 
     BEFORE_INTENT = "P0"
     INTENT_DURABLE = "P1"
@@ -29,6 +29,10 @@ class CrashPoint(StrEnum):
     IN_MIGRATION = "P9"
     IN_RECONCILE = "P10"
     IN_SHUTDOWN = "P11"
+    NEED_SEEN = "P12"
+    IN_OUTBOX = "P13"
+    TOLD = "P14"
+    TOLD_NOTED = "P15"
 
 
 def arm(environment: Mapping[str, str]) -> Callable[[str], None]:

@@ -10,14 +10,14 @@ import asyncio
 import fcntl
 import logging
 import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rolloutd.about import AboutDaemon, Parts
 from rolloutd.access import Access
+from rolloutd.alerting import Alerting, Told
 from rolloutd.clock import BoottimeClock, ClockReading
-from rolloutd.core.events import Recorded
 from rolloutd.core.forecast.rule import LARGEST_FIRST_SHARE
 from rolloutd.core.plan import Spec
 from rolloutd.core.values import Share, Slot
@@ -72,6 +72,7 @@ class Outside:
     every_ms: Mapping[str, int]
     first_share: Share = LARGEST_FIRST_SHARE
     holds_starts: bool = False
+    notifiers: Mapping[str, Told] = field(default_factory=dict)
 
     def arms(self, route: str) -> Mapping[Slot, str]:
         """The arm-label value of each slot of a route; empty words for a route that is no longer configured."""
@@ -107,6 +108,7 @@ class Daemon:
     heads: PublishedHeads
     notify: SystemdNotify
     took_over: bool
+    alerting: Alerting
     failure: BaseException | None = None
     beats: int = 0
 
@@ -134,7 +136,10 @@ class Daemon:
         holding = FleetHolding(loop, journal, clock)
         poller = Poller(loop, outside.sources, outside.every_ms, clock)
         by_route = {name: outside.routers[config.router] for name, config in outside.routes.items()}
-        parts = Parts(loop, poller, journal, clock, outside.routers, outside.routes, outside.prober, outside.lease_ms)
+        alerting = Alerting.open(outside.notifiers, state_dir, journal, clock)
+        parts = Parts(
+            loop, poller, journal, clock, outside.routers, outside.routes, outside.prober, outside.lease_ms, alerting
+        )
         about = AboutDaemon(parts)
         desk = Desk(
             loop=loop,
@@ -155,20 +160,14 @@ class Daemon:
             holding=holding,
         )
         heads = PublishedHeads()
-
-        def recorded(rows: Iterable[Recorded]) -> None:
-            told = list(rows)
-            desk.recorded(told)
-            heads.note(told)
-
-        notice.tell(desk.changed, recorded)
+        notice.tell(desk.changed, desk.recorded, heads.note, alerting.recorded)
         hands = Hands(by_route, outside.prober, clock, loop.observe)
         loop.hands = hands
         await holding.restore()
         await loop.restore()
         return cls(
             state_dir, outside, lock_file, journal, keeper, evidence, clock, loop, poller, desk, about, hands,
-            heads, SystemdNotify(), bool(loop.lanes),
+            heads, SystemdNotify(), bool(loop.lanes), alerting,
         )  # fmt: skip
 
     async def run(
@@ -183,6 +182,7 @@ class Daemon:
         asyncio.get_running_loop().set_exception_handler(
             lambda _, context: broke(context.get("exception") or RuntimeError(str(context.get("message"))))
         )
+        await self.alerting.start([lane.rollout for lane in self.loop.lanes.values()])
         schedule = Schedule(
             self.loop, self.poller, self.outside.every_ms, self.clock, self._beat, seal_every_ticks, broke
         )
@@ -207,6 +207,7 @@ class Daemon:
 
     async def close(self) -> None:
         """Finish what is under way, then let go of everything; the lock last."""
+        await self.alerting.stop()
         await self.hands.drain()
         await self._keep_clock()
         for source in self.outside.sources.values():

@@ -106,12 +106,12 @@ class Notice:
 
     def __init__(self) -> None:
         self._changed: Callable[[str], None] | None = None
-        self._recorded: Callable[[Iterable[ev.Recorded]], None] | None = None
+        self._told: tuple[Callable[[Iterable[ev.Recorded]], None], ...] = ()
         self._untold: list[ev.Recorded] = []
 
-    def tell(self, changed: Callable[[str], None], recorded: Callable[[Iterable[ev.Recorded]], None]) -> None:
+    def tell(self, changed: Callable[[str], None], *recorded: Callable[[Iterable[ev.Recorded]], None]) -> None:
         """From now on tell these."""
-        self._changed, self._recorded = changed, recorded
+        self._changed, self._told = changed, recorded
 
     def changed(self, name: str) -> None:
         """A rollout looks different."""
@@ -120,8 +120,9 @@ class Notice:
 
     def recorded(self, rows: Iterable[ev.Recorded]) -> None:
         """These events are in the record."""
-        if self._recorded is not None:
-            self._recorded(rows)
+        told = tuple(rows)
+        for listener in self._told:
+            listener(told)
 
     def recorded_soon(self, rows: Iterable[ev.Recorded]) -> None:
         """The same, with a line in the log for each, once the effects of these events have begun.

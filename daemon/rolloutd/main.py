@@ -18,6 +18,7 @@ from pathlib import Path
 from rolloutd import proof
 from rolloutd.about import program_version
 from rolloutd.access import Access
+from rolloutd.alerting import Told
 from rolloutd.core.plan import Spec
 from rolloutd.daemon import AlreadyRunning, Daemon, Outside
 from rolloutd.journal import JournalError
@@ -55,6 +56,7 @@ def make_outside(settings: Settings) -> Outside:
         with _place(settings, "sources", name):
             sources[name] = registry.make_source(source.kind, name, read_all(source.for_adapter()))
     return Outside(
+        notifiers=_make_notifiers(settings),
         routes=settings.routes,
         routers=routers,
         lease_ms={name: registry.lease_ms(routers[route.router]) for name, route in settings.routes.items()},
@@ -64,6 +66,18 @@ def make_outside(settings: Settings) -> Outside:
         first_share=settings.policy.max_first_share,
         holds_starts=settings.policy.low_traffic == "refuse" and not settings.policy.allow_short_times,
     )
+
+
+def _make_notifiers(settings: Settings) -> dict[str, Told]:
+    """Who is told, as configured."""
+    from rollout_adapters import registry
+
+    notifiers = {}
+    for name, said in settings.notify.items():
+        with _place(settings, "notify", name):
+            made = registry.make_notifier(said.kind, name, read_all(said.options))
+        notifiers[name] = Told(made, said.only_critical, said.digest_ms)
+    return notifiers
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""The daemon's borders: what a router, a metric source, a prober and a clock must be able to do, and how they fail.
+"""The daemon's borders: what a router, a source, a prober, a notifier and a clock must do, and how they fail.
 
 A port is small on purpose. It reports what it saw; it never decides, retries or remembers.
 Every call runs under a total deadline that the caller owns (cancellation must close the connection).
@@ -6,10 +6,11 @@ Every call runs under a total deadline that the caller owns (cancellation must c
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from rolloutd.core.incidents import Message, Turn
 from rolloutd.core.metrics import Answer, Question
 from rolloutd.core.observed import Abilities, RouteReading, SlotHealth, SmokeFinding
 from rolloutd.core.plan import Smoke
@@ -18,7 +19,13 @@ from rolloutd.core.values import Instant, Share, Slot
 __all__ = [
     "Abilities",
     "Clock",
+    "Manner",
+    "Message",
     "MetricSource",
+    "Notifier",
+    "NotifierError",
+    "NotifierRefused",
+    "NotifierUnreachable",
     "Prober",
     "RolloutdError",
     "RouteConfig",
@@ -33,6 +40,7 @@ __all__ = [
     "SlotHealth",
     "Smoke",
     "SmokeFinding",
+    "Turn",
 ]
 
 # RolloutdError
@@ -41,6 +49,9 @@ __all__ = [
 #  │   ├─ RouterRefused        it answered, and said no
 #  │   ├─ RouterDenied         our rights do not suffice
 #  │   └─ RouterBadAnswer      it answered something we do not understand
+#  ├─ NotifierError        people could not be told
+#  │   ├─ NotifierUnreachable  not now; tried again until it is a day old
+#  │   └─ NotifierRefused      this message will never be taken
 #  └─ (settings, journal and access keep their own leaves beside their code)
 
 
@@ -73,6 +84,20 @@ class RouterDenied(RouterError):
 
 class RouterBadAnswer(RouterError):
     """The router answered something that does not fit its own protocol."""
+
+
+class NotifierError(RolloutdError):
+    """People could not be told. Traffic, gates and aborts are not touched by that."""
+
+    next_step = "rollout doctor; traffic does not depend on it"
+
+
+class NotifierUnreachable(NotifierError):
+    """It could not be told now; a later try may succeed. Whether the message arrived is not known."""
+
+
+class NotifierRefused(NotifierError):
+    """It answered that it will not take this message, now or later."""
 
 
 @runtime_checkable
@@ -140,6 +165,41 @@ class MetricSource(Protocol):
 
     async def read(self, question: Question, deadline_s: float) -> Answer:
         """Read both arms at one instant, within ``deadline_s`` in total; answer for every asked arm value."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of whatever is kept open."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How a notifier wants to be told: at most ``most`` messages at once.
+
+    ``paced`` spares people who read every message: what comes too thick arrives as one digest. ``repeat_s`` is how
+    often an incident that is still open must be told again, None for a system that remembers.
+    """
+
+    most: int
+    paced: bool
+    repeat_s: float | None = None
+
+
+@runtime_checkable
+class Notifier(Protocol):
+    """One system that tells people. A message may come twice; its ``id`` is then the same."""
+
+    @property
+    def manner(self) -> Manner:
+        """How it wants to be told."""
+        ...
+
+    async def tell(self, messages: Sequence[Message]) -> None:
+        """Hand these over, in their order; returns once all were taken. Raises NotifierError leaves."""
+        ...
+
+    async def check(self) -> None:
+        """Whether it could be told now, as far as that shows without telling anything. Raises NotifierError leaves."""
         ...
 
     async def close(self) -> None:

@@ -177,7 +177,6 @@ def test_a_broken_entry_is_the_only_one_to_blame() -> None:
     [
         ("[daemon]\nalpha = 1", "daemon.alpha", "it belongs in [policy]"),
         ("[plicy]\nalhpa = 0.1", "policy.alhpa", "Did you mean alpha?"),
-        ("[notify]\n", "notify", "not built yet"),
         ("[policy]\nmin_ticks = 2.5", "policy.min_ticks", "This is a whole number, not a number with a point."),
         ("[policy]\nmin_ticks = 0", "policy.min_ticks", "It should be greater than or equal to 1."),
         ("[policy]\nmin_time = 5", "policy.min_time", "This is text in quotes such as 10s or 15m, not a whole number."),

@@ -71,6 +71,11 @@ FULL_VOCABULARY = Vocabulary(
         "nginx": ("splits_file", "readback", "pid_file", "check"),
     },
     source_keys={"prometheus": ("url", "token"), "scrape": ("targets",), "memory": ()},
+    notifier_keys={
+        "alertmanager": ("url", "hosts", "networks", "labels"),
+        "pagerduty": ("routing_secret",),
+        "webhook": ("url", "hosts", "secret"),
+    },
 )
 
 

@@ -106,6 +106,15 @@ class SourceTable(AdapterTable):
     """How often it takes its own samples; one older than two of these is no data. Left out, it is the same as every."""
 
 
+class NotifyTable(AdapterTable):
+    """Somebody who is told when a rollout needs a person. Keys not named here are the adapter's own."""
+
+    least: Literal["warning", "critical"] = "warning"
+    """The least important thing that it is told: warning (all), or critical (goes back, not obeyed)."""
+    digest_ms: v.CadenceMs = Field(60_000, alias="digest")
+    """What comes thicker than five messages arrives as one, this often; not for systems that group themselves."""
+
+
 class SelectorTable(Table):
     """A set of series."""
 
@@ -182,7 +191,6 @@ class ConfigTables(Table):
 
     later: ClassVar[Mapping[str, str]] = {
         "registries": "Model registries are not built yet.",
-        "notify": "Notifiers are not built yet; watch the journal or the event stream.",
     }
     daemon: DaemonTable = DaemonTable()
     """The daemon itself."""
@@ -198,6 +206,8 @@ class ConfigTables(Table):
     """The routes by name."""
     sources: dict[v.Name, SourceTable] = Field({}, max_length=1000)
     """The metric sources by name."""
+    notify: dict[v.Name, NotifyTable] = Field({}, max_length=100)
+    """Who is told, by name."""
     metrics: dict[v.Name, MetricTable] = Field({}, max_length=1000)
     """The metrics by name."""
     strategies: dict[v.Name, StrategyTable] = Field({}, max_length=1000)

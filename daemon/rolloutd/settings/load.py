@@ -15,7 +15,14 @@ from typing import TypeVar
 from rolloutd.access import Roles
 from rolloutd.core.values import Role, Slot
 from rolloutd.ports import RouteConfig, RouteSlot
-from rolloutd.settings.config_tables import AdapterTable, ConfigTables, RouterTable, RouteTable, SourceTable
+from rolloutd.settings.config_tables import (
+    AdapterTable,
+    ConfigTables,
+    NotifyTable,
+    RouterTable,
+    RouteTable,
+    SourceTable,
+)
 from rolloutd.settings.document import TEXT_MAX_BYTES, Document, read_toml
 from rolloutd.settings.files import loose_modes, read_small
 from rolloutd.settings.locator import Path
@@ -24,7 +31,15 @@ from rolloutd.settings.plans import blue_green_strategy, read_strategy, standard
 from rolloutd.settings.problems import SettingsError, did_you_mean, nearest
 from rolloutd.settings.secrets import HOW, with_references
 from rolloutd.settings.shape import Fitting, keys_of
-from rolloutd.settings.tree import AdapterSettings, KeysByKind, Settings, SourceSettings, Strategy, Vocabulary
+from rolloutd.settings.tree import (
+    AdapterSettings,
+    KeysByKind,
+    NotifierSettings,
+    Settings,
+    SourceSettings,
+    Strategy,
+    Vocabulary,
+)
 
 TRAFFIC = "No traffic was changed; a running daemon keeps the configuration it runs with."
 STANDARD, BLUE_GREEN = "standard", "blue-green"
@@ -58,6 +73,7 @@ def read_settings(text: str, file: str, vocabulary: Vocabulary) -> Settings:
     fitting = Fitting(read_toml(text, file, TRAFFIC))
     _check_adapter_keys(fitting, "routers", RouterTable, vocabulary.router_keys)
     _check_adapter_keys(fitting, "sources", SourceTable, vocabulary.source_keys)
+    _check_adapter_keys(fitting, "notify", NotifyTable, vocabulary.notifier_keys)
     tables = fitting.fit(ConfigTables)
     metrics = read_metrics(tables, vocabulary, fitting)
     settings = Settings(
@@ -70,6 +86,7 @@ def read_settings(text: str, file: str, vocabulary: Vocabulary) -> Settings:
         routers=_frozen({name: _router(name, table, fitting) for name, table in tables.routers.items()}),
         routes=_frozen({name: _route(name, table, tables, fitting) for name, table in tables.routes.items()}),
         sources=_frozen({name: _source(name, table, fitting) for name, table in tables.sources.items()}),
+        notify=_frozen({name: _notifier(name, table, fitting) for name, table in tables.notify.items()}),
         metrics=_frozen(metrics),
         strategies={},
         vocabulary=vocabulary,
@@ -125,6 +142,11 @@ def _source(name: str, table: SourceTable, fitting: Fitting) -> SourceSettings:
     # A source that is read less often than it samples has nothing fresher than its last reading.
     sample_ms = max(table.every_ms, table.scrape_interval_ms or 0)
     return SourceSettings(name, table.kind, _options(table, ("sources", name), fitting), table.every_ms, 2 * sample_ms)
+
+
+def _notifier(name: str, table: NotifyTable, fitting: Fitting) -> NotifierSettings:
+    options = _options(table, ("notify", name), fitting)
+    return NotifierSettings(name, table.kind, options, table.least == "critical", table.digest_ms)
 
 
 def _route(name: str, table: RouteTable, tables: ConfigTables, fitting: Fitting) -> RouteConfig:

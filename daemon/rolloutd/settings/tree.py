@@ -26,13 +26,15 @@ class Vocabulary:
 
     ``template_of(name, arm_label, slo_ms)`` makes a shipped template or raises ValueError with a sentence, also for a
     name that is not among ``templates`` (it may know why there is none).
-    ``router_keys`` and ``source_keys`` let a wrong kind or option be found here; without them it is the adapter's work.
+    ``router_keys``, ``source_keys`` and ``notifier_keys`` let a wrong kind or option be found here; without them it is
+    the adapter's work.
     """
 
     template_of: Callable[[str, str | None, float | None], MetricTemplate]
     templates: Sequence[str]
     router_keys: KeysByKind | None = None
     source_keys: KeysByKind | None = None
+    notifier_keys: KeysByKind | None = None
 
     def template(self, name: str, arm_label: str | None = None, slo_ms: float | None = None) -> MetricTemplate:
         """A shipped template. Raises BadValue when there is none, or none that fits."""
@@ -70,6 +72,17 @@ class SourceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NotifierSettings:
+    """One notifier: what it is spared, how long its digests wait, and the adapter's own keys."""
+
+    name: str
+    kind: str
+    options: Mapping[str, object]
+    only_critical: bool
+    digest_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class Metric:
     """A metric that gates can name: how it is read, and where."""
 
@@ -104,6 +117,7 @@ class Settings:
     routers: Mapping[str, AdapterSettings]
     routes: Mapping[str, RouteConfig]
     sources: Mapping[str, SourceSettings]
+    notify: Mapping[str, NotifierSettings]
     metrics: Mapping[str, Metric]
     strategies: Mapping[str, Strategy]
     vocabulary: Vocabulary = field(repr=False, compare=False)

@@ -1,0 +1,131 @@
+"""Posts signed messages to an address of yours, by the rules of Standard Webhooks; it reads nothing out of the answer.
+
+Headers ``webhook-id`` (the same at every try), ``webhook-timestamp`` (seconds, of this try) and ``webhook-signature``:
+``v1,`` and the base64 of HMAC-SHA256 over ``id.timestamp.body``. A receiver drops an id that it has seen.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from pydantic import SecretStr
+
+from rollout_adapters.notify.outbound import Outbound, OutboundOptions
+from rollout_adapters.notify.text import plain
+from rollout_adapters.options import BadOption, check_options
+from rolloutd.ports import Manner, Message
+
+MOST = 100
+PREFIX = "whsec_"
+KEY_MIN_BYTES = 24
+
+
+class WebhookOptions(OutboundOptions):
+    """``url`` is posted to, or ``url_secret`` where the address itself is one; ``secret`` signs (at least 24 bytes)."""
+
+    secret: SecretStr
+    url: str | None = None
+    url_secret: SecretStr | None = None
+
+
+def make(name: str, options: Mapping[str, object]) -> Webhook:
+    """A notifier that posts to ``url``. Raises BadOption."""
+    owner = f"Notifier {name} (webhook)"
+    read = check_options(WebhookOptions, options, owner)
+    if (read.url is None) == (read.url_secret is None):
+        raise BadOption(f"{owner} needs url, or else url_secret.", "url")
+    hidden = read.url_secret
+    url = read.url or ("" if hidden is None else hidden.get_secret_value())
+    outbound = read.outbound()
+    try:
+        outbound.check(url)
+    except ValueError as error:
+        raise BadOption(f"{owner} cannot use its address: {error}.", "url" if read.url else "url_secret") from None
+    try:
+        key = key_of(read.secret.get_secret_value())
+    except ValueError as error:
+        raise BadOption(f"{owner} cannot use its option secret: {error}.", "secret") from None
+    return Webhook(url, key, outbound)
+
+
+def key_of(secret: str) -> bytes:
+    """The signing key: base64 after ``whsec_``, else the text itself. Raises ValueError when it is too short."""
+    if secret.startswith(PREFIX):
+        try:
+            key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
+        except binascii.Error:
+            raise ValueError(f"what stands after {PREFIX} is not base64") from None
+    else:
+        key = secret.encode()
+    if len(key) < KEY_MIN_BYTES:
+        raise ValueError(f"it is shorter than {KEY_MIN_BYTES} bytes")
+    return key
+
+
+def sign(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
+    """The signature header."""
+    signed = f"{message_id}.{timestamp}.".encode() + body
+    return f"v1,{base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()}"
+
+
+class Webhook:
+    """One address. What comes too thick for a person arrives as one digest."""
+
+    def __init__(self, url: str, key: bytes, outbound: Outbound) -> None:
+        self.manner = Manner(most=MOST, paced=True)
+        self._url = url
+        self._key = key
+        self._outbound = outbound
+
+    async def tell(self, messages: Sequence[Message]) -> None:
+        """One signed POST: a message alone, or a digest."""
+        if len(messages) == 1:
+            message_id = messages[0].id
+            body = {"type": f"rollout.incident.{messages[0].turn.value}", "data": picture(messages[0])}
+        else:
+            ids = "\n".join(message.id for message in messages)
+            message_id = f"digest-{hashlib.sha256(ids.encode()).hexdigest()[:32]}"
+            body = {"type": "rollout.digest", "data": {"messages": [picture(message) for message in messages]}}
+        raw = json.dumps({**body, "id": message_id, "timestamp": _time(messages[-1].at_wall_ms)}).encode()
+        stamp = str(int(time.time()))
+        signature = sign(self._key, message_id, stamp, raw)
+        headers = {"webhook-id": message_id, "webhook-timestamp": stamp, "webhook-signature": signature}
+        await self._outbound.post(self._url, headers, raw)
+
+    async def check(self) -> None:
+        """Connect, and say nothing."""
+        await self._outbound.reach(self._url)
+
+    async def close(self) -> None:
+        """Nothing is kept open."""
+
+
+def picture(message: Message) -> dict[str, object]:
+    """A message as JSON."""
+    return {
+        "id": message.id,
+        "incident": message.incident,
+        "turn": message.turn.value,
+        "need": message.need,
+        "severity": "critical" if message.critical else "warning",
+        "rollout": message.rollout,
+        "model": message.model,
+        "route": message.route,
+        "title": plain(message.title),
+        "what": plain(message.what),
+        "next": plain(message.next_step),
+        "by": plain(message.by),
+        "opened_at": _time(message.opened_wall_ms),
+        "at": _time(message.at_wall_ms),
+    }
+
+
+def _time(wall_ms: int) -> str:
+    return datetime.fromtimestamp(wall_ms / 1000, UTC).isoformat(timespec="milliseconds")
