@@ -358,7 +358,7 @@ class Loop:
             self._recorder.keep(name, unwritten)
             if goes_back:
                 await self._lower_unrecorded(name, actor, why)
-        if any(isinstance(event, ev.TrafficConfirmed) for event in events):
+        if key is not None or any(isinstance(event, ev.TrafficConfirmed | ev.BaseConfirmed) for event in events):
             reach(CrashPoint.OUTCOME_DURABLE)
         self._tell_soon(rows)
         if after.rollout.live:

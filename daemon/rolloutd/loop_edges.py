@@ -11,6 +11,7 @@ from typing import Protocol
 from rolloutd.core import events as ev
 from rolloutd.core.observed import Seen
 from rolloutd.core.values import Slot
+from rolloutd.crashpoints import CrashPoint, reach
 
 log = logging.getLogger("rolloutd.loop")
 
@@ -136,6 +137,7 @@ class Notice:
 
     def _tell(self) -> None:
         rows, self._untold = self._untold, []
+        reach(CrashPoint.CALLER_ANSWERED)
         for row in rows:
             told = {"rollout": row.stream, "revision": row.version, "who": row.actor.name}
             log.info(type(row.event).__name__, extra=told)
