@@ -80,6 +80,7 @@ GOALS: tuple[Goal, ...] = (
         "every verb for every role, by command and by raw socket",
         "the same refusal, the daemon's, on record",
         ("tests/server/test_permission_matrix.py", "tests/server/test_roles.py"),
+        still_open="the screen's keys are not in the matrix; it asks over the same sockets",
     ),
     Goal(17, "every size of terminal", "nothing that matters is cut", ("tests/tui/test_pages.py",)),
     Goal(
@@ -99,6 +100,7 @@ GOALS: tuple[Goal, ...] = (
         "exit codes and JSON",
         "every code reached; every object fits its published schema",
         ("tests/ctl/test_exit_codes.py", "tests/ctl/test_json.py"),
+        still_open="there are no two past minor versions yet whose JSON could be read",
     ),
     Goal(
         21,
