@@ -30,6 +30,7 @@ KEY_P95_MS, FILTER_P95_MS = 50.0, 50.0
 CPU_QUIET, CPU_PART, BYTES_PART = 1.0, 0.2, 0.2
 STATUS_P95_MS, STATUS_TIMES = 150.0, 4.0
 WITHIN_S = 30.0
+EMPTY = [sys.executable, "-c", "from textual.app import App; App().run()"]
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -154,7 +155,10 @@ def command_times(server: Server, times: int) -> tuple[list[float], list[float]]
 
 def costs(server: Server, for_s: float, times: int) -> list[Row]:
     """What both cost while quiet and busy, and how fast our keys are."""
-    chance, rows = random.Random(1), []
+    chance, rows = random.Random(1), list[Row]()
+    with PtyScreen(EMPTY, {}) as empty:
+        ((floor, _),) = cost((empty,), for_s / 3)
+    rows.append(Row("CPU of an empty screen of the toolkit", floor, "%"))
     with PtyScreen(ours(server.folder), {}) as mine, PtyScreen(stock(server.folder), {}) as other:
         for screen in (mine, other):
             if screen.until(FIRST.encode(), WITHIN_S) is None:

@@ -28,7 +28,7 @@ async def _take(desk: Driven, file: Path) -> None:
 
 
 async def take(folder: Path) -> None:
-    """The fleet, one rollout with harm, and the question before going up."""
+    """The fleet, one rollout with harm, its charts, its past, the question before going up, and no contact."""
     folder.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(prefix="roll-") as place:
         daemon = FakeDaemon(Path(place))
@@ -41,7 +41,15 @@ async def take(folder: Path) -> None:
             await _take(desk, folder / "rollout.svg")
             await desk.keys("m")
             await _take(desk, folder / "promote.svg")
-            await desk.keys("escape")
+            await desk.keys("escape", "2", "t")
+            await desk.until(lambda: len(desk.app.archive.papers.series) == 4)
+            await _take(desk, folder / "charts.svg")
+            await desk.keys("4")
+            await desk.sees("claimed this")
+            await desk.keys("[")
+            await desk.sees("at this moment")
+            await _take(desk, folder / "replay.svg")
+            await desk.keys("escape", "1")
             desk.clock.forward(14.0)
             daemon.deaf = True
             await desk.sees("LOST")

@@ -9,6 +9,10 @@ from rollout_tui.scene import Room, Scene
 from rollout_tui.words import state_word
 from rolloutd.wire import FleetRow
 
+KEPT_MOST = 300
+_kept: dict[str, tuple[FleetRow, tuple[object, ...], Line]] = {}
+"""The last drawing of the rows in sight, so that a second in which nothing came costs nothing."""
+
 
 def render_heading(scene: Scene) -> Line:
     """The names of the columns."""
@@ -36,9 +40,22 @@ def render_rows(scene: Scene, height: int) -> list[Line]:
                 break
         row = rows.get(listing.order[at])
         if row is not None:
-            lines.append(render_row(scene, row, cursor=at == listing.cursor))
+            lines.append(_drawn(scene, row, cursor=at == listing.cursor))
         at += 1
     return lines
+
+
+def _drawn(scene: Scene, row: FleetRow, *, cursor: bool) -> Line:
+    """The row as it was last drawn where nothing of it has changed; a row is never changed, only replaced."""
+    how = (scene.width, scene.height, scene.stale, scene.look.ascii, cursor)
+    kept = _kept.get(row.name)
+    if kept is not None and kept[0] is row and kept[1] == how:
+        return kept[2]
+    if len(_kept) > KEPT_MOST:
+        _kept.clear()
+    drawn = render_row(scene, row, cursor=cursor)
+    _kept[row.name] = (row, how, drawn)
+    return drawn
 
 
 def row_at(scene: Scene, y: int) -> int | None:
@@ -54,7 +71,9 @@ def row_at(scene: Scene, y: int) -> int | None:
 
 def _divider(scene: Scene) -> Line:
     """The rule under what needs somebody. Where the order was left alone and is no longer right, it says so."""
-    late = below(scene.listing, scene.facts.rows)
+    listing, rows = scene.listing, scene.facts.rows
+    above = sum(1 for name in listing.order[: listing.urgent] if name in rows and rows[name].needs_you)
+    late = below(listing, rows) if scene.facts.needs_you > above else 0  # 5,000 rows are not counted each second
     if late:
         return line(Span(rule(scene.width, f"{late} below here need you now: press g"), Role.WARNING))
     return line(Span(rule(scene.width, "below here nothing needs you now"), Role.NOTICE))
