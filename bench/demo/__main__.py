@@ -12,13 +12,14 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import FrameType
 
 from bench.demo import report
-from bench.demo.cases import CASES, CREEPING_ERRORS, figures
+from bench.demo.cases import CASES, CREEPING_ERRORS, Case, figures
 from bench.demo.director import TURN_S, Director
 from bench.demo.parts import Parts, Trouble
+from bench.demo.scenarios import SCENARIOS
 from rolloutd.ctl.exits import Failure
 
 DEADLINE_S = 165.0
@@ -37,35 +38,42 @@ class Stopped(Exception):
         self.exit_code = 128 + number
 
 
-def headless(as_json: bool) -> int:
-    """Run all four to their ends, telling what happens."""
+def headless(as_json: bool, cases: Sequence[Case]) -> int:
+    """Run all to their ends, telling what happens."""
     began_s = time.monotonic()
 
     def say(sentence: str) -> None:
         print(f"{time.monotonic() - began_s:6.1f} s  {sentence}", flush=True)
 
-    print(figures(), flush=True)
-    with Parts(say) as parts:
+    if cases is CASES:
+        print(figures(), flush=True)
+    with Parts(say, cases) as parts:
         first, first_s = parts.eye.requests(), time.monotonic()
         director = Director(parts, lambda name, sentence: say(f"{name:9} {sentence}"))
-        for case in CASES:
+        for case in cases:
             director.begin(case)
         while not director.over and time.monotonic() - began_s < DEADLINE_S:
             director.turn()
             time.sleep(TURN_S)
-        before, over_s = parts.eye.requests(), time.monotonic()
+        before, own_before, over_s = parts.eye.requests(), parts.served(), time.monotonic()
         while time.monotonic() - over_s < SETTLED_S:
             director.turn()
             time.sleep(TURN_S)
-        after = parts.eye.requests()
+        after, own_after = parts.eye.requests(), parts.served()
         rate = (report.total(after) - report.total(first)) / (time.monotonic() - first_s)
         wrong = report.faults(director.runs.values(), before, after)
+        wrong += report.own_faults(director.runs.values(), own_before, own_after)
+        wrong += [
+            f"{parts.eye.failed(case.route)} requests of {case.route} failed, whose servers never did."
+            for case in cases
+            if case.errors == (0.0, 0.0) and parts.eye.failed(case.route)
+        ]
     print(report.as_table(director.runs.values()))
     print(f"Envoy answered {rate:,.0f} requests a second.")
     for sentence in wrong:
         print(f"WRONG: {sentence}")
     if not wrong:
-        print("All four came out right.")
+        print(f"All {len(cases)} came out right.")
     if as_json:
         print(report.as_json(director.runs.values()), flush=True)
     return 1 if wrong else 0
@@ -123,7 +131,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="./dev demo", description="Four rollouts on real parts, here and now.")
     parser.add_argument("--headless", action="store_true", help="tell what happens line by line and judge it")
     parser.add_argument("--json", action="store_true", help="with --headless: end with one JSON object")
+    parser.add_argument(
+        "--scenario",
+        action="append",
+        choices=list(SCENARIOS),
+        metavar="NAME",
+        help=f"with --headless: these in the place of the four, side by side: {', '.join(SCENARIOS)}",
+    )
     options = parser.parse_args()
+    cases = tuple(SCENARIOS[name] for name in dict.fromkeys(options.scenario)) if options.scenario else CASES
+    if options.scenario and not options.headless:
+        parser.error("--scenario belongs to --headless; nothing was started")
     if options.json and not options.headless:
         parser.error("--json belongs to --headless; nothing was started")
     if not options.headless and not (sys.stdin.isatty() and sys.stdout.isatty()):
@@ -131,7 +149,7 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, _stop)
     try:
-        return headless(options.json) if options.headless else interactive()
+        return headless(options.json, cases) if options.headless else interactive()
     except Stopped as stopped:
         print(f"Stopped by {stopped}. Everything the demo had started is gone.", file=sys.stderr)
         return stopped.exit_code

@@ -8,7 +8,7 @@ from __future__ import annotations
 import grp
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -39,16 +39,30 @@ class Fault(StrEnum):
     ERRORS = "errors"
     BLIND = "blind"
     BY_HAND = "by hand"
+    ABORT = "abort"
 
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One story: its route (and name), what goes wrong, and how it must end."""
+    """One story: its route (and name), what goes wrong, and how it must end.
+
+    It goes wrong ``fault_after_s`` after Envoy shows a share of ``fault_from_bp`` or more. ``stages`` is a written-out
+    plan in the place of the demo's own strategy; ``errors`` are the champion's and the healthy challenger's rates.
+    """
 
     route: str
     fault: Fault
     outcome: str
     share_bp: int
+    fault_from_bp: int = 1
+    fault_after_s: float = FAULT_AFTER_S
+    stages: str = ""
+    errors: tuple[float, float] = (CHAMPION_ERRORS, CHALLENGER_ERRORS)
+
+    @property
+    def previewed(self) -> bool:
+        """Whether it begins without any traffic."""
+        return "smoke" in self.stages
 
 
 CASES = (
@@ -57,30 +71,37 @@ CASES = (
     Case("blind", Fault.BLIND, "held", 0),
     Case("drifting", Fault.BY_HAND, "done", 10_000),
 )
-OWN_METRICS = "blind"
-"""The route judged by its model servers' own metrics pages, so that these can go away; the others are by Envoy's."""
 MARGINS = {"harm": {"ratio": HARM_RATIO}, "accept": {"ratio": ACCEPT_RATIO}}
 
 Servers = Mapping[str, Mapping[Slot, ModelServer]]
 
 
-def make_servers() -> dict[str, dict[Slot, ModelServer]]:
+def make_servers(cases: Sequence[Case] = CASES) -> dict[str, dict[Slot, ModelServer]]:
     """Two model servers a route: the champion in slot a, the challenger in slot b."""
     return {
         case.route: {
-            Slot.A: ModelServer(f"{case.route}-a", "v1", failure_rate=CHAMPION_ERRORS),
-            Slot.B: ModelServer(f"{case.route}-b", "v2", failure_rate=CHALLENGER_ERRORS),
+            Slot.A: ModelServer(f"{case.route}-a", "v1", failure_rate=case.errors[0]),
+            Slot.B: ModelServer(f"{case.route}-b", "v2", failure_rate=case.errors[1]),
         }
-        for case in CASES
+        for case in cases
     }
 
 
-def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Servers) -> str:
-    """The daemon's configuration, TOML."""
+def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Servers, cases: Sequence[Case]) -> str:
+    """The daemon's configuration, TOML.
+
+    A route that goes blind is judged by its servers' own pages, so that these can go away; the others by Envoy's.
+    """
     counters = f"{admin_url}/stats/prometheus?filter=upstream_rq_(completed|5xx)"
     pages = [
         f'{{ url = "{server.url}/metrics", labels = {{ slot = "{server.slot}" }} }}'
-        for server in servers[OWN_METRICS].values()
+        for case in cases
+        if case.fault is Fault.BLIND
+        for server in servers[case.route].values()
+    ]
+    own = [
+        f'[sources.models]\nkind = "scrape"\nevery = "{EVERY}"\ntargets = [{", ".join(pages)}]',
+        '[metrics.own-errors]\ntemplate = "python.errors"\nsource = "models"',
     ]
     parts = [
         f'[daemon]\nstate_dir = "{folder}/state"\ntick = "{TICK}"',
@@ -88,9 +109,8 @@ def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Server
         f'[policy]\nallow_short_times = true\ndefault_strategy = "demo"\nholdback = "{HOLDBACK}"',
         f'[routers.edge]\nkind = "envoy"\nadmin = "{admin_url}"\nroutes_file = "{routes_file}"',
         f'[sources.envoy]\nkind = "scrape"\nevery = "{EVERY}"\ntargets = [{{ url = "{counters}" }}]',
-        f'[sources.models]\nkind = "scrape"\nevery = "{EVERY}"\ntargets = [{", ".join(pages)}]',
         '[metrics.errors]\ntemplate = "envoy.errors"\nsource = "envoy"',
-        '[metrics.own-errors]\ntemplate = "python.errors"\nsource = "models"',
+        *(own if pages else []),
         *(_route(name, slots) for name, slots in servers.items()),
         _strategy(),
     ]
@@ -99,10 +119,10 @@ def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Server
 
 def spec_text(case: Case, name: str, champion: str, challenger: str) -> str:
     """A rollout file, TOML."""
-    metric = "own-errors" if case.route == OWN_METRICS else "errors"
+    metric = "own-errors" if case.fault is Fault.BLIND else "errors"
     return (
         f'[rollout]\nname = "{name}"\nmodel = "{case.route}"\nroute = "{case.route}"\n'
-        f'champion = "{champion}"\nchallenger = "{challenger}"\nreason = "demo"\n\n'
+        f'champion = "{champion}"\nchallenger = "{challenger}"\nreason = "demo"\n\n{case.stages}'
         f'[[gate]]\nmetric = "{metric}"\nlimit = "{LIMIT:.0%}"\n'
         f"harm = {{ ratio = {HARM_RATIO} }}\naccept = {{ ratio = {ACCEPT_RATIO} }}\n"
     )

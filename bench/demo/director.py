@@ -13,9 +13,6 @@ from typing import Any
 
 from bench.demo.cases import (
     BY_HAND_BP,
-    CHALLENGER_ERRORS,
-    CHAMPION_ERRORS,
-    FAULT_AFTER_S,
     FAULTY_ERRORS,
     Case,
     Fault,
@@ -47,6 +44,9 @@ class Run:
     put_back_s: float | None = None
     max_bp: int = 0
     now_bp: int = 0
+    ripe_s: float | None = None
+    before_traffic: int | None = None
+    tried: int | None = None
     outcome: str | None = None
     over_s: float | None = None
     requests: int | None = None
@@ -90,8 +90,8 @@ class Director:
         count, slot, servers = self._counts[route], base.other, self._parts.servers[route]
         champion, challenger = self._serves[route], f"v{count + 1}"
         switch = self._parts.backends.switch
-        switch(servers[base].slot, failure_rate=CHAMPION_ERRORS, shows_metrics=True)
-        switch(servers[slot].slot, failure_rate=CHALLENGER_ERRORS, shows_metrics=True, version=challenger)
+        switch(servers[base].slot, failure_rate=case.errors[0], shows_metrics=True)
+        switch(servers[slot].slot, failure_rate=case.errors[1], shows_metrics=True, version=challenger)
         name = route if count == 1 else f"{route}-{count}"
         file = self._parts.folder / f"{name}.toml"
         file.write_text(spec_text(case, name, champion, challenger), encoding="utf-8")
@@ -102,9 +102,12 @@ class Director:
     def turn(self) -> None:
         """Look, read, act; takes some milliseconds. Raises Trouble, Failure or OSError when a part is gone."""
         self._parts.check()
+        counted = self._count_previews()
         sight = self._parts.eye.look()
         for run in self.runs.values():
             self._see(run, sight)
+            if run.staged_s is None and run.name in counted:
+                run.before_traffic, run.tried = counted[run.name]
             self._make_trouble(run)
         if time.monotonic() - self._read_at_s >= READ_EVERY_S:
             self._read_at_s = time.monotonic()
@@ -117,6 +120,8 @@ class Director:
         run.max_bp = max(run.max_bp, run.now_bp)
         if run.staged_s is None and run.now_bp > 0:
             run.staged_s = sight.monotonic_s
+        if run.ripe_s is None and run.now_bp >= run.case.fault_from_bp:
+            run.ripe_s = sight.monotonic_s
         if run.fault is None:
             return
         if run.zero_s is None and run.now_bp == 0 and run.case.fault is not Fault.BY_HAND:
@@ -130,7 +135,7 @@ class Director:
         run.was_raised = run.was_raised or run.now_bp == BY_HAND_BP
 
     def _make_trouble(self, run: Run) -> None:
-        if run.fault or run.staged_s is None or time.monotonic() < run.staged_s + FAULT_AFTER_S:
+        if run.fault or run.ripe_s is None or time.monotonic() < run.ripe_s + run.case.fault_after_s:
             return
         server = self._parts.servers[run.case.route][run.challenger].slot
         switch = self._parts.backends.switch
@@ -146,8 +151,22 @@ class Director:
                 run.fault = Moment(time.time(), at_s)
                 self._see(run, self._parts.eye.look())
                 self._tell(run.name, f"FAULT: somebody raises the share to {BY_HAND_BP / 100:g}% by hand in Envoy")
+            case Fault.ABORT:
+                run.fault = Moment(time.time(), time.monotonic())
+                self._tell(run.name, "somebody presses abort")
+                self._parts.rollout("abort", run.name, "--reason", "the demo's way back")
             case Fault.NONE:
                 pass
+
+    def _count_previews(self) -> dict[str, tuple[int, int | None]]:
+        """What challengers on a preview have had by now; it counts if a look that comes after it shows no share yet."""
+        waiting = [run for run in self.runs.values() if run.case.previewed and run.staged_s is None]
+        if not waiting:
+            return {}
+        users, probes = self._parts.eye.requests(), self._parts.served()
+        return {
+            run.name: (users[run.case.route][run.challenger], probes[run.case.route][run.challenger]) for run in waiting
+        }
 
     def _read(self, run: Run) -> None:
         """What is new on record, and whether this is where it stays. The status first: the record then has its end."""

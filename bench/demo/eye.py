@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -53,6 +54,12 @@ class Eye:
             count[name.removeprefix("cluster.").removesuffix(".upstream_rq_completed")] = int(value)
         return {route: {slot: count.get(arm, 0) for slot, arm in arms.items()} for route, arms in self._arms.items()}
 
+    def failed(self, route: str) -> int:
+        """Requests of a route that ended with 5xx, Envoy's own among them, and those that met no upstream."""
+        names = "|".join(self._arms[route].values())
+        rows = self._get(f"/stats?filter=cluster.({names}).(upstream_rq_5xx|upstream_rq_pending_overflow)$")
+        return sum(int(line.partition(": ")[2]) for line in rows.splitlines())
+
     def raise_by_hand(self, route: str, slot: Slot, share_bp: int) -> float:
         """Give the slot a share by runtime overrides; returns when that was in force, on the monotonic clock."""
         weights = {slot: share_bp, slot.other: FULL_BP - share_bp}
@@ -74,6 +81,16 @@ class Eye:
         request = urllib.request.Request(self._admin_url + path, method=method)
         with urllib.request.urlopen(request, timeout=_ANSWER_WITHIN_S) as answer:
             return str(answer.read().decode())
+
+
+def own_count(page_url: str) -> int | None:
+    """The requests that a model server itself has counted; None where its page is away."""
+    try:
+        with urllib.request.urlopen(page_url, timeout=_ANSWER_WITHIN_S) as answer:
+            lines = str(answer.read().decode()).splitlines()
+    except urllib.error.HTTPError:
+        return None
+    return sum(int(line.rpartition(" ")[2]) for line in lines if line.startswith("http_requests_total{"))
 
 
 def _keys(entry: dict[str, Any]) -> dict[str, str]:

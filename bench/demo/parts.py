@@ -9,13 +9,13 @@ import contextlib
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.demo.cases import RPS, config_text, make_servers
-from bench.demo.eye import Eye
+from bench.demo.cases import CASES, RPS, Case, config_text, make_servers
+from bench.demo.eye import Eye, own_count
 from bench.demo.janitor import Janitor
 from bench.demo.servers import Backends
 from rolloutd.core.values import Slot
@@ -27,6 +27,7 @@ from tests.programs import where
 
 _LOG_CHARS = 1_500
 _DAEMON_TIMEOUT_S = 10.0
+_DAEMON_READY_WITHIN_S = 40.0
 BIN = Path(sys.executable).parent
 
 
@@ -37,9 +38,10 @@ class Trouble(Exception):
 class Parts:
     """All parts, running. ``say`` gets a line for each that is ready."""
 
-    def __init__(self, say: Callable[[str], None]) -> None:
+    def __init__(self, say: Callable[[str], None], cases: Sequence[Case] = CASES) -> None:
         self._say = say
-        self.servers = make_servers()
+        self.cases = tuple(cases)
+        self.servers = make_servers(self.cases)
         self._programs: list[Program] = []
 
     def __enter__(self) -> Self:
@@ -66,6 +68,13 @@ class Parts:
         if not self.backends.running or self._users.poll() is not None:
             raise Trouble("The model servers or their users have ended by themselves.")
 
+    def served(self) -> dict[str, dict[Slot, int | None]]:
+        """Requests by the model servers' own count; None for one whose page is away."""
+        return {
+            route: {slot: own_count(f"{server.url}/metrics") for slot, server in slots.items()}
+            for route, slots in self.servers.items()
+        }
+
     def rollout(self, *words: str) -> None:
         """Run the real ``rollout`` command on the private sockets. Raises Trouble with what it said when it fails."""
         command = [str(BIN / "rollout"), "--socket-dir", str(self.sockets), *words]
@@ -85,10 +94,10 @@ class Parts:
         self.backends = Backends(self.folder, self.janitor.group, everyone)
         self._say(f"{len(everyone)} model servers are ready.")
         self._start_envoy(stack, arms)
-        self._users = self._start_users()
-        self._say(f"{len(self.servers)} loads of {RPS} requests a second are on their way.")
         self._start_daemon()
         self._say(f"The daemon is ready. Its sockets: {self.sockets}")
+        self._users = self._start_users()
+        self._say(f"{len(self.servers)} loads of {RPS} requests a second are on their way.")
 
     def _start_envoy(self, stack: contextlib.ExitStack, arms: Mapping[str, Mapping[Slot, str]]) -> None:
         if where("envoy") is None:
@@ -107,11 +116,12 @@ class Parts:
 
     def _start_daemon(self) -> None:
         file = self.folder / "config.toml"
-        file.write_text(config_text(self.folder, self.envoy.admin_url, self.envoy.routes_file, self.servers), "utf-8")
+        text = config_text(self.folder, self.envoy.admin_url, self.envoy.routes_file, self.servers, self.cases)
+        file.write_text(text, "utf-8")
         file.chmod(0o600)
         command = [sys.executable, "-m", "rolloutd.main", "--config", str(file)]
         daemon = Program(command, self.folder, "rolloutd", group=self.janitor.group)
-        daemon.start(self._answers)
+        daemon.start(self._answers, _DAEMON_READY_WITHIN_S)
         self._programs.append(daemon)
 
     def _answers(self) -> bool:

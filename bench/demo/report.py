@@ -10,6 +10,7 @@ from bench.demo.director import Run
 from rolloutd.core.values import Slot
 
 Counts = Mapping[str, Mapping[Slot, int]]
+OwnCounts = Mapping[str, Mapping[Slot, int | None]]
 
 
 def as_json(runs: Iterable[Run]) -> str:
@@ -36,7 +37,7 @@ def total(counts: Counts) -> int:
 
 def faults(runs: Iterable[Run], before: Counts, after: Counts) -> list[str]:
     """Sentences about what is not as it must be; ``before`` and ``after`` are Envoy's counters once all was over."""
-    found = []
+    found: list[str] = []
     for run in runs:
         case = run.case
         if run.outcome != case.outcome:
@@ -57,8 +58,29 @@ def _unseen(run: Run) -> list[str]:
         found.append(f"Nothing ever went wrong with {run.name}.")
     if run.case.fault is Fault.ERRORS and (run.fault_to_fail_s is None or run.fault_to_fail_s <= 0):
         found.append(f"{run.name} did not FAIL after its fault.")
+    if run.case.fault is Fault.ABORT and run.fault_to_zero_s is None:
+        found.append(f"Envoy never showed {run.name} back at 0% after the abort.")
+    if run.max_bp < run.case.fault_from_bp:
+        found.append(f"{run.name} got {run.max_bp / 100:g}% at most, before anything could go wrong.")
     if run.case.fault is Fault.BY_HAND and run.put_back_s is None:
         found.append(f"The share of {run.name} was not put back.")
+    return found
+
+
+def own_faults(runs: Iterable[Run], before: OwnCounts, after: OwnCounts) -> list[str]:
+    """The same by the model servers' own counters, once all was over, as far as their pages are there."""
+    found = []
+    for run in runs:
+        grew = {}
+        for slot in Slot:
+            then, now = before[run.case.route][slot], after[run.case.route][slot]
+            grew[slot] = None if then is None or now is None else now - then
+        serving = run.challenger if run.case.share_bp else run.challenger.other
+        if grew[serving] == 0 or grew[serving.other] not in (0, None):
+            found.append(f"The servers of {run.name} say {grew}, but slot {serving} should have had all.")
+        if run.case.previewed and (run.before_traffic != 0 or not run.tried):
+            users, probes = run.before_traffic, run.tried or 0
+            found.append(f"On its preview {run.name} had {users} requests of users and {probes} of its probes.")
     return found
 
 

@@ -100,7 +100,7 @@ class Program:
         """Whether the process is there."""
         return self._process is not None and self._process.poll() is None
 
-    def start(self, ready: Callable[[], bool]) -> None:
+    def start(self, ready: Callable[[], bool], within_s: float = READY_WITHIN_S) -> None:
         """Start it and wait until ``ready()``. Raises NotReady with the end of its output when that never comes."""
         with self.log_file.open("ab") as log:
             self._process = subprocess.Popen(
@@ -112,7 +112,7 @@ class Program:
                 process_group=self.group,
             )
         try:
-            wait_until(lambda: not self.running or ready(), f"{self.name} being ready")
+            wait_until(lambda: not self.running or ready(), f"{self.name} being ready", within_s)
             if not self.running:
                 raise NotReady(f"{self.name} ended at once")
         except NotReady as error:

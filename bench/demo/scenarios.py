@@ -1,0 +1,42 @@
+"""The scenarios of ``./dev demo --scenario NAME`` as data: short plans, each with one thing that goes wrong, or none.
+
+Only shares, rates, margins and times are theirs, and short; alpha and beta are the shipped ones.
+"""
+
+from __future__ import annotations
+
+from bench.demo.cases import Case, Fault
+
+_TIMING = '[timing]\nwarm_up = "2s"\nwindow_ticks = 6\n\n'
+
+
+def _stage(name: str, share: str, min_time: str, more: str = "") -> str:
+    times = f'min_time = "{min_time}"\nmax_time = "1m"\nmin_ticks = 8\non_undecided = "extend"'
+    return f'[[stage]]\nname = "{name}"\nshare = "{share}"\n{times}\n{more}\n'
+
+
+_CANARY = "".join(
+    [
+        _TIMING,
+        _stage("canary", "20%", "5s"),
+        _stage("half", "50%", "5s"),
+        _stage("watch", "100%", "6s", 'holdback = "20%"'),
+    ]
+)
+_SMOKE = '[[stage.smoke]]\nname = "predicts"\npath = "/predict"\nanswer = "prediction"\nbody = "{}"'
+_BLUE_GREEN = "".join(
+    [
+        _TIMING,
+        _stage("preview", "0%", "3s", _SMOKE),
+        _stage("watch", "100%", "30s", 'holdback = "0%"'),
+    ]
+)
+SCENARIOS = {
+    case.route: case
+    for case in (
+        Case("canary", Fault.NONE, "done", 10_000, stages=_CANARY),
+        Case("blue-green", Fault.ABORT, "aborted", 0, 10_000, 4.0, _BLUE_GREEN, (0.0, 0.0)),
+        Case("late-regression", Fault.ERRORS, "rolled_back", 0, 5_000, 3.0, _CANARY),
+        Case("metrics-outage", Fault.BLIND, "held", 0, 1, 3.0, _CANARY),
+    )
+}
