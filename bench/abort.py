@@ -3,7 +3,8 @@
 A request on an open control socket; a real daemon on a real HAProxy; a second connection of the bench's own looks at
 the share table until the entry is gone. The floor, taken in turn with the aborts, is what blocking code needs for one
 fsynced commit, one command and one look. A fleet of rollouts is live all the time, on a 10 s tick and a metric source.
-There are no model registries and notifiers yet, so nothing of theirs can be dead; servers and metrics can.
+In one case a thousand messages wait for three notifiers: one takes them, one refuses the connection, one never answers.
+There are no model registries yet, so nothing of theirs can be dead; servers, metrics and notifiers can.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class Case:
     name: str
     size: int
     spoil: Callable[[FleetSite], None] | None = None
+    tells: bool = False
 
 
 def _hang(site: FleetSite) -> None:
@@ -55,6 +57,7 @@ CASES = (
     Case("healthy", FEW),
     Case("servers and metrics refuse", FEW, _die),
     Case("servers and metrics hang", FEW, _hang),
+    Case("notifiers alive, refusing and hanging", FEW, tells=True),
     Case("1,000 rollouts tick", MANY),
     Case("1,000 tick, servers and metrics hang", MANY, _hang),
 )
@@ -161,7 +164,7 @@ async def _idle(size: int) -> list[Row]:
 async def _measured(case: Case, rounds: int, aborts: int, rest_s: float = REST_S) -> list[Round]:
     done = []
     with folder() as place:
-        site = FleetSite(place, case.size)
+        site = FleetSite(place, case.size, tells=case.tells)
         with site.running():
             for number in range(rounds):
                 if not site.fleet.running:

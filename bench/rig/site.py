@@ -17,6 +17,7 @@ from pathlib import Path
 
 from bench.rig.fleet import arm
 from bench.rig.past import write_live
+from bench.rig.post import Post
 from bench.rig.runtime_socket import RuntimeSocket
 from rollout_adapters.traffic.haproxy_config import render_base_map
 from rolloutd.core.plan import Spec
@@ -102,10 +103,11 @@ class FleetProxy(HAProxy):
 class FleetSite:
     """A fleet of ``size`` live rollouts on one HAProxy, their metrics page, and the daemon that was started on them."""
 
-    def __init__(self, place: Path, size: int) -> None:
+    def __init__(self, place: Path, size: int, *, tells: bool = False) -> None:
         self.names = [f"fleet-{number:04}" for number in range(size)]
         port = free_port()
         self._port = port
+        self._post = Post(port) if tells else None
         command = [sys.executable, "-m", "bench.rig.fleet", str(port), str(size)]
         self.fleet = Program(command, Path.cwd(), "fleet")
         self.fleet.log_file = place / "fleet.log"
@@ -124,6 +126,7 @@ class FleetSite:
                 '[sources.models]\nkind = "scrape"\nevery = "10s"',
                 f'targets = [{{ url = "http://127.0.0.1:{self._port}/metrics" }}]',
                 '[metrics.errors]\ntemplate = "python.errors"\nsource = "models"',
+                "" if self._post is None else self._post.config,
             ]
         )
 
@@ -135,6 +138,8 @@ class FleetSite:
                 hand.set_share(f"{name}/b", SHARE_BP)
         instance = await instance_of(self.proxy, "front")
         await write_live(self.place / "state", self.specs, instance)
+        if self._post is not None:
+            await self._post.write(self.place / "state", self.names)
         self.house.start()
 
     @contextlib.contextmanager

@@ -16,7 +16,7 @@ from pathlib import Path
 from sqlite_utils import Database, Migrations
 
 from rolloutd import codec, sql_outbox
-from rolloutd.core.incidents import Incident, Message
+from rolloutd.core.incidents import Incident, Message, Turn
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.reader import Reader
 from rolloutd.store import Store
@@ -24,7 +24,7 @@ from rolloutd.writer import Writer
 
 KEPT_MS = 7 * 86_400_000
 """How long a message that is over (told or dead) can be looked at."""
-READ_AT_ONCE = 500
+READ_AT_ONCE = 100
 MIGRATIONS = Migrations("outbox")
 
 
@@ -33,20 +33,30 @@ def _first(db: Database) -> None:
     db.table("cursor").create({"id": int, "seq": int}, pk="id", not_null={"id", "seq"}, strict=True)
     incident = {"rollout": str, "body": str}
     db.table("incident").create(incident, pk="rollout", not_null=incident, strict=True)
-    message = {"number": int, "notifier": str, "id": str, "rollout": str, "body": str, "state": str, "error": str}
-    message |= {"made_clock_ms": int, "due_clock_ms": int, "tries": int}
+    message = {
+        "number": int,
+        "notifier": str,
+        "id": str,
+        "rollout": str,
+        "turn": str,
+        "body": str,
+        "state": str,
+        "error": str,
+    }
+    message |= {"state": str, "error": str, "made_clock_ms": int, "due_clock_ms": int, "tries": int}
     db.table("message").create(message, pk="number", not_null=message, strict=True)
     db.table("message").create_index(["notifier", "id"], unique=True)
-    db.table("message").create_index(["notifier", "state", "number"])
+    db.table("message").create_index(["notifier", "state", "due_clock_ms", "number"])
     reach(CrashPoint.IN_MIGRATION)
 
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A message that one notifier has not taken yet. Times are on the rollout clock."""
+    """A message that one notifier has not taken yet, without its words. Times are on the rollout clock."""
 
     number: int
-    message: Message
+    rollout: str
+    turn: Turn
     made_ms: int
     due_ms: int
     tries: int
@@ -93,7 +103,7 @@ class Outbox:
     async def keep(self, step: Step, notifiers: Callable[[Message], Sequence[str]], now_ms: int) -> None:
         """Take a step as a whole. A message that is known already, by its id, is not taken again."""
         due = [(name, message) for message in step.messages for name in notifiers(message)]
-        rows = [(name, m.id, m.rollout, codec.encode(m), now_ms, now_ms) for name, m in due]
+        rows = [(name, m.id, m.rollout, m.turn.value, codec.encode(m), now_ms, now_ms) for name, m in due]
 
         def job(connection: sqlite3.Connection) -> None:
             connection.execute(sql_outbox.MOVE_CURSOR, (step.seq,))
@@ -106,8 +116,12 @@ class Outbox:
         await self._writer.run(job)
 
     async def waiting(self, notifier: str) -> list[Waiting]:
-        """The oldest messages that a notifier has not taken."""
+        """The first messages that a notifier has not taken, by when they are due; one rollout's keep their order."""
         return await self._reader.run(_waiting, notifier)
+
+    async def words(self, waiting: Sequence[Waiting]) -> list[Message]:
+        """What these say. Only what is sent is read: taking a hundred apart each time would be felt by an abort."""
+        return await self._reader.run(_words, [one.number for one in waiting])
 
     async def told(self, numbers: Sequence[int], state: str = "told") -> None:
         """These are over: told, or ``merged`` into a later one."""
@@ -124,6 +138,8 @@ class Outbox:
 
         def job(connection: sqlite3.Connection) -> None:
             connection.executemany(sql_outbox.FAIL, rows)
+            if not dead:
+                connection.executemany(sql_outbox.PUT_OFF, [(due_ms, number) for number in numbers])
 
         await self._writer.run(job)
 
@@ -145,9 +161,14 @@ def _read(db: Database) -> tuple[int | None, dict[str, Incident]]:
 
 def _waiting(db: Database, notifier: str) -> list[Waiting]:
     return [
-        Waiting(number, codec.decode(Message, body), made_ms, due_ms, tries)
-        for number, body, made_ms, due_ms, tries in db.execute(sql_outbox.WAITING, [notifier, READ_AT_ONCE])
+        Waiting(number, rollout, Turn(turn), made_ms, due_ms, tries)
+        for number, rollout, turn, made_ms, due_ms, tries in db.execute(sql_outbox.WAITING, [notifier, READ_AT_ONCE])
     ]
+
+
+def _words(db: Database, numbers: list[int]) -> list[Message]:
+    bodies = [db.execute(sql_outbox.BODY, [number]).fetchone()[0] for number in numbers]
+    return [codec.decode(Message, body) for body in bodies]
 
 
 def _figures(db: Database, notifier: str) -> Figures:

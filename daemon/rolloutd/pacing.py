@@ -64,7 +64,7 @@ def choose(
     """What to do with what waits. ``said_ms`` is when each rollout's turns were last told."""
     lines: dict[str, list[Waiting]] = {}
     for one in waiting:
-        lines.setdefault(one.message.rollout, []).append(one)
+        lines.setdefault(one.rollout, []).append(one)
     merged: list[int] = []
     ready: list[Waiting] = []
     later: list[int] = []
@@ -72,7 +72,7 @@ def choose(
         kept = condensed(line)
         merged += [one.number for one in line if one not in kept]
         first = kept[0]
-        last_said = said_ms.get(said(first.message))
+        last_said = said_ms.get((first.rollout, first.turn))
         due_ms = first.due_ms if last_said is None else max(first.due_ms, last_said + SAME_AGAIN_MS)
         if due_ms <= now_ms:
             ready.append(first)
@@ -85,11 +85,6 @@ def choose(
     return Choice(tuple(ready[: 1 if alone else manner.most]), tuple(merged), min(later, default=None))
 
 
-def said(message: Message) -> Said:
-    """What of a message may not be repeated at once."""
-    return message.rollout, message.turn
-
-
 def condensed(line: Sequence[Waiting]) -> list[Waiting]:
     """One rollout's messages without those that what follows made needless. What was tried may have arrived: it stays.
 
@@ -99,11 +94,11 @@ def condensed(line: Sequence[Waiting]) -> list[Waiting]:
     fresh = [one for one in line if not one.tries]
     if len(fresh) < 3:
         return list(line)
-    openings = [index for index, one in enumerate(fresh) if one.message.turn is Turn.OPENED]
+    openings = [index for index, one in enumerate(fresh) if one.turn is Turn.OPENED]
     begin = openings[-1] if openings else 0
     first, last = fresh[begin], fresh[-1]
-    was_open = fresh[0].message.turn is not Turn.OPENED
-    is_over = last.message.turn is Turn.RESOLVED
+    was_open = fresh[0].turn is not Turn.OPENED
+    is_over = last.turn is Turn.RESOLVED
     if was_open and (is_over or not openings):
         return [*tried, last]
     if is_over:

@@ -8,8 +8,8 @@ INSERT INTO incident (rollout, body) VALUES (?, ?) ON CONFLICT (rollout) DO UPDA
 """
 CLOSE_INCIDENT = "DELETE FROM incident WHERE rollout = ?"
 ADD_MESSAGE = """
-INSERT INTO message (notifier, id, rollout, body, state, error, made_clock_ms, due_clock_ms, tries)
-VALUES (?, ?, ?, ?, 'waiting', '', ?, ?, 0) ON CONFLICT (notifier, id) DO NOTHING
+INSERT INTO message (notifier, id, rollout, turn, body, state, error, made_clock_ms, due_clock_ms, tries)
+VALUES (?, ?, ?, ?, ?, 'waiting', '', ?, ?, 0) ON CONFLICT (notifier, id) DO NOTHING
 """
 # A few at a time, as everywhere: nobody waits for a great tidying.
 FORGET = """
@@ -18,8 +18,14 @@ DELETE FROM message WHERE number IN
  AND rollout NOT IN (SELECT rollout FROM incident) ORDER BY number LIMIT 32)
 """
 WAITING = """
-SELECT number, body, made_clock_ms, due_clock_ms, tries FROM message
-WHERE notifier = ? AND state = 'waiting' ORDER BY number LIMIT ?
+SELECT number, rollout, turn, made_clock_ms, due_clock_ms, tries FROM message
+WHERE notifier = ? AND state = 'waiting' ORDER BY due_clock_ms, number LIMIT ?
+"""
+BODY = "SELECT body FROM message WHERE number = ?"
+# A rollout's later messages wait with the one that failed: none of them may overtake it.
+PUT_OFF = """
+UPDATE message SET due_clock_ms = max(due_clock_ms, ?1) WHERE state = 'waiting'
+AND (notifier, rollout) = (SELECT notifier, rollout FROM message WHERE number = ?2)
 """
 FINISH = "UPDATE message SET state = ?, error = '' WHERE number = ? AND state = 'waiting'"
 FAIL = """

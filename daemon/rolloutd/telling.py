@@ -13,11 +13,13 @@ from dataclasses import dataclass, replace
 from rolloutd.core.incidents import Incident, Message, Turn, message
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.outbox import Outbox, Waiting
-from rolloutd.pacing import BURST, GIVEN_UP_MS, SAME_AGAIN_MS, Said, Tokens, choose, merge, pause_ms, said
+from rolloutd.pacing import BURST, GIVEN_UP_MS, SAME_AGAIN_MS, Said, Tokens, choose, merge, pause_ms
 from rolloutd.ports import Clock, Notifier, NotifierError, NotifierRefused, NotifierUnreachable
 
 DEADLINE_S = 5.0
 IDLE_S = 30.0
+BREATH_S = 0.1
+"""Between two calls of one notifier: however much waits for however many, the loop has the processor."""
 log = logging.getLogger("rolloutd.alerting")
 
 
@@ -50,6 +52,8 @@ class Teller:
         self._tokens = Tokens(float(BURST), clock.now().clock_ms, digest_ms)
         self._said_ms: dict[Said, int] = {}
         self._repeated_ms = 0
+        self._failures = 0
+        self._rest_until_ms = 0
         self._wake = asyncio.Event()
 
     def wake(self) -> None:
@@ -62,6 +66,10 @@ class Teller:
             self._wake.clear()
             wait_s = await self.turn()
             if wait_s > 0:
+                resting = self._clock.now().clock_ms < self._rest_until_ms
+                if resting:
+                    await asyncio.sleep(wait_s)
+                    continue
                 try:
                     async with asyncio.timeout(wait_s):
                         await self._wake.wait()
@@ -70,14 +78,17 @@ class Teller:
 
     async def turn(self) -> float:
         """One look at what waits, at most one call; returns how long nothing will be due, in seconds."""
-        waiting = await self._outbox.waiting(self.name)
         now_ms = self._clock.now().clock_ms
+        if now_ms < self._rest_until_ms:
+            return (self._rest_until_ms - now_ms) / 1000
+        waiting = await self._outbox.waiting(self.name)
         choice = choose(waiting, now_ms, self.notifier.manner, self._tokens, self._said_ms)
         if choice.merged:
             await self._outbox.told(choice.merged, "merged")
         if choice.send:
             self._tokens = self._tokens.at(now_ms).spent()
             await self._hand_over(choice.send)
+            await asyncio.sleep(BREATH_S)
             return 0.0
         if not waiting:
             await self._repeat(now_ms)
@@ -87,7 +98,7 @@ class Teller:
 
     async def _hand_over(self, send: Sequence[Waiting]) -> None:
         """One call, and a note of what came of it. What is refused as a whole is tried one by one."""
-        messages = merge(one.message for one in send)
+        messages = merge(await self._outbox.words(send))
         try:
             await self._tell(messages)
         except NotifierRefused as refused:
@@ -98,7 +109,10 @@ class Teller:
             await self._failed(send, refused, dead=True)
         except NotifierError as error:
             await self._failed(send, error, dead=False)
+            self._failures += 1  # it is not tried again for each message: it rests as a whole
+            self._rest_until_ms = self._clock.now().clock_ms + pause_ms(self._failures)
         else:
+            self._failures = 0
             reach(CrashPoint.TOLD)
             await self._outbox.told([one.number for one in send])
             reach(CrashPoint.TOLD_NOTED)
@@ -120,7 +134,7 @@ class Teller:
     def _noted(self, messages: Sequence[Message]) -> None:
         now_ms = self._clock.now().clock_ms
         self._said_ms = {key: at for key, at in self._said_ms.items() if now_ms - at < SAME_AGAIN_MS}
-        self._said_ms |= {said(one): now_ms for one in messages}
+        self._said_ms |= {(one.rollout, one.turn): now_ms for one in messages}
         self.standing = Standing(now_ms)
         for one in messages:
             log.info("told", extra={"notifier": self.name, "rollout": one.rollout, "id": one.id, "turn": one.turn})
@@ -132,7 +146,7 @@ class Teller:
             over = dead or now_ms - one.made_ms >= GIVEN_UP_MS
             due_ms = now_ms + pause_ms(one.tries + 1)
             await self._outbox.failed([one.number], due_ms, str(error), dead=over)
-            said_so = {"notifier": self.name, "rollout": one.message.rollout, "id": one.message.id, "why": str(error)}
+            said_so = {"notifier": self.name, "rollout": one.rollout, "turn": one.turn, "why": str(error)}
             if over:
                 log.error("nobody was told, and it is not tried again", extra=said_so)
             elif one.tries == 0:

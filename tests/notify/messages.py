@@ -32,6 +32,6 @@ def a_message(
 def post(*turns: Turn, rollout: str = "ranker-v42", tries: int = 0, first: int = 1) -> list[Waiting]:
     """Messages of one rollout that wait, in this order; only the first was tried."""
     return [
-        Waiting(number, a_message(turn, number, rollout), NOW_MS, NOW_MS, tries if number == first else 0)
+        Waiting(number, rollout, turn, NOW_MS, NOW_MS, tries if number == first else 0)
         for number, turn in enumerate(turns, start=first)
     ]

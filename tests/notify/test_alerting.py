@@ -119,6 +119,8 @@ async def test_a_dead_notifier_keeps_only_its_own_post_waiting(tmp_path: Path, f
         await office.record(rolled_back(f"r-{number}", f"route-{number}"))
     await until(lambda: len(live.told) == 10, "all for the live one")
     assert dead.told == []
+    if fault == "breaks":
+        assert dead.tries < 10  # it rests as a whole: a try for each of its messages would take the loop's processor
     if fault != "hangs":
         await until(lambda: dead.tries > 0, "a try")
         checks = {check.name: check for check in await office.alerting.checks()}

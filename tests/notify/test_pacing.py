@@ -18,7 +18,7 @@ ITSELF, PEOPLE = Manner(most=64, paced=False), Manner(most=100, paced=True)
 
 def kept(*turns: Turn, tries: int = 0) -> str:
     """The initials of what is left of a rollout's waiting turns."""
-    return "".join(one.message.turn.value[0] for one in condensed(post(*turns, tries=tries)))
+    return "".join(one.turn.value[0] for one in condensed(post(*turns, tries=tries)))
 
 
 def test_the_to_and_fro_between_an_opening_and_its_end_goes() -> None:
@@ -46,9 +46,9 @@ def test_whatever_happened_the_last_word_is_told(steps: list[tuple[int, bool]]) 
         is_open = turns[-1] is not R
     if turns:
         left = condensed(post(*turns))
-        assert left[-1].message.turn is turns[-1]
+        assert left[-1].turn is turns[-1]
         assert [one.number for one in left] == sorted(one.number for one in left)
-        assert left[0].message.turn is OP  # nothing was told before, so an opening comes first
+        assert left[0].turn is OP  # nothing was told before, so an opening comes first
 
 
 def test_one_message_of_a_rollout_in_a_call_and_others_beside_it() -> None:
@@ -84,7 +84,7 @@ def test_a_steady_stream_ends_in_digests_once_a_minute() -> None:
     tokens, waiting, calls, told = FULL, [], 0, 0
     for second in range(600):
         now_ms = NOW_MS + second * 1_000
-        waiting += [Waiting(second, a_message(OP, 1, f"r-{second}"), now_ms, now_ms, 0)]
+        waiting += [Waiting(second, f"r-{second}", OP, now_ms, now_ms, 0)]
         choice = choose(waiting, now_ms, PEOPLE, tokens, {})
         if choice.send:
             tokens, calls, told = tokens.at(now_ms).spent(), calls + 1, told + len(choice.send)
