@@ -94,7 +94,7 @@ def standard() -> Spec:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """How much is measured."""
-    estimate.add_options(parser, 500)
+    estimate.add_options(parser, 150)
 
 
 def run(options: argparse.Namespace) -> list[Row]:

@@ -124,12 +124,32 @@ def expected_phi(truth: float, errors: float, ticks: float) -> float:
 
 
 def time_to_harm(setting: Setting, ratio: float) -> Span | None:
-    """Time until harm of this multiple of the champion's rate, there from the stage's start on, takes it back."""
-    found = _harm_passage(setting, ratio)
-    if found is None:
+    """Time until harm of this multiple of the champion's rate, there from the stage's start on, takes it back.
+
+    Gross harm may be seen in the warm-up already; what is not goes on from its end.
+    """
+    gate, timing, step_ms = setting.gate, setting.plan.timing, setting.step_ms
+    flow, line = setting.flow(setting.traffic.rate * ratio), _line(setting)
+    weights = _weights_at_start(setting)
+    warm, odds, spent, in_time = max(0, timing.warm_up_ms // step_ms - 2), 0.0, 0.0, None
+    if warm:
+        gross = _harm_pace(flow, gate.harm, round(setting.traffic.phi, 3), gross=True)
+        early = log(_early_mass(setting, 1, warm))
+        begun = [logaddexp(a, early + b) for a, b in zip(weights, HARM_LATE.log_weights, strict=True)]
+        in_time = first_passage(gross, begun, line)
+        odds = 0.0 if in_time is None else in_time.odds_by(warm)
+        spent = float(warm) if in_time is None else sum([1.0 - in_time.odds_by(tick) for tick in range(warm)])
+        weights = _after_warm_up(setting, weights, gross, warm)
+    if in_time is not None and odds >= WELL_SEEN:
+        rest = (1.0 - odds) * warm  # as long again for the few that are not seen in it
+        return Span(gate.every_ms + (spent + rest) * step_ms, gate.every_ms + in_time.quantile(WELL_SEEN) * step_ms)
+    later = _passage_after(setting, flow, weights, warm)
+    if later is None:
         return None
-    from_ms, passage = found
-    return Span(from_ms + passage.mean * setting.step_ms, from_ms + passage.quantile(WELL_SEEN) * setting.step_ms)
+    from_ms = gate.every_ms if not warm else timing.warm_up_ms - gate.every_ms
+    mean_ms = (gate.every_ms + spent * step_ms) if warm else float(gate.every_ms)
+    p90 = later.quantile((WELL_SEEN - odds) / (1.0 - odds))
+    return Span(mean_ms + (1.0 - odds) * later.mean * step_ms, from_ms + p90 * step_ms)
 
 
 def smallest_harm(setting: Setting) -> float | None:
@@ -154,29 +174,15 @@ def _twice(setting: Setting) -> Span | None:
     return time_to_harm(setting, 2.0) if 2.0 * setting.traffic.rate < _MOST_LIKELY else None
 
 
-def _harm_passage(setting: Setting, ratio: float) -> tuple[int, Passage] | None:
-    """From when, and in how many ticks. Gross harm may be seen in the warm-up; what is not goes on from its end."""
-    gate, timing = setting.gate, setting.plan.timing
-    phi = round(setting.traffic.phi, 3)
-    flow = setting.flow(setting.traffic.rate * ratio)
-    line = _line(setting)
-    warm = max(0, timing.warm_up_ms // setting.step_ms - 2)
-    weights = _weights_at_start(setting)
-    late = [log(_early_mass(setting, 1, max(warm, 1))) + w for w in HARM_LATE.log_weights]
-    if warm:
-        gross = _harm_pace(flow, gate.harm, phi, gross=True)
-        begun = [logaddexp(a, b) for a, b in zip(weights, late, strict=True)]
-        found = first_passage(gross, begun, line)
-        if found is not None and found.quantile(WELL_SEEN) <= warm:
-            return gate.every_ms, found
-        weights = _after_warm_up(setting, weights, gross, warm)
-    pace = _harm_pace(flow, gate.harm, phi, gross=False)
-    found = first_passage(pace, weights, line)
-    if found is not None:  # what every tick puts to work early on comes in time
-        early = log(_early_mass(setting, warm + 1, max(1, int(found.mean / 4.0))))
-        more = [logaddexp(a, early + w) for a, w in zip(weights, HARM_LATE.log_weights, strict=True)]
-        found = first_passage(pace, more, line)
-    return None if found is None else (max(gate.every_ms, timing.warm_up_ms - gate.every_ms), found)
+def _passage_after(setting: Setting, flow: Flow, weights: Sequence[float], warm: int) -> Passage | None:
+    """Ticks until harm is shown once the warm-up is over; what every tick puts to work early on comes in time."""
+    pace = _harm_pace(flow, setting.gate.harm, round(setting.traffic.phi, 3), gross=False)
+    found = first_passage(pace, weights, _line(setting))
+    if found is None:
+        return None
+    early = log(_early_mass(setting, warm + 1, max(1, int(found.mean / 4.0))))
+    more = [logaddexp(a, early + b) for a, b in zip(weights, HARM_LATE.log_weights, strict=True)]
+    return first_passage(pace, more, _line(setting))
 
 
 def _line(setting: Setting) -> float:
