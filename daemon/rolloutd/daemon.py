@@ -28,7 +28,7 @@ from rolloutd.feed import Feed
 from rolloutd.foreteller import Foreteller, SpecReader
 from rolloutd.hands import Hands
 from rolloutd.holding import FleetHolding
-from rolloutd.journal import StoreBusy, StoreFull
+from rolloutd.journal import JournalError, StoreBusy, StoreFull
 from rolloutd.journal_sqlite import SqliteJournal
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Birth, Loop, Notice
@@ -38,6 +38,7 @@ from rolloutd.ports import MetricSource, Prober, RolloutdError, RouteConfig, Rou
 from rolloutd.published import PublishedHeads
 from rolloutd.schedule import Schedule
 from rolloutd.server import LocalServer
+from rolloutd.snapshots import Recall, SqliteSnapshots, open_snapshots
 from rolloutd.sockets import Listener
 from rolloutd.spill import SpillFile
 
@@ -106,6 +107,8 @@ class Daemon:
     about: AboutDaemon
     hands: Hands
     heads: PublishedHeads
+    recall: Recall
+    snapshots: SqliteSnapshots
     notify: SystemdNotify
     took_over: bool
     alerting: Alerting
@@ -122,6 +125,8 @@ class Daemon:
         clock = BoottimeClock(_kept_clock(kept))
         epoch = int(await journal.read_meta(EPOCH) or 0) + 1
         await journal.write_meta(EPOCH, str(epoch))
+        snapshots = open_snapshots(state_dir / "snapshots.db")
+        recall = Recall(journal, snapshots)
         keeper, feed = EvidenceKeeper(evidence), Feed()
         notice = Notice()
         loop = Loop(
@@ -132,6 +137,7 @@ class Daemon:
             birth=Birth(epoch, clock.rebooted),
             spill=SpillFile(state_dir / "spill.jsonl"),
             watcher=notice,
+            recall=recall,
         )
         holding = FleetHolding(loop, journal, clock)
         poller = Poller(loop, outside.sources, outside.every_ms, clock)
@@ -167,7 +173,7 @@ class Daemon:
         await loop.restore()
         return cls(
             state_dir, outside, lock_file, journal, keeper, evidence, clock, loop, poller, desk, about, hands,
-            heads, SystemdNotify(), bool(loop.lanes), alerting,
+            heads, recall, snapshots, SystemdNotify(), bool(loop.lanes), alerting,
         )  # fmt: skip
 
     async def run(
@@ -216,6 +222,7 @@ class Daemon:
             await router.close()
         await self.outside.prober.close()
         await self.evidence.close()
+        await self.snapshots.close()
         await self.journal.close()
         os.close(self.lock_file)
 
@@ -226,6 +233,9 @@ class Daemon:
             self.about.verified(report)
             if not report.intact:
                 self.loop.stop_raising(f"the journal is damaged at event {report.broken_at}: {report.detail}")
+                return
+            if wrong := await self.recall.verify(list(self.loop.lanes)):
+                self.loop.stop_raising(wrong)
                 return
             self.loop.set_raising("")
             await asyncio.sleep(VERIFY_EVERY_S)
@@ -242,6 +252,7 @@ class Daemon:
         self.beats += 1
         if self.beats % KEEP_CLOCK_BEATS == 0:
             await self._keep_clock()
+            await self._snap()
 
     async def _keep_clock(self) -> None:
         kept = self.clock.reading()
@@ -249,6 +260,14 @@ class Daemon:
             await self.journal.write_meta(CLOCK, f"{kept.clock_ms} {kept.boot_id} {kept.boottime_ms}")
         except (StoreFull, StoreBusy) as error:  # an older reading serves too; a daemon that ends does not
             log.warning("the clock's reading was not kept", extra={"error": str(error)})
+
+    async def _snap(self) -> None:
+        """Snapshots make the next start quick; without them it only takes longer."""
+        rollouts = [*(lane.rollout for lane in self.loop.lanes.values()), *self.loop.ended.values()]
+        try:
+            await self.recall.keep(rollouts)
+        except JournalError as error:
+            log.warning("no snapshot was kept", extra={"error": str(error)})
 
     def _last_words(self) -> str:
         """What becomes of live shares when this process is gone."""

@@ -183,6 +183,10 @@ class Journal(Protocol):
         """Check every row after ``from_seq`` against the chain, page by page, without holding up appends."""
         ...
 
+    async def hash_at(self, seq: int) -> str:
+        """The chain's hash (hex) after this event. Raises ChainBroken when there is no such event."""
+        ...
+
     async def read_meta(self, key: str) -> str | None:
         """A small durable fact outside the chain: the epoch, the boot id, the last reading of the rollout clock."""
         ...

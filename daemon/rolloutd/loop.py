@@ -33,6 +33,7 @@ from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop_edges import Birth, Calm, Notice, Standing, World
 from rolloutd.ports import Clock
 from rolloutd.recorder import Recorder, Unwritten
+from rolloutd.snapshots import MemorySnapshots, Recall
 from rolloutd.spill import SpillFile
 
 MOST_STEPS_A_TURN = 20
@@ -52,8 +53,9 @@ class Loop:
         birth: Birth,
         spill: SpillFile,
         watcher: Notice,
+        recall: Recall | None = None,
     ) -> None:
-        self._journal = journal
+        self._recall = recall or Recall(journal, MemorySnapshots())
         self._keeper = keeper
         self._clock = clock
         self._world = world
@@ -76,14 +78,9 @@ class Loop:
 
     async def restore(self) -> None:
         """Fold every stream of the journal, take stored evidence up again, and look afresh at every live rollout."""
-        for stream in await self._journal.streams():
-            if stream == ev.FLEET_STREAM:
-                continue
-            history = await self._journal.load(stream)
-            rollout = fold(history)
-            if rollout is None:
-                continue
-            self._recorded(history)
+        async for recalled in self._recall.all():
+            rollout, stream = recalled.rollout, recalled.rollout.name
+            self._recorded(recalled.last)
             if not rollout.live:
                 self.ended[stream] = rollout
                 continue

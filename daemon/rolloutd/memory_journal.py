@@ -153,6 +153,13 @@ class MemoryJournal:
             return ChainReport(max(0, broken.seq - 1 - from_seq), head, broken.seq, str(broken))
         return ChainReport(head.seq - from_seq, head)
 
+    async def hash_at(self, seq: int) -> str:
+        """See ``Journal.hash_at``."""
+        self._check_open()
+        if not 1 <= seq <= len(self.rows):
+            raise ChainBroken(seq, "it is missing")
+        return self.rows[seq - 1].hash.hex()
+
     async def read_meta(self, key: str) -> str | None:
         """See ``Journal.read_meta``."""
         self._check_open()

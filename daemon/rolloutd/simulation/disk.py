@@ -18,6 +18,7 @@ from rolloutd.memory_journal import MemoryEvidence, MemoryJournal
 from rolloutd.simulation.checkers import Checkers
 from rolloutd.simulation.scenario import Kind
 from rolloutd.simulation.world import World
+from rolloutd.snapshots import MemorySnapshots
 from rolloutd.spill import Spilled, SpillFile
 
 Cross = Callable[[str], None]
@@ -30,6 +31,7 @@ class Disk:
     journal: MemoryJournal = field(default_factory=MemoryJournal)
     evidence: MemoryEvidence = field(default_factory=MemoryEvidence)
     spilled: list[Spilled] = field(default_factory=list)
+    snapshots: MemorySnapshots = field(default_factory=MemorySnapshots)
 
 
 class SimulatedSpill(SpillFile):
@@ -135,6 +137,10 @@ class SimulatedJournal:
         """See ``Journal.verify``."""
         await asyncio.sleep(self._world.rng.uniform(0.001, 0.2))
         return await self._disk.verify(from_seq)
+
+    async def hash_at(self, seq: int) -> str:
+        """See ``Journal.hash_at``."""
+        return await self._disk.hash_at(seq)
 
     async def read_meta(self, key: str) -> str | None:
         """See ``Journal.read_meta``."""

@@ -31,8 +31,10 @@ from rolloutd.simulation.sight import Sight
 from rolloutd.simulation.source import SimulatedSource
 from rolloutd.simulation.timewarp import TaskGroup, VirtualLoop
 from rolloutd.simulation.world import World
+from rolloutd.snapshots import Recall
 
 EPOCH, CLOCK = "epoch", "clock"
+SNAP_EVERY_EVENTS = 3
 BEATS_A_TICK, KEEP_CLOCK_BEATS, SEAL_EVERY_TICKS = 2, 3, 8
 
 
@@ -69,6 +71,7 @@ class Life:
         self._keeper = EvidenceKeeper(SimulatedEvidence(disk.evidence, world, self.cross))
         self._spill = SimulatedSpill(disk.spilled, world, self.cross)
         self._source = SimulatedSource(world, self._answered, lambda: self.alive)
+        self._recall = Recall(self._journal, disk.snapshots, SNAP_EVERY_EVENTS)
         self.loop: Loop | None = None
         self._poller: Poller | None = None
         self._virtual = asyncio.get_running_loop()
@@ -117,6 +120,7 @@ class Life:
             birth=Birth(epoch, self.rebooted),
             spill=self._spill,
             watcher=Notice(),
+            recall=self._recall,
         )
         tick_ms = world.scenario.tick_ms
         poller = self._poller = Poller(loop, {SOURCE: self._source}, {SOURCE: tick_ms}, world.clock)
@@ -133,6 +137,8 @@ class Life:
         report = await journal.verify()
         if not report.intact:
             self.checkers.fault("I13", f"the chain does not hold: {report.detail}")
+        if differs := await self._recall.verify(loop.lanes):
+            self.checkers.fault("I13", differs)
         loop.set_raising("")
 
     def _every(self, name: str, every_s: float, first_s: float, work: Callable[[], Awaitable[None]]) -> None:
@@ -175,6 +181,7 @@ class Life:
             await self._keeper.pulse(now)
             assert self.loop is not None
             await self.loop.catch_up()
+            await self._recall.keep([*(lane.rollout for lane in self.loop.lanes.values()), *self.loop.ended.values()])
             if beats % KEEP_CLOCK_BEATS == 0:
                 with suppress(StoreFull, StoreBusy):
                     await self._journal.write_meta(CLOCK, str(now.clock_ms))
