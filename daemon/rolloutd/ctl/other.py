@@ -12,10 +12,12 @@ from rolloutd.ctl import exits
 from rolloutd.ctl.saying import to_json
 from rolloutd.ctl.session import Session, common, live_names
 
+THEMES = ("dark", "light", "terminal", "mono", "contrast")
 
-def open_screen(session: Session, name: str) -> int:
+
+def open_screen(session: Session, name: str, *more: str) -> int:
     """Open the screen on these sockets, at this rollout if one is named; returns its exit code."""
-    arguments = [name] if name else []
+    arguments = [*more]
     if session.directory:
         arguments += ["--socket-dir", session.directory]
     if session.plain or not sys.stdout.isatty():
@@ -26,6 +28,7 @@ def open_screen(session: Session, name: str) -> int:
         arguments.append("--read-only")
     if session.no_color:
         arguments += ["--theme", "mono"]
+    arguments += ["--", name] if name else []
     try:
         screen = importlib.import_module("rollout_tui.app")
     except ModuleNotFoundError as error:
@@ -38,10 +41,18 @@ def open_screen(session: Session, name: str) -> int:
 
 @click.command()
 @click.argument("name", required=False, shell_complete=live_names)
+@click.option("--filter", "text", default="", help="Show only what matches, such as state:blind owner:ops2.")
+@click.option("--theme", type=click.Choice(THEMES), help="Colours; without it as your settings or the terminal say.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="No symbols beyond ASCII.")
+@click.option("--utc", is_flag=True, help="Times in UTC.")
+@click.option("--no-mouse", is_flag=True, help="Leave the mouse to the terminal.")
 @common
-def tui(session: Session, name: str | None) -> int:
+def tui(session: Session, name: str | None, text: str, theme: str | None, **flags: bool) -> int:
     """The screen; with NAME it opens there."""
-    return open_screen(session, name or "")
+    more = [f"--filter={text}"] if text else []
+    more += [f"--theme={theme}"] if theme else []
+    words = {"ascii_only": "--ascii", "utc": "--utc", "no_mouse": "--no-mouse"}
+    return open_screen(session, name or "", *more, *(word for flag, word in words.items() if flags[flag]))
 
 
 @click.command(context_settings={"ignore_unknown_options": True, "allow_extra_args": True, "help_option_names": []})
