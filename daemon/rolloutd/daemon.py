@@ -63,6 +63,7 @@ class Outside:
     """Everything of the outside world that the daemon was configured with. ``lease_ms`` is by route.
 
     ``first_share`` is the largest that the rule for low traffic may take; ``holds_starts``: starts are held to it.
+    ``most_live`` is how many rollouts may be live at once, 0 for any number.
     """
 
     routes: Mapping[str, RouteConfig]
@@ -73,6 +74,7 @@ class Outside:
     every_ms: Mapping[str, int]
     first_share: Share = LARGEST_FIRST_SHARE
     holds_starts: bool = False
+    most_live: int = 0
     notifiers: Mapping[str, Told] = field(default_factory=dict)
 
     def arms(self, route: str) -> Mapping[Slot, str]:
@@ -139,6 +141,7 @@ class Daemon:
             watcher=notice,
             recall=recall,
         )
+        loop.standing.most_live = outside.most_live
         holding = FleetHolding(loop, journal, clock)
         poller = Poller(loop, outside.sources, outside.every_ms, clock)
         by_route = {name: outside.routers[config.router] for name, config in outside.routes.items()}

@@ -246,7 +246,7 @@ class Loop:
         async with self._start_lock:
             names = frozenset(self.lanes) | frozenset(self.ended)
             live = [lane.rollout for lane in self.lanes.values()]
-            decision = decide_start(command, live, names, self.standing.fleet_hold)
+            decision = decide_start(command, live, names, self.standing.fleet_hold, self.standing.most_live)
             if isinstance(decision, Refused):
                 return decision
             name, now = command.spec.name, self._clock.now()

@@ -46,6 +46,7 @@ class Standing:
     def __init__(self) -> None:
         self._against = {"chain": "the journal's chain has not been verified yet"}
         self.fleet_hold = ""
+        self.most_live = 0
 
     @property
     def why_not_raise(self) -> str:
@@ -64,7 +65,7 @@ class Standing:
     def on(self, seen: Seen) -> Seen:
         """What was seen of a route, with what stands against increases now."""
         why = self.why_not_raise
-        return replace(seen, may_raise=not why, why_not_raise=why, fleet_hold=self.fleet_hold)
+        return replace(seen, may_raise=not why, why_not_raise=why, fleet_hold=self.fleet_hold, most_live=self.most_live)
 
     def fresh(self, now_ms: int, lease_ms: int | None) -> Seen:
         """Nothing seen of a route yet; looking begins now."""

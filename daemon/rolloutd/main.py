@@ -64,6 +64,7 @@ def make_outside(settings: Settings) -> Outside:
         sources=sources,
         every_ms={name: source.every_ms for name, source in settings.sources.items()},
         first_share=settings.policy.max_first_share,
+        most_live=settings.policy.max_concurrent,
         holds_starts=settings.policy.low_traffic == "refuse" and not settings.policy.allow_short_times,
     )
 

@@ -30,9 +30,11 @@ class Accepted:
 Decision = Accepted | Refused
 
 
-def decide_start(command: Start, live: Iterable[Rollout], names: frozenset[str], fleet_hold: str = "") -> Decision:
-    """Start a rollout unless its name is taken or its route or model already has a live one."""
-    spec = command.spec
+def decide_start(
+    command: Start, live: Iterable[Rollout], names: frozenset[str], fleet_hold: str = "", most_live: int = 0
+) -> Decision:
+    """Start a rollout unless its name is taken, its route or model has a live one, or there are as many as may be."""
+    spec, live = command.spec, tuple(live)
     if fleet_hold:
         return Refused(
             RefusalCode.GATE,
@@ -52,7 +54,18 @@ def decide_start(command: Start, live: Iterable[Rollout], names: frozenset[str],
                     f"{other.name} is a live rollout on {what} {value}; one {what} carries one rollout at a time.",
                     f"Wait for it, or: rollout abort {other.name}",
                 )
-    return Accepted((ev.RolloutRequested(spec, command.rule),), f"{spec.name} requested")
+    crowded = too_many(live, most_live, spec.name)
+    return crowded or Accepted((ev.RolloutRequested(spec, command.rule),), f"{spec.name} requested")
+
+
+def too_many(live: Iterable[Rollout], most_live: int, name: str) -> Refused | None:
+    """The policy's limit of live rollouts (0: none), before one more begins. It stops nothing that has begun."""
+    others = [other for other in live if other.live and other.name != name]
+    if not most_live or len(others) < most_live:
+        return None
+    oldest = min(others, key=lambda other: other.requested_at.clock_ms)
+    message = f"{len(others)} rollouts are live, and the policy's max_concurrent is {most_live}; {name} does not begin."
+    return Refused(RefusalCode.GATE, message, f"Wait for one to end (the oldest is {oldest.name}): rollout list")
 
 
 def decide(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:

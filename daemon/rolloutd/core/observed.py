@@ -114,6 +114,7 @@ class Seen:
     ``looked_at_ms`` is when anything was last seen, ``overslept_ms`` a long time in which nothing was (a suspended
     host, a process that was stopped) and that is not yet recorded as a doubt.
     ``may_raise`` is false while the journal is unverified or broken; ``fleet_hold`` while the fleet is frozen.
+    ``most_live`` is how many rollouts may be live at once, 0 for any number.
     """
 
     watching_from_ms: int
@@ -134,6 +135,7 @@ class Seen:
     may_raise: bool = True
     why_not_raise: str = ""
     fleet_hold: str = ""
+    most_live: int = 0
     smokes: tuple[tuple[str, SmokeRun], ...] = ()
 
     def smoke(self, probe: str) -> SmokeRun:

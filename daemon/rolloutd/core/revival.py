@@ -12,7 +12,7 @@ from rolloutd.core import events as ev
 from rolloutd.core import overrides
 from rolloutd.core.blockers import Picture
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
-from rolloutd.core.decide import Accepted, Decision
+from rolloutd.core.decide import Accepted, Decision, too_many
 from rolloutd.core.phases import Phase
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import ZERO
@@ -22,6 +22,7 @@ REVIVING = frozenset({Verb.REOPEN, Verb.ROLLBACK})
 
 def decide_revival(rollout: Rollout, command: Act, pic: Picture, others: Iterable[Rollout]) -> Decision:
     """Reopen or roll back an ended rollout, after its route was looked at. ``others`` are all rollouts there are."""
+    others = tuple(others)
     needed = Phase.ABORTED if command.verb is Verb.REOPEN else Phase.DONE
     if rollout.phase is not needed:
         does = "reopens what a person aborted" if command.verb is Verb.REOPEN else "takes back what is done"
@@ -33,7 +34,9 @@ def decide_revival(rollout: Rollout, command: Act, pic: Picture, others: Iterabl
     if len(command.reason) < overrides.REASON_LENGTH_MIN:
         message = f"{command.verb.value} needs a reason of 10 or more letters; it stays in the record."
         return Refused(RefusalCode.GATE, message, f'rollout {command.verb.value} {rollout.name} --reason "..."')
-    return _reopen(rollout, command, pic) if command.verb is Verb.REOPEN else _rollback(rollout, command, pic)
+    if command.verb is Verb.ROLLBACK:  # going back is never too much
+        return _rollback(rollout, command, pic)
+    return too_many(others, pic.seen.most_live, rollout.name) or _reopen(rollout, command, pic)
 
 
 def _in_the_way(rollout: Rollout, others: Iterable[Rollout]) -> Refused | None:

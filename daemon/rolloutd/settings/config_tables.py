@@ -148,7 +148,6 @@ class PolicyTable(Table):
 
     later: ClassVar[Mapping[str, str]] = {
         "freeze": "Freeze windows are not built yet; use rollout hold.",
-        "max_concurrent": "A limit on concurrent rollouts is not built yet; there is one live rollout per route.",
     }
     default_strategy: v.Name = "standard"
     """The strategy of a rollout that names none; any other one needs a reason."""
@@ -178,6 +177,8 @@ class PolicyTable(Table):
     """Metrics that every rollout is judged on. A rollout may set their limits, but not leave them out."""
     second_person: bool = True
     """Whether an override that leads to half of the traffic or more needs a second admin, who approves it."""
+    max_concurrent: int = Field(0, ge=0, le=100_000)
+    """So many rollouts may be live at once, 0 for any number; a route and a model carry one at a time anyway."""
     allow_short_times: bool = False
     """For demonstrations and tests: rollouts may choose times and ticks below the policy's; the record says so."""
     errors: MarginsTable = MarginsTable()
