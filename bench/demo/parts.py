@@ -28,6 +28,8 @@ from tests.programs import where
 _LOG_CHARS = 1_500
 _DAEMON_TIMEOUT_S = 10.0
 _DAEMON_READY_WITHIN_S = 40.0
+_ANSWER_WITHIN_S = 9.0
+"""Long, so that no request fails for the slowness of a busy machine."""
 BIN = Path(sys.executable).parent
 
 
@@ -103,7 +105,9 @@ class Parts:
         if where("envoy") is None:
             raise Trouble("There is no envoy beside this Python. Nothing was started. Run the demo by: ./dev demo")
         began_s = time.monotonic()
-        self.envoy = stack.enter_context(Envoy(self.folder, self.servers, group=self.janitor.group))
+        self.envoy = stack.enter_context(
+            Envoy(self.folder, self.servers, timeout_s=_ANSWER_WITHIN_S, group=self.janitor.group)
+        )
         self._programs.append(self.envoy.program)
         self.eye = Eye(self.envoy.admin_url, arms)
         self._say(f"Envoy is ready after {time.monotonic() - began_s:.2f} s.")
