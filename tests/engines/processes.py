@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-READY_WITHIN_S = 15.0
+READY_WITHIN_S = 60.0  # loading the daemon takes seconds of CPU, and a busy machine several times that
 STOP_WITHIN_S = 5.0
 _POLL_S = 0.01
 # Below the range that the kernel hands out to clients, or a load could take a port before its server binds it.
