@@ -5,8 +5,8 @@ learnt from, an exact test stays exact. psi is the variance of residuals summed 
 the variance of one: 1 for unrelated ticks, at least the number of ticks a burst is spread over for bursts that spill
 over. Variances are Allan's, of neighbouring blocks: neither the time of day nor a regression, which moves the residual
 once, is taken for clinging; nor may a single pair count for more than nine usual ones. Each ratio is drawn to 1 by 30
-pseudo-pairs and lowered by three standard errors: what chance alone still makes of it costs .4 % of the requests to a
-verdict (1.5 % with two standard errors). That of a history is lowered by two.
+pseudo-pairs and lowered by two standard errors: what chance alone still makes of it costs 1.5 % of the requests to a
+verdict. Three would cost .4 %, but then half as many false alarms again come from retries that spill over.
 """
 
 from collections.abc import Sequence
@@ -19,8 +19,7 @@ _LONGER = SPANS[1:]
 _HISTORY_SPANS = SPANS[1:5]
 _LEAST_HISTORY_PAIRS = 8
 SHRINKAGE = 30.0
-STANDARD_ERRORS = 3.0
-_HISTORY_ERRORS = 2.0
+STANDARD_ERRORS = 2.0
 LARGEST = 9.0
 _NONE = (0.0,) * len(SPANS)
 
@@ -81,7 +80,7 @@ def psi_of_history(ticks: Sequence[tuple[float, int]]) -> float:
         pairs = len(useful) // span - 1
         if single > 0.0 and pairs >= _LEAST_HISTORY_PAIRS:
             ratio = _neighbours(useful, span) / (span * single)
-            found = max(found, ratio * (1.0 - _HISTORY_ERRORS * sqrt(3.0 / pairs)))
+            found = max(found, ratio * (1.0 - STANDARD_ERRORS * sqrt(3.0 / pairs)))
     return found
 
 
