@@ -122,15 +122,24 @@ class Hands:
         began_ms = self._clock.now().clock_ms
         try:
             async with asyncio.timeout(ROUTER_DEADLINE_S):
-                reading = await self._write_and_read(effect, overtaken)
-            self._note(effect.route, began_ms)
-            seen: Observation = RouteSeen(reading, began_ms)
+                lowered = await self._lowered_meanwhile(effect)
+                reading = lowered or await self._write_and_read(effect, overtaken)
+            if lowered is None:
+                self._note(effect.route, began_ms)
+            seen: Observation = RouteSeen(reading, began_ms if lowered is None else None)
         except (RouterError, TimeoutError, OSError) as error:
             seen = RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s")
         self._written[effect.route] = (effect, loop.time())
         if generation == self._generation[effect.route]:
             self._writing.pop(effect.route, None)
             await self._report(lane, seen)
+
+    async def _lowered_meanwhile(self, effect: Write) -> RouteReading | None:
+        """What the router shows where that is less than this raise goes up from: a hand's lower share stays."""
+        if not isinstance(effect, SetTraffic) or effect.urgent or effect.confirmed == ZERO:
+            return None
+        reading = await self._routers[effect.route].read(effect.route)
+        return reading if reading.share_of(effect.slot) < effect.confirmed else None
 
     async def _pause(self, effect: Write) -> None:
         """Wait before the same write goes out again, so that a router that ignores or refuses it is not flooded."""

@@ -7,10 +7,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from rolloutd.core import events as ev
-from rolloutd.core.commands import Refused, Start
+from rolloutd.core.commands import Act, Refused, Start, Verb
+from rolloutd.core.decide import Accepted
+from rolloutd.core.phases import Phase
 from rolloutd.core.values import ZERO, Share
 from rolloutd.journal import StoreFull
-from tests.core.playbook import OPERATOR, World, a_spec
+from tests.core.playbook import ADMIN, OPERATOR, World, a_spec
 from tests.shell.rig import Rig
 
 
@@ -48,6 +50,22 @@ async def test_abort_overtakes_an_increase_in_flight_and_nothing_lands_after_it(
     assert rig.router.written[-1] == ZERO
     assert Share(100) in rig.router.written
     assert rig.world.override == ZERO
+
+
+async def test_a_hand_that_lowers_just_before_a_raise_is_kept(tmp_path: Path) -> None:
+    """I1, I8: nobody has seen the lower share when the raise is decided; the router is read once more."""
+    rig, name = await _running(tmp_path)
+    rollout = rig.loop.lanes[name].rollout
+    rig.world.override = Share(50)
+    promote = Act(Verb.PROMOTE, ADMIN, rollout.version, "a drill at night", override=True, confirm=name)
+    decision, _ = await rig.loop.command(name, promote, None)
+    assert isinstance(decision, Accepted)
+    await rig.until(lambda: rig.loop.lanes[name].rollout.phase is Phase.HELD)
+    held = rig.loop.lanes[name].rollout
+    assert rig.world.override == Share(50)
+    assert (held.traffic.wanted, held.traffic.confirmed) == (Share(50), Share(50))
+    assert held.hold is not None
+    assert held.hold.cause is ev.HoldCause.DRIFT
 
 
 async def test_abort_with_a_journal_that_hangs_reaches_the_router_and_is_recorded_later(tmp_path: Path) -> None:

@@ -11,17 +11,22 @@ from dataclasses import dataclass
 from rolloutd.core.metrics import Answer
 from rolloutd.core.observed import RouteReading, SlotHealth, SmokeFinding
 from rolloutd.core.plan import Smoke
-from rolloutd.core.values import Share, Slot
+from rolloutd.core.values import ZERO, Share, Slot
 
 
 @dataclass(frozen=True, slots=True)
 class SetTraffic:
-    """Give this slot this share and read it back. ``urgent`` (it lowers) jumps every queue."""
+    """Give this slot this share and read it back. ``urgent`` (it lowers) jumps every queue.
+
+    ``confirmed`` is what the router showed last. Where it shows less right before this raises it, somebody lowered it
+    meanwhile: then nothing is written, and what it shows is the answer.
+    """
 
     route: str
     slot: Slot
     share: Share
     urgent: bool
+    confirmed: Share = ZERO
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,14 +41,15 @@ def judge_route(
 
     While a change is under way: the wanted share confirms it; anything above both ends was raised by somebody. A share
     that we ``asked`` for and gave up before it was confirmed may show too, and is not somebody's.
-    In rest, higher is always somebody's hand. Lower is a lapse when the lease was due (nobody renewed it, whatever
-    else happened); a restart when the engine is a new instance; otherwise somebody lowered it on purpose.
+    In rest, higher is always somebody's hand. Lower (while a change is under way: than both of its ends) is a lapse
+    when the lease was due (nobody renewed it, whatever else happened); a restart when the engine is a new instance;
+    otherwise somebody lowered it on purpose.
     """
     if observed == wanted:
         return RouteVerdict.AGREES if wanted == confirmed else RouteVerdict.CONFIRMS
     if observed > max(wanted, confirmed, asked):
         return RouteVerdict.RAISED
-    if wanted != confirmed or observed > wanted:
+    if observed > wanted or (wanted != confirmed and observed >= min(wanted, confirmed)):
         return RouteVerdict.PENDING
     if lease_was_due:
         return RouteVerdict.LAPSED
@@ -139,7 +140,7 @@ def _share(rollout: Rollout, seen: Seen) -> tuple[Effect, ...]:
         lowers = wanted < observed
         if not lowers and not seen.may_raise:
             return ()
-        return (SetTraffic(route, challenger, wanted, urgent=lowers),)
+        return (SetTraffic(route, challenger, wanted, lowers, ZERO if lowers else rollout.traffic.confirmed),)
     if seen.leases and wanted > ZERO:
         return (RenewLease(route, challenger, wanted),)
     return ()
