@@ -38,7 +38,9 @@ BEGIN, END = "<!-- made: crash-matrix -->", "<!-- end -->"
 TICK_MS = 2_000
 KINDS = ("start", "advance", "hold", "resume", "promote", "abort", "recede", "finalize", "override")
 UNBUILT = "adopt-config"
-LIVE = tuple(list(CrashPoint)[:7])
+POINTS = tuple(list(CrashPoint)[: list(CrashPoint).index(CrashPoint.IN_SHUTDOWN) + 1])
+"""Those of a share change. The ones after them, of telling people, are killed at in tests/e2e/test_alertmanager.py."""
+LIVE = POINTS[:7]
 LOST_REPLY = "lost reply"
 ROUTER_POINTS = LIVE[1:5]
 _IN_CALLBACKS = (CrashPoint.ROUTER_CALLED, CrashPoint.CALLER_ANSWERED)
@@ -305,7 +307,7 @@ def measure(kind: str, point: str) -> Cell:
 
 def table(cells: dict[tuple[str, str], str]) -> str:
     """The matrix as a table of the page."""
-    points = [*CrashPoint, LOST_REPLY]
+    points = [*POINTS, LOST_REPLY]
     lines = [f"| kind | {' | '.join(points)} |", "|---" * (len(points) + 1) + "|"]
     lines += [f"| {kind} | {' | '.join(cells[kind, at] for at in points)} |" for kind in (*KINDS, UNBUILT)]
     return "\n".join(lines)
@@ -316,7 +318,7 @@ def whole() -> dict[tuple[str, str], str]:
     return {
         (kind, point): absent(kind, point) or measure(kind, point).word
         for kind in (*KINDS, UNBUILT)
-        for point in (*CrashPoint, LOST_REPLY)
+        for point in (*POINTS, LOST_REPLY)
     }
 
 
