@@ -6,8 +6,8 @@ the variance of one: 1 for unrelated ticks, at least the number of ticks a burst
 over. Variances are Allan's, of neighbouring blocks: neither the time of day nor a regression, which moves the residual
 once, is taken for clinging; nor may a single pair count for more than nine usual ones. Each ratio is drawn to 1 by 30
 pseudo-pairs and lowered by two standard errors: what chance alone still makes of it costs 1.5 % of the requests to a
-verdict. Three would cost .4 %; over 300 harmless rollouts each, retries that spill over took back 11 % with two and 12 %
-with three, storms 26 and 31 %: no more than chance apart, so the careful one is shipped.
+verdict. Three would cost .4 %; over 300 harmless rollouts each, retries that spill over took back 11 % with two and
+12 % with three, storms 26 and 31 %: no more than chance apart, so the careful one is shipped.
 """
 
 from collections.abc import Sequence
