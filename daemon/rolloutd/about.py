@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-from rolloutd import wire
+from rolloutd import wire_daemon
 from rolloutd.alerting import Alerting
 from rolloutd.core.lane import Lane
 from rolloutd.core.values import Actor, Slot
@@ -58,9 +58,9 @@ class AboutDaemon:
         self.head = Head(0, "")
         self._verified: tuple[ChainReport, str] | None = None
 
-    def hello(self, actor: Actor, read_only: bool) -> wire.Hello:
+    def hello(self, actor: Actor, read_only: bool) -> wire_daemon.Hello:
         """The first message of an event stream."""
-        return wire.Hello(
+        return wire_daemon.Hello(
             boot_id=self._boot_id,
             version=self._version,
             host=self._host,
@@ -71,10 +71,10 @@ class AboutDaemon:
             simulated=any(router.abilities.simulated for router in self._parts.routers.values()),
         )
 
-    def heartbeat(self, seq: int, needs_you: int) -> wire.Heartbeat:
+    def heartbeat(self, seq: int, needs_you: int) -> wire_daemon.Heartbeat:
         """The daemon's time and the ages of its sources and routers."""
         now = self._parts.clock.now()
-        return wire.Heartbeat(
+        return wire_daemon.Heartbeat(
             as_of=rfc3339(now.wall_ms),
             boot_id=self._boot_id,
             seq=seq,
@@ -84,17 +84,17 @@ class AboutDaemon:
             message=self._parts.loop.broken,
         )
 
-    def _source_ages(self, now_ms: int) -> list[wire.SourceAge]:
+    def _source_ages(self, now_ms: int) -> list[wire_daemon.SourceAge]:
         ages = []
         for name, health in self._parts.poller.health.items():
             asked = self._parts.poller.is_asked(name)
             at_ms = health.answered_at_ms if asked else None
             age_s = None if at_ms is None else (now_ms - at_ms) / 1000
             state = "idle" if not asked else "down" if health.trouble else "ok"
-            ages.append(wire.SourceAge(name=name, age_s=age_s, every_s=health.every_ms / 1000, state=state))
+            ages.append(wire_daemon.SourceAge(name=name, age_s=age_s, every_s=health.every_ms / 1000, state=state))
         return ages
 
-    def _router_ages(self, now_ms: int) -> list[wire.SourceAge]:
+    def _router_ages(self, now_ms: int) -> list[wire_daemon.SourceAge]:
         """Each router's oldest reading among the live rollouts it splits; a router without one is left out."""
         oldest: dict[str, Lane] = {}
         for lane in self._parts.loop.lanes.values():
@@ -103,7 +103,7 @@ class AboutDaemon:
             if router not in oldest or shown < (oldest[router].seen.shown_at_ms or 0):
                 oldest[router] = lane
         return [
-            wire.SourceAge(
+            wire_daemon.SourceAge(
                 name=name,
                 age_s=None if lane.seen.shown_at_ms is None else (now_ms - lane.seen.shown_at_ms) / 1000,
                 every_s=lane.rollout.spec.plan.timing.tick_ms / 1000,
@@ -112,10 +112,10 @@ class AboutDaemon:
             for name, lane in oldest.items()
         ]
 
-    def health(self) -> wire.Health:
+    def health(self) -> wire_daemon.Health:
         """Whether the daemon turns."""
         loop = self._parts.loop
-        return wire.Health(
+        return wire_daemon.Health(
             ok=not loop.broken,
             version=self._version,
             boot_id=self._boot_id,
@@ -171,7 +171,7 @@ class AboutDaemon:
 
     # ---- doctor
 
-    async def doctor(self) -> wire.Doctor:
+    async def doctor(self) -> wire_daemon.Doctor:
         """Check journal, routers, slots and sources, all at once; what cannot be checked says so."""
         routers = [self._check_route(name, config) for name, config in self._parts.routes.items()]
         slots = [
@@ -180,25 +180,27 @@ class AboutDaemon:
         found = await asyncio.gather(self._check_journal(), *routers, *slots)
         told = [] if self._parts.alerting is None else await self._parts.alerting.checks()
         checks = [*found, *self._check_sources(), *self._check_splits(), *told]
-        return wire.Doctor(ok=all(check.ok is not False for check in checks), checks=checks)
+        return wire_daemon.Doctor(ok=all(check.ok is not False for check in checks), checks=checks)
 
-    async def _check_journal(self) -> wire.Check:
+    async def _check_journal(self) -> wire_daemon.Check:
         why = self._parts.loop.broken or self._parts.loop.why_not_raise
         try:
             head = await self._parts.journal.head()
         except JournalError as error:
-            return wire.Check(name="journal", ok=False, detail=str(error), next=error.next_step)
+            return wire_daemon.Check(name="journal", ok=False, detail=str(error), next=error.next_step)
         if why:
-            return wire.Check(name="journal", ok=False, detail=f"nothing is raised: {why}", next="see the daemon's log")
-        return wire.Check(name="journal", ok=True, detail=f"{head.seq} events, chain head {head.hash[:16]}")
+            return wire_daemon.Check(
+                name="journal", ok=False, detail=f"nothing is raised: {why}", next="see the daemon's log"
+            )
+        return wire_daemon.Check(name="journal", ok=True, detail=f"{head.seq} events, chain head {head.hash[:16]}")
 
-    async def _check_route(self, name: str, config: RouteConfig) -> wire.Check:
+    async def _check_route(self, name: str, config: RouteConfig) -> wire_daemon.Check:
         router, label = self._parts.routers[config.router], f"route {name}"
         try:
             async with asyncio.timeout(ROUTER_CHECK_S):
                 reading = await router.read(name)
         except (RouterError, TimeoutError, OSError) as error:
-            return wire.Check(
+            return wire_daemon.Check(
                 name=label,
                 ok=False,
                 detail=f"{config.router} cannot be read: {str(error) or 'no answer in time'}",
@@ -211,25 +213,27 @@ class AboutDaemon:
             else "the share STAYS; the emergency-abort timer covers a dead daemon, nothing covers a dead host"
         )
         shown = f"base {reading.base.value}, override {reading.override if reading.override_slot else 'none'}"
-        return wire.Check(name=label, ok=True, detail=f"{engine.engine}: {shown}; without the daemon {when_gone}")
+        return wire_daemon.Check(
+            name=label, ok=True, detail=f"{engine.engine}: {shown}; without the daemon {when_gone}"
+        )
 
-    async def _check_slot(self, name: str, slot: Slot, config: RouteConfig) -> wire.Check:
+    async def _check_slot(self, name: str, slot: Slot, config: RouteConfig) -> wire_daemon.Check:
         try:
             async with asyncio.timeout(ROUTER_CHECK_S):
                 health = await self._parts.prober.probe(name, slot)
         except TimeoutError:
-            return wire.Check(name=f"slot {name}/{slot.value}", ok=False, detail="no answer in time", next="")
+            return wire_daemon.Check(name=f"slot {name}/{slot.value}", ok=False, detail="no answer in time", next="")
         served = f"serves {health.version}" if health.version else "does not say its version"
         detail = f"up, {served}" if health.up else health.detail
         url = config.slots[slot].probe_url
-        return wire.Check(
+        return wire_daemon.Check(
             name=f"slot {name}/{slot.value}",
             ok=health.up,
             detail=detail,
             next="" if health.up else f"Start the model server, or mend probe_url ({url}).",
         )
 
-    def _check_sources(self) -> list[wire.Check]:
+    def _check_sources(self) -> list[wire_daemon.Check]:
         """A source that no live rollout asks is not checked, and says so."""
         checks = []
         for name, health in self._parts.poller.health.items():
@@ -241,10 +245,10 @@ class AboutDaemon:
                 age_s = (self._parts.clock.now().clock_ms - health.answered_at_ms) / 1000
                 text, ok = f"answered {age_s:.1f} s ago", True
             next_step = "Gates that need it are BLIND; nothing goes up." if ok is False else ""
-            checks.append(wire.Check(name=f"source {name}", ok=ok, detail=text, next=next_step))
+            checks.append(wire_daemon.Check(name=f"source {name}", ok=ok, detail=text, next=next_step))
         return checks
 
-    def _check_splits(self) -> list[wire.Check]:
+    def _check_splits(self) -> list[wire_daemon.Check]:
         """Whether each live rollout's proxy gives the share it says, by the requests that were counted."""
         checks, now_ms = [], self._parts.clock.now().clock_ms
         for name, lane in self._parts.loop.lanes.items():
@@ -254,6 +258,6 @@ class AboutDaemon:
             total = split.seen.champion_n + split.seen.challenger_n
             fine = f"asked {split.asked}, seen {split.part:.2%} of the last {total} requests"
             next_step = f"See what else reaches the model servers, or mend the router's weights; rollout resume {name}"
-            strayed = wire.Check(name=f"split {name}", ok=False, detail=split.sentence, next=next_step)
-            checks.append(strayed if split.strays else wire.Check(name=f"split {name}", ok=True, detail=fine))
+            strayed = wire_daemon.Check(name=f"split {name}", ok=False, detail=split.sentence, next=next_step)
+            checks.append(strayed if split.strays else wire_daemon.Check(name=f"split {name}", ok=True, detail=fine))
         return checks

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from rolloutd import wire
+from rolloutd import wire_daemon
 from rolloutd.core.events import Recorded
 from rolloutd.core.incidents import Incident, Message
 from rolloutd.core.state import Rollout
@@ -145,17 +145,17 @@ class Alerting:
 
     # ---- doctor
 
-    async def checks(self) -> list[wire.Check]:
+    async def checks(self) -> list[wire_daemon.Check]:
         """One line a notifier; all at once, each within the deadline."""
         if self.broken:
             return [
-                wire.Check(
+                wire_daemon.Check(
                     name="notify", ok=False, detail=self.broken, next="see the daemon's log; traffic is not touched"
                 )
             ]
         return list(await asyncio.gather(*map(self._check, self.tellers)))
 
-    async def _check(self, teller: Teller) -> wire.Check:
+    async def _check(self, teller: Teller) -> wire_daemon.Check:
         name = f"notify {teller.name}"
         assert self._outbox is not None
         figures, now_ms = await self._outbox.figures(teller.name), self._clock.now().clock_ms
@@ -164,16 +164,16 @@ class Alerting:
             async with asyncio.timeout(DEADLINE_S):
                 await teller.notifier.check()
         except TimeoutError:
-            return wire.Check(name=name, ok=False, detail=f"no answer within {DEADLINE_S:g} s{lost}", next=_NEXT)
+            return wire_daemon.Check(name=name, ok=False, detail=f"no answer within {DEADLINE_S:g} s{lost}", next=_NEXT)
         except NotifierError as error:
-            return wire.Check(name=name, ok=False, detail=f"{error}{lost}", next=error.next_step)
+            return wire_daemon.Check(name=name, ok=False, detail=f"{error}{lost}", next=error.next_step)
         if figures.waiting and figures.oldest_ms is not None and figures.error:
             age = format_duration(max(0, now_ms - figures.oldest_ms))
             detail = f"{figures.waiting} messages wait, the oldest for {age}: {figures.error}{lost}"
-            return wire.Check(name=name, ok=False, detail=detail, next=_NEXT)
+            return wire_daemon.Check(name=name, ok=False, detail=detail, next=_NEXT)
         told_ms = teller.standing.told_at_ms
         last = "nothing told since the start" if told_ms is None else f"told {format_duration(now_ms - told_ms)} ago"
-        return wire.Check(
+        return wire_daemon.Check(
             name=name, ok=not figures.dead, detail=f"can be reached, {last}{lost}", next=_NEXT if lost else ""
         )
 

@@ -1,18 +1,13 @@
-"""The front desk: answers what the sockets ask from the loop's lanes. It draws pictures and waits; it decides nothing.
-
-A name is a rollout's exact name or its model's name, which means that model's newest rollout.
-"""
+"""The front desk: takes commands from the sockets to the loop and waits for what comes of them; it decides nothing."""
 
 from __future__ import annotations
 
 import asyncio
-from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from rolloutd import awaited, outcomes, story, view, wire
+from rolloutd import awaited, outcomes, wire, wire_daemon
 from rolloutd.about import AboutDaemon
-from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
 from rolloutd.core.decide import Accepted
 from rolloutd.core.forecast.rule import Decision
@@ -21,28 +16,23 @@ from rolloutd.core.plan import Spec
 from rolloutd.core.revival import REVIVING
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Actor
-from rolloutd.evidence_store import HISTORY_TICKS
 from rolloutd.feed import Feed
-from rolloutd.fleet import matches, most_urgent_first
 from rolloutd.foreteller import Foreteller
 from rolloutd.holding import FleetHolding
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
-from rolloutd.past import course, past, plan_of
-from rolloutd.pictures import Audit, Past, Plan, Series
+from rolloutd.pictures import Audit
 from rolloutd.ports import Clock
-from rolloutd.recording import recording_of
 from rolloutd.settings.problems import SettingsError
+from rolloutd.showing import Showing
 from rolloutd.verbs import Risk, VerbRow
-from rolloutd.wire_plan import Recording
-from rolloutd.wording import rfc3339, why_lines
 
 LAST_LINES = 8
 START_PATIENCE_S = 15.0
 
 
-class Desk:
+class Desk(Showing):
     """Implements service.Service over the loop."""
 
     def __init__(
@@ -57,19 +47,11 @@ class Desk:
         foreteller: Foreteller,
         holding: FleetHolding,
     ) -> None:
-        self._loop = loop
-        self._journal = journal
-        self._keeper = keeper
-        self._clock = clock
-        self._about = about
+        super().__init__(loop=loop, journal=journal, keeper=keeper, clock=clock, about=about, holding=holding)
         self._feed = feed
-        self._holding = holding
         self._foreteller = foreteller
         self._started: Callable[[Spec], None] | None = None
         self._waiters: dict[str, asyncio.Event] = {}
-        self._pictures: dict[str, tuple[int, int, wire.Status]] = {}
-        self._rows: dict[str, wire.FleetRow] = {}
-        self._last: dict[str, deque[wire.TimelineEntry]] = {}
 
     @property
     def feed(self) -> Feed:
@@ -78,17 +60,11 @@ class Desk:
 
     def changed(self, name: str) -> None:
         """The loop says that a rollout looks different."""
-        self._rows.pop(name, None)
+        super().changed(name)
         self._feed.publish(name)
         waiter = self._waiters.pop(name, None)
         if waiter is not None:
             waiter.set()
-
-    def recorded(self, rows: Iterable[ev.Recorded]) -> None:
-        """The loop says what was recorded, for the last lines of each picture."""
-        for row in rows:
-            if not isinstance(row.event, ev.EvidenceSealed):
-                self._last.setdefault(row.stream, deque(maxlen=LAST_LINES)).append(story.entry(row))
 
     def when_started(self, tell: Callable[[Spec], None]) -> None:
         """Whom to tell of a rollout that was just requested."""
@@ -248,148 +224,25 @@ class Desk:
         except TimeoutError:
             return
 
-    # ---- pictures
-
-    def _find(self, name: str) -> Rollout | None:
-        """The rollout of that name, or the model's newest one."""
-        lane = self._loop.lanes.get(name)
-        if lane is not None:
-            return lane.rollout
-        if name in self._loop.ended:
-            return self._loop.ended[name]
-        of_model = [r for r in self._all() if r.spec.model == name]
-        return max(of_model, key=lambda r: (r.live, r.requested_at.clock_ms), default=None)
-
-    def _all(self) -> list[Rollout]:
-        return [lane.rollout for lane in self._loop.lanes.values()] + list(self._loop.ended.values())
-
-    def traffic(self, name: str) -> str:
-        """One sentence on where this rollout's traffic is."""
-        rollout = self._find(name)
-        if rollout is None:
-            return "Traffic is unchanged."
-        if rollout.phase is Phase.DONE:
-            return f"{rollout.spec.challenger} serves all traffic."
-        return f"{rollout.traffic.confirmed} is on {rollout.spec.challenger}, the rest on {rollout.spec.champion}."
-
-    def status(self, name: str) -> wire.Status | None:
-        """One rollout now. A picture is drawn at most once a revision and 250 ms."""
-        rollout = self._find(name)
-        if rollout is None:
-            return None
-        now = self._clock.now()
-        kept = self._pictures.get(rollout.name)
-        if kept is not None and kept[0] == rollout.version and now.clock_ms - kept[1] < 250:
-            return kept[2]
-        drawn = self._draw(rollout)
-        self._pictures[rollout.name] = (rollout.version, now.clock_ms, drawn)
-        return drawn
-
-    def _draw(self, rollout: Rollout, *, ranges: bool = True) -> wire.Status:
-        now, last = self._clock.now(), list(self._last.get(rollout.name, ()))
-        lane = self._loop.lanes.get(rollout.name)
-        if lane is None:
-            return view.ended_status(rollout, now, view.Frame(last))
-        engine, by_hand = self._about.router_of(rollout.spec.route, rollout.challenger_slot)
-        return view.status(lane, now, view.Frame(last, engine, by_hand, ranges, self._about.breach(lane)))
-
-    def row(self, name: str) -> wire.FleetRow | None:
-        """One line of the fleet, drawn anew only when the rollout changed."""
-        rollout = self._find(name)
-        if rollout is None:
-            return None
-        kept = self._rows.get(rollout.name)
-        if kept is None:
-            kept = self._rows[rollout.name] = view.row(self._draw(rollout, ranges=False))
-        return kept
-
-    def fleet(self, filter_text: str, limit: int) -> wire.Fleet:
-        """The rollouts that match, most urgent first."""
-        rows = [row for rollout in self._all() if (row := self.row(rollout.name)) is not None]
-        chosen = most_urgent_first([row for row in rows if matches(row, filter_text)])
-        return wire.Fleet(
-            as_of=rfc3339(self._clock.now().wall_ms),
-            rollouts=chosen[:limit],
-            total=len(rows),
-            needs_you=sum(row.needs_you for row in rows),
-            hold=bool(self._holding.holds),
-            held=self._held(),
-        )
-
-    def _held(self) -> wire.FleetHold | None:
-        """The freeze of the fleet, for people."""
-        holds = self._holding.holds
-        if not holds:
-            return None
-        first = holds[0]
-        return wire.FleetHold(
-            by=first.by.name, reason=first.reason, at=rfc3339(first.at.wall_ms), others=len(holds) - 1
-        )
-
-    def why(self, name: str) -> wire.Why | None:
-        """The decision in words."""
-        rollout, picture = self._find(name), self.status(name)
-        if rollout is None or picture is None:
-            return None
-        lane = self._loop.lanes.get(rollout.name)
-        ended = [f"It has ended: {rollout.end.reason if rollout.end else ''}."]
-        lines = ended if lane is None else why_lines(lane, self._clock.now())
-        return wire.Why(
-            name=rollout.name, revision=rollout.version, state=picture.state, lines=lines, next=picture.next
-        )
-
-    async def timeline(self, name: str, since_seq: int) -> wire.Timeline | None:
-        """The record of one rollout."""
-        rollout = self._find(name)
-        if rollout is None:
-            return None
-        rows = await self._journal.load(rollout.name)
-        entries = [story.entry(row) for row in rows if row.seq > since_seq]
-        return wire.Timeline(name=rollout.name, revision=rollout.version, entries=entries)
-
-    async def series(self, name: str, metric: str, last_s: float, points: int) -> Series | None:
-        """The course of one metric from the stored ticks."""
-        rollout = self._find(name)
-        if rollout is None or all(gate.metric != metric for gate in rollout.spec.plan.gates):
-            return None
-        since_ms = self._clock.now().clock_ms - int(last_s * 1000) if last_s > 0 else 0
-        ticks = await self._keeper.history(rollout.name, metric, HISTORY_TICKS)
-        return course(rollout.name, metric, [tick for tick in ticks if tick.at.clock_ms >= since_ms], points)
-
-    def plan(self, name: str) -> Plan | None:
-        """What was agreed to before the start."""
-        rollout = self._find(name)
-        return None if rollout is None else plan_of(rollout, self._about.lease_ms(rollout.spec.route))
-
-    async def past(self, name: str, seq: int) -> Past | None:
-        """The rollout as it was after this event of its record."""
-        rollout = self._find(name)
-        return None if rollout is None else past(await self._journal.load(rollout.name), seq)
-
-    async def recording(self, name: str) -> Recording | None:
-        """What is kept of this rollout's ticks, with its plan."""
-        rollout = self._find(name)
-        return None if rollout is None else await recording_of(rollout, self._keeper)
-
     # ---- the daemon itself
 
     def audit(self) -> Audit:
         """The journal's chain, as it was verified last."""
         return self._about.audit()
 
-    async def doctor(self) -> wire.Doctor:
+    async def doctor(self) -> wire_daemon.Doctor:
         """Check the daemon, its routers, sources and rights."""
         return await self._about.doctor()
 
-    def health(self) -> wire.Health:
+    def health(self) -> wire_daemon.Health:
         """Whether the daemon turns."""
         return self._about.health()
 
-    def heartbeat(self) -> wire.Heartbeat:
+    def heartbeat(self) -> wire_daemon.Heartbeat:
         """The daemon's time and the ages of its sources and routers."""
         fleet = self.fleet("", 0)
         return self._about.heartbeat(self._feed.seq, fleet.needs_you).model_copy(update={"held": fleet.held})
 
-    def hello(self, actor: Actor, read_only: bool) -> wire.Hello:
+    def hello(self, actor: Actor, read_only: bool) -> wire_daemon.Hello:
         """The first message of an event stream for this caller."""
         return self._about.hello(actor, read_only)

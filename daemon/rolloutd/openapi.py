@@ -23,7 +23,8 @@ from rolloutd.server_routes import (
     unbuilt_reading,
 )
 from rolloutd.verbs import BY_NAME, Risk, VerbRow
-from rolloutd.wire import API_VERSION, ActionDone, ActionRequest, FleetRow, Heartbeat, Hello, Problem
+from rolloutd.wire import API_VERSION, ActionDone, ActionRequest, FleetRow, Problem
+from rolloutd.wire_daemon import Heartbeat, Hello
 
 Json = dict[str, Any]
 _REF = "#/components/schemas/{model}"

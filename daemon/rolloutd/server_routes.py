@@ -8,7 +8,8 @@ from pydantic import BaseModel
 
 from rolloutd.pictures import Audit, Gates, Past, Plan, Series, Stages
 from rolloutd.verbs import VERBS, Socket, VerbRow
-from rolloutd.wire import Doctor, Fleet, Health, Status, Timeline, Why
+from rolloutd.wire import Fleet, Status, Timeline, Why
+from rolloutd.wire_daemon import Doctor, Health
 from rolloutd.wire_plan import Recording
 
 

@@ -14,7 +14,8 @@ from rolloutd.core.values import Actor
 from rolloutd.feed import Feed
 from rolloutd.pictures import Audit, Past, Plan, Series
 from rolloutd.verbs import VerbRow
-from rolloutd.wire import ActionDone, Doctor, Fleet, FleetRow, Health, Heartbeat, Hello, Status, Timeline, Why
+from rolloutd.wire import ActionDone, Fleet, FleetRow, Status, Timeline, Why
+from rolloutd.wire_daemon import Doctor, Health, Heartbeat, Hello
 from rolloutd.wire_plan import Recording
 
 

@@ -7,7 +7,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from rolloutd import __version__, codec, wire
+from rolloutd import __version__, codec, wire, wire_daemon
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.values import Actor, Role
 from rolloutd.feed import Feed
@@ -270,25 +270,27 @@ class FakeService:
         told = {"spec": json.loads(codec.encode(spec)), "from_clock_ms": 0, "from_wall_ms": 0}
         return Recording(name=name, revision=1, gates=gates, **told)
 
-    async def doctor(self) -> wire.Doctor:
+    async def doctor(self) -> wire_daemon.Doctor:
         """One check."""
         ok = self.router_confirms
-        check = wire.Check(name="router", ok=ok, detail="answers" if ok else "silent", next="" if ok else "Start it.")
-        return wire.Doctor(ok=ok, checks=[check])
+        check = wire_daemon.Check(
+            name="router", ok=ok, detail="answers" if ok else "silent", next="" if ok else "Start it."
+        )
+        return wire_daemon.Doctor(ok=ok, checks=[check])
 
-    def health(self) -> wire.Health:
+    def health(self) -> wire_daemon.Health:
         """Always well."""
-        return wire.Health(
+        return wire_daemon.Health(
             ok=True, version=__version__, boot_id=BOOT_ID, epoch=1, head_seq=0, head_hash="", live=1, total=1
         )
 
-    def heartbeat(self) -> wire.Heartbeat:
+    def heartbeat(self) -> wire_daemon.Heartbeat:
         """The time stands still here."""
-        return wire.Heartbeat(as_of=NOW, boot_id=BOOT_ID, seq=self.feed.seq)
+        return wire_daemon.Heartbeat(as_of=NOW, boot_id=BOOT_ID, seq=self.feed.seq)
 
-    def hello(self, actor: Actor, read_only: bool) -> wire.Hello:
+    def hello(self, actor: Actor, read_only: bool) -> wire_daemon.Hello:
         """Who you are."""
-        return wire.Hello(
+        return wire_daemon.Hello(
             boot_id=BOOT_ID,
             version=__version__,
             host="here",

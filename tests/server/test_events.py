@@ -14,7 +14,8 @@ from pydantic import BaseModel
 
 from rolloutd import server_events
 from rolloutd.feed import Feed
-from rolloutd.wire import Fleet, FleetRow, Heartbeat, Hello, Status
+from rolloutd.wire import Fleet, FleetRow, Status
+from rolloutd.wire_daemon import Heartbeat, Hello
 from tests.server.fake_service import BOOT_ID, FakeService, picture
 from tests.server.running import DEADLINE_S, Running, until
 

@@ -16,7 +16,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from pydantic import BaseModel
 
-from rolloutd.wire import ActionDone, Fleet, FleetRow, Hello, Problem, Status
+from rolloutd.wire import ActionDone, Fleet, FleetRow, Problem, Status
+from rolloutd.wire_daemon import Hello
 from tests.tui import worlds
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from rollout_tui.client import Client, Order
 from rollout_tui.http import Unreachable
-from rolloutd.wire import ActionDone, ActionRequest, Fleet, Heartbeat, Hello, Problem, Status
+from rolloutd.wire import ActionDone, ActionRequest, Fleet, Problem, Status
+from rolloutd.wire_daemon import Heartbeat, Hello
 from tests.tui.fake_daemon import FakeDaemon, conflict
 
 

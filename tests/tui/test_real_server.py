@@ -13,7 +13,8 @@ from rollout_tui.facts import Incoming
 from rollout_tui.lines import texts
 from rollout_tui.options import Options
 from rollout_tui.widgets.canvas import Canvas
-from rolloutd.wire import ActionDone, ActionRequest, Fleet, FleetRow, Heartbeat, Hello, Problem, Status
+from rolloutd.wire import ActionDone, ActionRequest, Fleet, FleetRow, Problem, Status
+from rolloutd.wire_daemon import Heartbeat, Hello
 from tests.server.fake_service import FakeService, picture
 from tests.server.running import Running, running, until
 

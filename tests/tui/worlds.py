@@ -11,20 +11,18 @@ from rolloutd.wire import (
     Fleet,
     FleetRow,
     GateNow,
-    Heartbeat,
-    Hello,
     Next,
     OnNew,
     Override,
     Samples,
-    SourceAge,
     StageNow,
     StageRow,
     Status,
     Timeline,
     TimelineEntry,
     Why,
-)  # fmt: skip
+)
+from rolloutd.wire_daemon import Heartbeat, Hello, SourceAge  # fmt: skip
 
 AS_OF = "2026-01-02T03:13:04Z"
 

@@ -20,7 +20,8 @@ from pydantic import BaseModel, ValidationError
 from rollout_tui.facts import Gone, Incoming
 from rollout_tui.http import Answer, Unreachable, exchange, stream
 from rolloutd.pictures import Past, Plan, Series
-from rolloutd.wire import ActionDone, ActionRequest, Fleet, FleetRow, Heartbeat, Hello, Problem, Status, Timeline, Why
+from rolloutd.wire import ActionDone, ActionRequest, Fleet, FleetRow, Problem, Status, Timeline, Why
+from rolloutd.wire_daemon import Heartbeat, Hello
 
 Read = TypeVar("Read", bound=BaseModel)
 DEFAULT_DIR = "/run/rolloutd"

@@ -9,7 +9,8 @@ from types import MappingProxyType
 from pydantic import BaseModel
 
 from rollout_tui.link import Link, LinkState
-from rolloutd.wire import API_VERSION, Fleet, FleetRow, Heartbeat, Hello, Status
+from rolloutd.wire import API_VERSION, Fleet, FleetRow, Status
+from rolloutd.wire_daemon import Heartbeat, Hello
 
 NOTHING: Mapping[str, FleetRow] = MappingProxyType({})
 

@@ -21,7 +21,8 @@ from rollout_tui.order import matches
 from rollout_tui.scene import Look
 from rollout_tui.words import state_word
 from rolloutd.verbs import BY_NAME, Risk, Socket
-from rolloutd.wire import ActionRequest, FleetRow, Hello, Problem
+from rolloutd.wire import ActionRequest, FleetRow, Problem
+from rolloutd.wire_daemon import Hello
 
 STILL_S = 60.0
 NO_DAEMON = 10
