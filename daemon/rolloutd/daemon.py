@@ -11,7 +11,7 @@ import fcntl
 import logging
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from rolloutd.about import AboutDaemon, Parts
@@ -20,12 +20,14 @@ from rolloutd.alerting import Alerting, Told
 from rolloutd.clock import BoottimeClock, ClockReading
 from rolloutd.core.forecast.rule import LARGEST_FIRST_SHARE
 from rolloutd.core.plan import Spec
+from rolloutd.core.rules import Limits, Rules
 from rolloutd.core.values import Share, Slot
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.desk import Desk
 from rolloutd.evidence_sqlite import SqliteEvidence
 from rolloutd.feed import Feed
 from rolloutd.foreteller import Foreteller, SpecReader
+from rolloutd.freeze import NEVER, Calendar
 from rolloutd.hands import Hands
 from rolloutd.holding import FleetHolding
 from rolloutd.journal import JournalError, StoreBusy, StoreFull
@@ -63,7 +65,7 @@ class Outside:
     """Everything of the outside world that the daemon was configured with. ``lease_ms`` is by route.
 
     ``first_share`` is the largest that the rule for low traffic may take; ``holds_starts``: starts are held to it.
-    ``most_live`` is how many rollouts may be live at once, 0 for any number.
+    ``limits`` is how many rollouts may be live at once, ``calendar`` when nothing goes up.
     """
 
     routes: Mapping[str, RouteConfig]
@@ -74,7 +76,8 @@ class Outside:
     every_ms: Mapping[str, int]
     first_share: Share = LARGEST_FIRST_SHARE
     holds_starts: bool = False
-    most_live: int = 0
+    limits: Limits = field(default_factory=Limits)
+    calendar: Calendar = NEVER
     notifiers: Mapping[str, Told] = field(default_factory=dict)
 
     def arms(self, route: str) -> Mapping[Slot, str]:
@@ -141,7 +144,7 @@ class Daemon:
             watcher=notice,
             recall=recall,
         )
-        loop.standing.most_live = outside.most_live
+        loop.rule(rules_at(outside, clock.now().wall_ms))
         holding = FleetHolding(loop, journal, clock)
         poller = Poller(loop, outside.sources, outside.every_ms, clock)
         by_route = {name: outside.routers[config.router] for name, config in outside.routes.items()}
@@ -246,6 +249,8 @@ class Daemon:
     async def _beat(self) -> None:
         """One turn of the loop: signs of life for systemd, for emergency-abort and for the next start."""
         self.notify.watchdog()
+        now = rules_at(self.outside, self.clock.now().wall_ms)
+        self.loop.rule(replace(now, fleet_hold=self.loop.standing.rules.fleet_hold))
         if self.beats >= TRUSTED_AFTER_BEATS or not self.took_over:
             (self.state_dir / PULSE_FILE).touch()
         await self.keeper.pulse(self.clock.now())
@@ -285,6 +290,11 @@ class Daemon:
         text = "; ".join(lines) or "no live share"
         log.warning("stopping", extra={"shares": text})
         return text
+
+
+def rules_at(outside: Outside, wall_ms: int) -> Rules:
+    """The configured policy at this moment of the wall clock; nobody holds the fleet in it."""
+    return Rules(frozen=outside.calendar.frozen(wall_ms), limits=outside.limits)
 
 
 def _tell_failure(task: asyncio.Task[None], broke: Callable[[BaseException], None]) -> None:

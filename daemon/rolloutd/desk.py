@@ -85,8 +85,11 @@ class Desk(Showing):
             spec = self._foreteller.read_spec(body)
         except SettingsError as error:
             return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
+        would = self._loop.standing.would_start(Start(spec, actor))
         if dry_run:
-            return await self._dry_run(spec, actor, begun)
+            return await self._dry_run(spec, actor, begun, would)
+        if isinstance(would, Refused):
+            return would
         rule = ""
         if self._foreteller.enforces:
             ruling, _ = await self._foreteller.foretell(spec)
@@ -102,7 +105,7 @@ class Desk(Showing):
             return decision
         if self._started is not None:
             self._started(spec)
-        await self._wait(spec.name, lambda rollout: rollout.phase is not Phase.PREFLIGHT, START_PATIENCE_S)
+        await self._wait(spec.name, self._loop.standing.begun_or_queued, START_PATIENCE_S)
         rollout = self._find(spec.name)
         if rollout is not None and rollout.phase is Phase.REFUSED:
             return Refused(
@@ -123,12 +126,13 @@ class Desk(Showing):
             return outcomes.other_content()
         return self._done(stored.stream, "start", actor, outcomes.from_text(stored.outcome), begun)
 
-    async def _dry_run(self, spec: Spec, actor: Actor, begun_ms: int) -> wire.ActionDone:
+    async def _dry_run(self, spec: Spec, actor: Actor, begun_ms: int, would: Accepted | Refused) -> wire.ActionDone:
         ruling, outlook = await self._foreteller.foretell(spec)
         took_s = (self._clock.now().clock_ms - begun_ms) / 1000
         stages = " > ".join(str(stage.share) for stage in ruling.plan.stages)
-        fine = ruling.decision is not Decision.REFUSED
-        message = f"It is in order and would go {stages}. {ruling.sentence}" if fine else ruling.sentence
+        against = f"{would.message} {would.next_step}. " if isinstance(would, Refused) else ""
+        fine = not against and ruling.decision is not Decision.REFUSED
+        message = f"{against}{f'It is in order and would go {stages}. ' if fine else ''}{ruling.sentence}"
         return wire.ActionDone(
             name=spec.name, action="start", accepted=fine, revision=0, by=actor.name, router_confirmed=False,
             took_s=took_s, message=message, plan=outlook,

@@ -11,6 +11,7 @@ from math import log
 from rolloutd.core.blockers import Blocker, BlockerKind, Picture
 from rolloutd.core.lane import Lane
 from rolloutd.core.phases import Phase
+from rolloutd.core.rules import awaited
 from rolloutd.core.values import Instant, format_duration
 from rolloutd.core.verdict import Verdict
 from rolloutd.wire import Next
@@ -27,7 +28,7 @@ def foresee(
     rollout = lane.rollout
     match rollout.phase:
         case Phase.PREFLIGHT:
-            return Next(action="start", by="daemon", sentence="checks before traffic are running", short="checks run")
+            return _before_traffic(lane)
         case Phase.RECEDING:
             back = (
                 f"the share goes to 0% as soon as the router obeys ({rollout.recede.reason if rollout.recede else ''})"
@@ -51,6 +52,15 @@ def foresee(
             return Next(action="ask", by="person", sentence=asked, short="m, extend or a")
         case _:
             return _running(lane, pic, against, now, needs)
+
+
+def _before_traffic(lane: Lane) -> Next:
+    waiting, _ = awaited(lane.rollout.spec, lane.seen.earlier)
+    if waiting:
+        return Next(
+            action="wait", by="daemon", sentence=f"no traffic yet: {'; '.join(waiting)}", short="waits its turn"
+        )
+    return Next(action="start", by="daemon", sentence="checks before traffic are running", short="checks run")
 
 
 def _running(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instant, needs: Mapping[str, Needs]) -> Next:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 from rolloutd import outcomes
 from rolloutd.core import events as ev
@@ -36,7 +37,10 @@ class FleetHolding:
     async def restore(self) -> None:
         """Take up what the journal says. Before the loop restores its rollouts."""
         self._take(await self._journal.load(ev.FLEET_STREAM))
-        self._loop.hold_fleet(sentence(self.holds))
+        self._rule(sentence(self.holds))
+
+    def _rule(self, held: str) -> None:
+        self._loop.rule(replace(self._loop.standing.rules, fleet_hold=held))
 
     def _take(self, rows: list[ev.Recorded]) -> None:
         self.version = rows[-1].version if rows else self.version
@@ -46,18 +50,18 @@ class FleetHolding:
         """Freeze the fleet, now and for good, until somebody releases it."""
         before = self.holds
         if not before:
-            self._loop.hold_fleet(f"by {actor.name}: {reason}")
+            self._rule(f"by {actor.name}: {reason}")
         decision, trouble = await self._carry_out(decide_hold, actor, reason, key)
         if trouble is not None and self.holds == before:
             self.holds = (*before, FleetHold(actor, reason, self._clock.now()))
             decision = Accepted((), f"held, but only until the daemon ends: it could not be recorded ({trouble})")
-        self._loop.hold_fleet(sentence(self.holds))
+        self._rule(sentence(self.holds))
         return decision
 
     async def release(self, actor: Actor, reason: str, key: CommandKey) -> Accepted | Refused:
         """End a hold, once that is on record."""
         decision, trouble = await self._carry_out(decide_release, actor, reason, key)
-        self._loop.hold_fleet(sentence(self.holds))
+        self._rule(sentence(self.holds))
         if trouble is not None and not isinstance(decision, Refused):
             return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {trouble}", trouble.next_step)
         return decision

@@ -17,13 +17,14 @@ from rolloutd import outcomes, unrecorded
 from rolloutd.after_end import decide_after_end, refusal, rollout_of
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, Refused, Start, Verb
-from rolloutd.core.decide import Accepted, decide, decide_start
+from rolloutd.core.decide import Accepted, decide
 from rolloutd.core.effects import MetricsAnswered, Observation, RouteSeen, SetTraffic, TickPassed
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.fold import fold
 from rolloutd.core.lane import Lane, before_write, follow, next_effects, next_events, observe, open_lane
 from rolloutd.core.metrics import Answer
 from rolloutd.core.revival import REVIVING
+from rolloutd.core.rules import Rules
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import THE_DAEMON, Actor
 from rolloutd.crashpoints import CrashPoint, reach
@@ -70,6 +71,7 @@ class Loop:
         self.lanes: dict[str, Lane] = {}
         self.ended: dict[str, Rollout] = {}
         self.standing = Standing()
+        self.standing.know(self.lanes, self.ended)
         self._recorder = Recorder(journal, birth.epoch, spill)
         self.broken = ""
         self.hands: Hands | None = None
@@ -121,10 +123,11 @@ class Loop:
         if self.standing.set(matter, why_not):
             self._tell_lanes()
 
-    def hold_fleet(self, sentence: str) -> None:
-        """From now on no rollout goes up, for this reason; an empty one ends it."""
-        self.standing.fleet_hold = sentence
-        self._tell_lanes()
+    def rule(self, rules: Rules) -> None:
+        """From now on this is the policy."""
+        if rules != self.standing.rules:
+            self.standing.rules = rules
+            self._tell_lanes()
 
     def _tell_lanes(self) -> None:
         for name, lane in self.lanes.items():
@@ -133,7 +136,7 @@ class Loop:
 
     def _allowed(self, lane: Lane) -> Lane:
         """The lane with what stands against increases now; a turn may have waited while that changed."""
-        return replace(lane, seen=self.standing.on(lane.seen))
+        return self.standing.allow(lane)
 
     # ---- what comes in
 
@@ -153,6 +156,7 @@ class Loop:
             return
         async with self._lock(name):
             if name in self.lanes:
+                self.lanes[name] = self._allowed(self.lanes[name])
                 await self._see(name, TickPassed())
                 await self._settle(name, tick=True)
 
@@ -244,9 +248,7 @@ class Loop:
     async def start(self, command: Start, key: CommandKey | None) -> Accepted | Refused:
         """Start a rollout: one at a time, so that two starts cannot both find the route free."""
         async with self._start_lock:
-            names = frozenset(self.lanes) | frozenset(self.ended)
-            live = [lane.rollout for lane in self.lanes.values()]
-            decision = decide_start(command, live, names, self.standing.fleet_hold, self.standing.most_live)
+            decision = self.standing.would_start(command)
             if isinstance(decision, Refused):
                 return decision
             name, now = command.spec.name, self._clock.now()

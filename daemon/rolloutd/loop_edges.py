@@ -9,7 +9,13 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from rolloutd.core import events as ev
+from rolloutd.core.commands import Refused, Start
+from rolloutd.core.decide import Accepted, decide_start
+from rolloutd.core.lane import Lane
 from rolloutd.core.observed import Seen
+from rolloutd.core.phases import Phase
+from rolloutd.core.rules import Earlier, Rules, awaited
+from rolloutd.core.state import Rollout
 from rolloutd.core.values import Slot
 from rolloutd.crashpoints import CrashPoint, reach
 
@@ -41,12 +47,13 @@ class Birth:
 
 
 class Standing:
-    """What stands against increases in the whole daemon: matters of its own, by name, and the hold of the fleet."""
+    """What stands against increases in the whole daemon: matters of its own, by name, and the policy's rules."""
 
     def __init__(self) -> None:
         self._against = {"chain": "the journal's chain has not been verified yet"}
-        self.fleet_hold = ""
-        self.most_live = 0
+        self.rules = Rules()
+        self._lanes: Mapping[str, Lane] = {}
+        self._ended: Mapping[str, Rollout] = {}
 
     @property
     def why_not_raise(self) -> str:
@@ -65,7 +72,36 @@ class Standing:
     def on(self, seen: Seen) -> Seen:
         """What was seen of a route, with what stands against increases now."""
         why = self.why_not_raise
-        return replace(seen, may_raise=not why, why_not_raise=why, fleet_hold=self.fleet_hold, most_live=self.most_live)
+        return replace(seen, may_raise=not why, why_not_raise=why, rules=self.rules)
+
+    def know(self, lanes: Mapping[str, Lane], ended: Mapping[str, Rollout]) -> None:
+        """All rollouts that there are, live and ended; both mappings are the loop's own."""
+        self._lanes, self._ended = lanes, ended
+
+    def would_start(self, command: Start) -> Accepted | Refused:
+        """What a start is answered now; this alone starts nothing."""
+        live = (lane.rollout for lane in self._lanes.values())
+        return decide_start(command, live, self._ended.values(), self.rules)
+
+    def allow(self, lane: Lane) -> Lane:
+        """The lane with what stands against increases now, and with the rollouts that it comes after as they are."""
+        seen = self.on(lane.seen)
+        if lane.rollout.spec.after and lane.rollout.phase is Phase.PREFLIGHT:
+            seen = replace(seen, earlier=self._earlier(lane.rollout))
+        return replace(lane, seen=seen)
+
+    def begun_or_queued(self, rollout: Rollout) -> bool:
+        """Whether its checks are over, or do not begin before a rollout that it comes after is done."""
+        return rollout.phase is not Phase.PREFLIGHT or bool(awaited(rollout.spec, self._earlier(rollout))[0])
+
+    def _earlier(self, rollout: Rollout) -> Earlier:
+        found = ((name, self._phase_of(name)) for name in rollout.spec.after)
+        return {name: phase for name, phase in found if phase is not None}
+
+    def _phase_of(self, name: str) -> Phase | None:
+        lane = self._lanes.get(name)
+        rollout = self._ended.get(name) if lane is None else lane.rollout
+        return None if rollout is None else rollout.phase
 
     def fresh(self, now_ms: int, lease_ms: int | None) -> Seen:
         """Nothing seen of a route yet; looking begins now."""

@@ -20,6 +20,7 @@ from rolloutd.about import program_version
 from rolloutd.access import Access
 from rolloutd.alerting import Told
 from rolloutd.core.plan import Spec
+from rolloutd.core.rules import Limits
 from rolloutd.daemon import AlreadyRunning, Daemon, Outside
 from rolloutd.journal import JournalError
 from rolloutd.logs import set_up_logging
@@ -64,8 +65,21 @@ def make_outside(settings: Settings) -> Outside:
         sources=sources,
         every_ms={name: source.every_ms for name, source in settings.sources.items()},
         first_share=settings.policy.max_first_share,
-        most_live=settings.policy.max_concurrent,
+        limits=limits_of(settings),
+        calendar=settings.policy.freeze.calendar(),
         holds_starts=settings.policy.low_traffic == "refuse" and not settings.policy.allow_short_times,
+    )
+
+
+def limits_of(settings: Settings) -> Limits:
+    """The policy's limits of live rollouts."""
+    policy, routes = settings.policy, settings.routes
+    return Limits(
+        policy.max_concurrent,
+        policy.max_concurrent_team,
+        policy.max_concurrent_router,
+        {name: route.team for name, route in routes.items() if route.team},
+        {name: route.router for name, route in routes.items()},
     )
 
 

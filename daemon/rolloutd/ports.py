@@ -229,8 +229,9 @@ class RouteSlot:
 
 @dataclass(frozen=True, slots=True)
 class RouteConfig:
-    """One route: which router splits it and what its two slots are called there."""
+    """One route: which router splits it, what its two slots are called there, and whose it is."""
 
     name: str
     router: str
     slots: Mapping[Slot, RouteSlot]
+    team: str = ""

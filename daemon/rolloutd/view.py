@@ -74,7 +74,7 @@ def status(lane: Lane, now: Instant, frame: Frame) -> wire.Status:
         ratio=_ratio(pic.judgement.split),
         blocked_by=[blocker.what for blocker in against] if rollout.phase in _CLIMBING else [],
         samples=_samples(lane),
-        fleet_hold=seen.fleet_hold,
+        fleet_hold=seen.rules.fleet_hold,
     )
     return _status(rollout, now, live, frame)
 

@@ -9,15 +9,17 @@ from rolloutd.core.commands import RefusalCode, Refused, Start, Verb
 from rolloutd.core.decide import Accepted, decide_start
 from rolloutd.core.fleet_hold import Holds, decide_hold, decide_release, fold_holds, sentence
 from rolloutd.core.plan import OnUndecided
+from rolloutd.core.rules import Rules
 from rolloutd.core.values import Actor, ActorKind, Instant, Role
 from tests.core.playbook import ADMIN, OPERATOR, Playbook, World, a_plan, a_spec
 
+RULES = Rules(fleet_hold="by ops2: sale")
 OTHER = Actor(ActorKind.PERSON, "ops2", 1003, Role.OPERATOR, "cli")
 
 
 def held(book: Playbook, by: str = "by ops2: sale") -> Playbook:
     """The same rollout in a fleet that is held, or no longer."""
-    book.lane = replace(book.lane, seen=replace(book.lane.seen, fleet_hold=by))
+    book.lane = replace(book.lane, seen=replace(book.lane.seen, rules=Rules(fleet_hold=by)))
     return book
 
 
@@ -49,7 +51,7 @@ def test_nobody_promotes_past_it_and_nobody_starts() -> None:
     """Not even an admin with an override: policy is nobody's to pass by; the refusal says who holds it."""
     book = held(Playbook().run(5))
     override = {"override": True, "confirm": book.spec.name, "reason": "it really must go up"}
-    for refused in (book.do(Verb.PROMOTE, ADMIN, **override), decide_start(_start(), [], frozenset(), "by ops2: sale")):
+    for refused in (book.do(Verb.PROMOTE, ADMIN, **override), decide_start(_start(), [], (), RULES)):
         assert isinstance(refused, Refused)
         assert refused.code is RefusalCode.GATE
         assert "by ops2: sale" in refused.message

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from rolloutd.core.commands import RefusalCode, Refused, Start, Verb
 from rolloutd.core.decide import Accepted, decide_start
+from rolloutd.core.rules import Limits, Rules
 from rolloutd.core.state import Rollout
 from tests.core.playbook import OPERATOR, Playbook, a_spec
 from tests.core.test_revival import revive
@@ -22,16 +23,21 @@ def _elsewhere(rollout: Rollout, number: int) -> Rollout:
     return replace(rollout, spec=spec, requested_at=rollout.requested_at.plus_ms(number))
 
 
+def most(number: int) -> Rules:
+    """A policy with a limit in all."""
+    return Rules(limits=Limits(number))
+
+
 def test_one_more_than_may_be_is_refused_and_why_and_what_to_do() -> None:
     """At the limit it does not start; below it, or without a limit, it does."""
     start = Start(a_spec(), OPERATOR)
-    refused = decide_start(start, live(2), frozenset(), "", 2)
+    refused = decide_start(start, live(2), (), most(2))
     assert isinstance(refused, Refused)
     assert refused.code is RefusalCode.GATE
     assert "2 rollouts are live, and the policy's max_concurrent is 2" in refused.message
     assert "the oldest is other-0" in refused.next_step
-    for others, most in ((live(1), 2), (live(5), 0)):
-        assert isinstance(decide_start(start, others, frozenset(), "", most), Accepted)
+    for others, number in ((live(1), 2), (live(5), 0)):
+        assert isinstance(decide_start(start, others, (), most(number)), Accepted)
 
 
 def test_reopening_counts_like_a_start() -> None:
@@ -40,7 +46,7 @@ def test_reopening_counts_like_a_start() -> None:
     book.world.leases = False
     book.run(5)
     book.do(Verb.ABORT)
-    limited = replace(book.fresh_seen(), most_live=1)
+    limited = replace(book.fresh_seen(), rules=most(1))
     book.fresh_seen = lambda: limited  # type: ignore[method-assign]
     refused = revive(book, Verb.REOPEN, others=live(1))
     assert isinstance(refused, Refused)
@@ -51,8 +57,8 @@ def test_reopening_counts_like_a_start() -> None:
 def test_what_goes_back_is_never_counted() -> None:
     """I2: an abort, and a rollback of what is done, work however many are live."""
     book = Playbook().run(5)
-    limited = replace(book.fresh_seen(), most_live=1)
-    book.lane = replace(book.lane, seen=replace(book.lane.seen, most_live=1))
+    limited = replace(book.fresh_seen(), rules=most(1))
+    book.lane = replace(book.lane, seen=replace(book.lane.seen, rules=most(1)))
     assert isinstance(book.do(Verb.ABORT), Accepted)
     assert book.phase == "aborted"
     done = Playbook().until("done")

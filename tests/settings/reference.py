@@ -12,6 +12,7 @@ from rolloutd.core.values import Share, format_duration
 from rolloutd.settings.config_tables import (
     ConfigTables,
     DaemonTable,
+    FreezeTable,
     MetricTable,
     NotifyTable,
     PolicyTable,
@@ -42,6 +43,7 @@ CONFIG: dict[str, type[Table]] = {
     "[sockets]": SocketsTable,
     "[roles]": RolesTable,
     "[policy]": PolicyTable,
+    "[policy.freeze]": FreezeTable,
     "[policy.errors], [policy.latency]": MarginsTable,
     "[routers.NAME]": RouterTable,
     "[routes.NAME]": RouteTable,

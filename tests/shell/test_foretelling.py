@@ -12,14 +12,16 @@ import pytest
 
 from rollout_adapters.memory import MemoryProber
 from rollout_adapters.memory_metrics import MemorySource
-from rolloutd.core.commands import Refused
+from rolloutd.core.commands import RefusalCode, Refused, Start
 from rolloutd.core.metrics import Answer, Counted, LabelMatch, MatchKind, Point, Question, Selector
+from rolloutd.core.rules import Limits, Rules
 from rolloutd.core.values import Actor, ActorKind, Role, Slot
 from rolloutd.daemon import Daemon
 from rolloutd.main import make_outside, spec_reader, vocabulary
 from rolloutd.measuring import measure
 from rolloutd.settings import read_settings, read_spec
 from rolloutd.wire import ActionDone
+from tests.core.playbook import a_spec
 from tests.rehearsal.plans import gate, spec
 
 WHO = Actor(ActorKind.PERSON, "ops1", 1000, Role.ADMIN, "test")
@@ -102,6 +104,31 @@ async def test_a_dry_run_forecasts_at_the_traffic_that_it_measured(tmp_path: Pat
         assert "measured" in seen.basis
         assert [stage.share for stage in done.plan.stages] == [0.01, 0.1, 0.5, 0.99]
         assert opened.loop.lanes == {}
+
+
+@pytest.mark.parametrize(
+    ("rules", "says"),
+    [
+        (Rules(fleet_hold="by ops2: sale"), "The fleet is held by ops2: sale"),
+        (Rules(frozen="until Mon"), "The policy's freeze lasts until Mon"),
+        (Rules(limits=Limits(1)), "max_concurrent is 1"),
+    ],
+)
+async def test_a_dry_run_says_no_where_the_policy_would(tmp_path: Path, rules: Rules, says: str) -> None:
+    """The hold, the freeze and the limit are said by the dry run as by the start, with what to do."""
+    async with daemon(tmp_path, Street(400)) as opened:
+        if rules.limits.live:
+            other = replace(a_spec(), name="other", model="other", route="other")
+            await opened.loop.start(Start(other, WHO), None)
+        opened.loop.rule(rules)
+        dry = await opened.desk.start(body(), WHO, "dry", True)
+        real = await opened.desk.start(body(), WHO, "start", False)
+        assert isinstance(dry, ActionDone)
+        assert isinstance(real, Refused)
+        assert (dry.accepted, real.code) == (False, RefusalCode.GATE)
+        assert says in dry.message
+        assert f"{real.message} {real.next_step}" in dry.message
+        assert "ranker-v42" not in opened.loop.lanes
 
 
 async def test_little_traffic_gets_a_larger_first_share_and_the_record_says_why(tmp_path: Path) -> None:

@@ -34,16 +34,16 @@ async def test_a_hold_outlives_the_daemon(tmp_path: Path) -> None:
     rig = Rig(tmp_path)
     name = await rig.start()
     assert isinstance(await (await holding(rig)).hold(OTHER, "sale", key("h1")), Accepted)
-    assert rig.loop.lanes[name].seen.fleet_hold == "by ops2: sale"
+    assert rig.loop.lanes[name].seen.rules.fleet_hold == "by ops2: sale"
     other = Rig(tmp_path, rig.world, before=rig)
     desk = await holding(other)
     await other.loop.restore()
-    assert other.loop.lanes[name].seen.fleet_hold == "by ops2: sale"
+    assert other.loop.lanes[name].seen.rules.fleet_hold == "by ops2: sale"
     assert desk.holds[0].by == OTHER
     refused = await other.loop.start(Start(replace(a_spec(), name="x", model="x", route="x"), OPERATOR), None)
     assert isinstance(refused, Refused)
     assert isinstance(await desk.release(OTHER, "over", key("r1")), Accepted)
-    assert other.loop.lanes[name].seen.fleet_hold == ""
+    assert other.loop.lanes[name].seen.rules.fleet_hold == ""
     assert (await holding(Rig(tmp_path, rig.world, before=other))).holds == ()
 
 
@@ -54,16 +54,16 @@ async def test_a_hold_freezes_before_its_record_and_a_release_only_after(tmp_pat
     desk = await holding(rig)
     rig.journal.faults.hold()
     freezing = asyncio.create_task(desk.hold(OTHER, "sale", key("h1")))
-    await rig.until(lambda: rig.loop.lanes[name].seen.fleet_hold != "")
+    await rig.until(lambda: rig.loop.lanes[name].seen.rules.fleet_hold != "")
     rig.journal.faults.release()
     await freezing
     rig.journal.faults.hold()
     ending = asyncio.create_task(desk.release(OTHER, "over", key("r1")))
     await asyncio.sleep(0)
-    assert rig.loop.lanes[name].seen.fleet_hold != ""
+    assert rig.loop.lanes[name].seen.rules.fleet_hold != ""
     rig.journal.faults.release()
     await ending
-    assert rig.loop.lanes[name].seen.fleet_hold == ""
+    assert rig.loop.lanes[name].seen.rules.fleet_hold == ""
 
 
 async def test_a_full_journal_refuses_a_release_and_never_a_hold(tmp_path: Path) -> None:
@@ -76,9 +76,9 @@ async def test_a_full_journal_refuses_a_release_and_never_a_hold(tmp_path: Path)
     assert "only until the daemon ends" in freezing.message
     rig.journal.faults.fail_next(StoreFull("No space."))
     assert isinstance(await desk.release(OTHER, "over", key("r1")), Refused)
-    assert rig.loop.standing.fleet_hold == "by ops2: sale"
+    assert rig.loop.standing.rules.fleet_hold == "by ops2: sale"
     assert isinstance(await desk.release(OTHER, "over", key("r2")), Accepted)
-    assert rig.loop.standing.fleet_hold == ""
+    assert rig.loop.standing.rules.fleet_hold == ""
 
 
 async def test_a_refused_release_is_on_record_and_a_repeat_gets_the_first_answer(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from rolloutd.core.commands import Refused, Start
+from rolloutd.core.rules import Limits, Rules
 from rolloutd.core.values import Slot
 from rolloutd.daemon import Daemon
 from rolloutd.main import make_outside, spec_reader, vocabulary
@@ -23,14 +24,14 @@ async def test_the_files_limit_is_the_loops(tmp_path: Path) -> None:
     text = config.text(tmp_path, {"ranker": RouteConfig("ranker", "edge", slots)})
     settings = read_settings(text, "config.toml", vocabulary())
     daemon = await Daemon.open(tmp_path / "state", make_outside(settings), spec_reader(settings))
-    assert daemon.loop.standing.most_live == 3
+    assert daemon.loop.standing.rules.limits.live == 3
     await daemon.close()
 
 
 async def test_the_loop_refuses_one_more(tmp_path: Path) -> None:
     """A second start on another route is refused while the first is live, and accepted once it has ended."""
     rig = Rig(tmp_path)
-    rig.loop.standing.most_live = 1
+    rig.loop.rule(Rules(limits=Limits(1)))
     first = await rig.start()
     other = replace(a_spec(), name="other", model="other", route="other")
     assert isinstance(await rig.loop.start(Start(other, OPERATOR), None), Refused)

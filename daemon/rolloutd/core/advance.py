@@ -7,7 +7,7 @@ only when nothing at all stands against it. The loop calls this until it answers
 from __future__ import annotations
 
 from rolloutd.core import events as ev
-from rolloutd.core.blockers import BlockerKind, Picture, blockers
+from rolloutd.core.blockers import FREEZE, BlockerKind, Picture, blockers
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import OnFail, OnUndecided
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
@@ -260,9 +260,12 @@ def _undecided(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     deadline = rollout.stage_deadline_ms
     if rollout.phase not in (Phase.RUNNING, Phase.WATCHING) or deadline is None or now_ms < deadline:
         return NOTHING
-    if pic.seen.fleet_hold:
+    if pic.seen.rules.fleet_hold:
         return NOTHING  # a stage is not given up because the fleet stands still
-    against = [b.sentence for b in blockers(rollout, pic, now_ms) if b.kind is not BlockerKind.APPROVAL]
+    found = (b for b in blockers(rollout, pic, now_ms) if b.kind is not BlockerKind.APPROVAL)
+    against = [
+        b.sentence for b in found if b.what != FREEZE
+    ]  # nor because of a freeze; what is undecided is, in it too
     if not against:
         return NOTHING
     why = f"stage {rollout.stage.name} is undecided after {format_duration(rollout.stage.max_time_ms)}: {against[0]}"

@@ -53,6 +53,10 @@ OVERRIDABLE = frozenset(
 """What a person may pass by. The champion's health, the router's agreement and policy are nobody's to pass by here."""
 
 
+FREEZE = "freeze"
+"""What the blocker is called that stands for a freeze window."""
+
+
 @dataclass(frozen=True, slots=True)
 class Blocker:
     """One obstacle. ``left_ms`` is how long it lasts yet, where that is known."""
@@ -175,8 +179,10 @@ def _people(rollout: Rollout, seen: Seen) -> tuple[Blocker, ...]:
         found.append(Blocker(BlockerKind.APPROVAL, "approval", "a person must approve going up from this stage"))
     if rollout.phase is Phase.HELD and rollout.hold is not None:
         found.append(Blocker(BlockerKind.HELD, "held", f"held: {rollout.hold.reason}"))
-    if seen.fleet_hold:
-        found.append(Blocker(BlockerKind.POLICY, "hold", f"the fleet is held {seen.fleet_hold}"))
+    if seen.rules.fleet_hold:
+        found.append(Blocker(BlockerKind.POLICY, "hold", f"the fleet is held {seen.rules.fleet_hold}"))
+    if seen.rules.frozen:
+        found.append(Blocker(BlockerKind.POLICY, FREEZE, f"the policy's freeze lasts {seen.rules.frozen}"))
     if not seen.may_raise:
         found.append(Blocker(BlockerKind.POLICY, "journal", seen.why_not_raise))
     return tuple(found)

@@ -15,6 +15,7 @@ from rolloutd.core.advance import enter, up
 from rolloutd.core.blockers import OVERRIDABLE, Blocker, BlockerKind, Picture, blockers
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
 from rolloutd.core.phases import ENDS, Phase
+from rolloutd.core.rules import FREE, Rules, comes_after_nothing, standing_still, too_many
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import ZERO, format_duration
 
@@ -31,17 +32,14 @@ Decision = Accepted | Refused
 
 
 def decide_start(
-    command: Start, live: Iterable[Rollout], names: frozenset[str], fleet_hold: str = "", most_live: int = 0
+    command: Start, live: Iterable[Rollout], ended: Iterable[Rollout] = (), rules: Rules = FREE
 ) -> Decision:
-    """Start a rollout unless its name is taken, its route or model has a live one, or there are as many as may be."""
-    spec, live = command.spec, tuple(live)
-    if fleet_hold:
-        return Refused(
-            RefusalCode.GATE,
-            f"The fleet is held {fleet_hold}.",
-            "Wait, or ask whoever holds it: rollout hold --release",
-        )
-    if spec.name in names:
+    """Start a rollout unless the policy, its name, its route, its model or what it comes after stands against it."""
+    spec, live, ended = command.spec, tuple(live), tuple(ended)
+    still = standing_still(rules)
+    if still is not None:
+        return still
+    if spec.name in {other.name for other in (*live, *ended)}:
         return Refused(
             RefusalCode.CONFLICT, f"There is already a rollout called {spec.name}.", "Give this one another name."
         )
@@ -54,18 +52,8 @@ def decide_start(
                     f"{other.name} is a live rollout on {what} {value}; one {what} carries one rollout at a time.",
                     f"Wait for it, or: rollout abort {other.name}",
                 )
-    crowded = too_many(live, most_live, spec.name)
-    return crowded or Accepted((ev.RolloutRequested(spec, command.rule),), f"{spec.name} requested")
-
-
-def too_many(live: Iterable[Rollout], most_live: int, name: str) -> Refused | None:
-    """The policy's limit of live rollouts (0: none), before one more begins. It stops nothing that has begun."""
-    others = [other for other in live if other.live and other.name != name]
-    if not most_live or len(others) < most_live:
-        return None
-    oldest = min(others, key=lambda other: other.requested_at.clock_ms)
-    message = f"{len(others)} rollouts are live, and the policy's max_concurrent is {most_live}; {name} does not begin."
-    return Refused(RefusalCode.GATE, message, f"Wait for one to end (the oldest is {oldest.name}): rollout list")
+    against = comes_after_nothing(spec, (*live, *ended)) or too_many(live, rules.limits, spec)
+    return against or Accepted((ev.RolloutRequested(spec, command.rule),), f"{spec.name} requested")
 
 
 def decide(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
@@ -212,7 +200,7 @@ def _beyond_override(rollout: Rollout, pic: Picture, now_ms: int) -> list[Blocke
 
 def _cannot_go_up(rollout: Rollout, blocker: Blocker) -> Refused:
     message = f"{rollout.name} cannot go up: {blocker.sentence}."
-    how = "Ask whoever holds it: rollout hold --release" if blocker.what == "hold" else "Mend it first: rollout doctor"
+    how = _WAYS_ON.get(blocker.what, "Mend it first: rollout doctor")
     return Refused(RefusalCode.GATE, message, f"This cannot be overridden. {how}")
 
 
@@ -278,6 +266,10 @@ def _not_ended(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Dec
     return Refused(RefusalCode.NOT_NOW, message, f"To give all traffic back: rollout abort {rollout.name}")
 
 
+_WAYS_ON = {
+    "hold": "Ask whoever holds it: rollout hold --release",
+    "freeze": "Wait for its end; the windows are [policy.freeze] of the configuration",
+}
 _AGAINST_RESUMING = frozenset({BlockerKind.GATE_FAIL, BlockerKind.GATE_BLIND})
 _NEEDS_REVISION = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.APPROVE})
 

@@ -31,6 +31,7 @@ from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Gate, Plan
 from rolloutd.core.preflight import preflight
 from rolloutd.core.reconcile import check_invariants, observed_share, pending, reads
+from rolloutd.core.rules import awaited
 from rolloutd.core.smoke import note, smoking
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Slot
@@ -97,7 +98,8 @@ def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
         case MetricsAnswered():
             return _take_answer(lane, observation, now_ms)
         case TickPassed():
-            pass
+            if awaited(lane.rollout.spec, seen.earlier)[0]:
+                seen = replace(seen, waited_to_ms=now_ms)
     return _mark_difference(replace(lane, seen=seen), now_ms)
 
 
@@ -183,7 +185,8 @@ def next_events(lane: Lane, now_ms: int) -> tuple[ev.Event, ...]:
     """What follows from the lane as it is, or nothing. Call again after following."""
     rollout = lane.rollout
     if rollout.phase is Phase.PREFLIGHT:
-        waited_ms = now_ms - max(rollout.requested_at.clock_ms, lane.seen.watching_from_ms)
+        begun_ms = max(rollout.requested_at.clock_ms, lane.seen.watching_from_ms, lane.seen.waited_to_ms)
+        waited_ms = now_ms - begun_ms
         return preflight(rollout, lane.seen, lane.evidence, patience_over=waited_ms >= PREFLIGHT_PATIENCE_MS)
     return advance(rollout, lane.picture(now_ms), now_ms)
 

@@ -5,8 +5,9 @@ The counterpart of ``state`` (what is recorded). Wanted, observed and recorded a
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from rolloutd.core.rules import FREE, Earlier, Rules
 from rolloutd.core.values import FULL, ZERO, Share, Slot
 
 
@@ -113,8 +114,8 @@ class Seen:
     and no lease was renewed since.
     ``looked_at_ms`` is when anything was last seen, ``overslept_ms`` a long time in which nothing was (a suspended
     host, a process that was stopped) and that is not yet recorded as a doubt.
-    ``may_raise`` is false while the journal is unverified or broken; ``fleet_hold`` while the fleet is frozen.
-    ``most_live`` is how many rollouts may be live at once, 0 for any number.
+    ``may_raise`` is false while the journal is unverified or broken; ``rules`` is the policy as it is now.
+    ``earlier`` are the rollouts that this one comes after, as they are; ``waited_to_ms`` is when it last waited.
     """
 
     watching_from_ms: int
@@ -134,8 +135,9 @@ class Seen:
     overslept_ms: int = 0
     may_raise: bool = True
     why_not_raise: str = ""
-    fleet_hold: str = ""
-    most_live: int = 0
+    rules: Rules = FREE
+    earlier: Earlier = field(default_factory=dict)
+    waited_to_ms: int = 0
     smokes: tuple[tuple[str, SmokeRun], ...] = ()
 
     def smoke(self, probe: str) -> SmokeRun:

@@ -201,7 +201,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What a person or pipeline asked for: which versions, which route, by which plan, and why."""
+    """What a person or pipeline asked for: which versions, which route, by which plan, and why.
+
+    ``after`` names rollouts that must be done before this one gets any traffic.
+    """
 
     name: str
     model: str
@@ -211,9 +214,13 @@ class Spec:
     plan: Plan
     change: str = "standard"
     reason: str = ""
+    after: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, "A rollout's name")
+        _refuse_twins(list(self.after), "rollout to come after")
+        if self.name in self.after:
+            raise BadValue(f"{self.name} cannot come after itself.")
         if self.champion == self.challenger:
             raise BadValue(f"Champion and challenger are both {self.champion}; there is nothing to roll out.")
 

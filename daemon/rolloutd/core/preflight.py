@@ -12,6 +12,7 @@ from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.metrics import BlindReason
 from rolloutd.core.observed import RouteReading, Seen
 from rolloutd.core.phases import Phase
+from rolloutd.core.rules import awaited
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Slot
 
@@ -25,7 +26,11 @@ def preflight(
     """
     if rollout.phase is not Phase.PREFLIGHT:
         return ()
+    to_come, lost = awaited(rollout.spec, seen.earlier)
+    if to_come and not lost:
+        return ()  # nothing is judged before its time
     waiting, wrong = _findings(rollout, seen, evidence)
+    wrong = (*lost, *wrong)
     if wrong or (waiting and patience_over):
         reasons = (*wrong, *waiting)
         return (ev.PreflightFailed(reasons), ev.RolloutEnded(ev.Outcome.REFUSED, "; ".join(reasons)))

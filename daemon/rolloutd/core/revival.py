@@ -12,8 +12,9 @@ from rolloutd.core import events as ev
 from rolloutd.core import overrides
 from rolloutd.core.blockers import Picture
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
-from rolloutd.core.decide import Accepted, Decision, too_many
+from rolloutd.core.decide import Accepted, Decision
 from rolloutd.core.phases import Phase
+from rolloutd.core.rules import standing_still, too_many
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import ZERO
 
@@ -36,7 +37,7 @@ def decide_revival(rollout: Rollout, command: Act, pic: Picture, others: Iterabl
         return Refused(RefusalCode.GATE, message, f'rollout {command.verb.value} {rollout.name} --reason "..."')
     if command.verb is Verb.ROLLBACK:  # going back is never too much
         return _rollback(rollout, command, pic)
-    return too_many(others, pic.seen.most_live, rollout.name) or _reopen(rollout, command, pic)
+    return too_many(others, pic.seen.rules.limits, rollout.spec) or _reopen(rollout, command, pic)
 
 
 def _in_the_way(rollout: Rollout, others: Iterable[Rollout]) -> Refused | None:
@@ -58,9 +59,9 @@ def _reopen(rollout: Rollout, command: Act, pic: Picture) -> Decision:
     if command.revision != rollout.version:
         message = f"{rollout.name} is at revision {rollout.version} now; reopening must name the one it was decided on."
         return Refused(RefusalCode.CONFLICT, message, f"Look again: rollout status {rollout.name}")
-    if pic.seen.fleet_hold:
-        message = f"The fleet is held {pic.seen.fleet_hold}."
-        return Refused(RefusalCode.GATE, message, "Wait, or ask whoever holds it: rollout hold --release")
+    still = standing_still(pic.seen.rules)
+    if still is not None:
+        return still
     said = "its checks run, then it begins at the first stage; evidence of harm is kept, of safety fresh"
     return Accepted((ev.RolloutReopened(command.reason),), f"{rollout.name} is reopened: {said}")
 

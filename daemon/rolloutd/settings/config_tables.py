@@ -11,6 +11,8 @@ from typing import ClassVar, Literal
 from pydantic import ConfigDict, Field
 
 from rolloutd.core.values import Share
+from rolloutd.freeze import Calendar
+from rolloutd.settings import freeze_windows as fw
 from rolloutd.settings import values as v
 from rolloutd.settings.plan_tables import MarginsTable, StrategyTable, Table
 
@@ -86,6 +88,8 @@ class RouteTable(Table):
     }
     router: v.Name
     """A router of [routers]."""
+    team: v.Name | None = None
+    """Whose route this is; [policy] max_concurrent_team counts by it."""
     slots: SlotsTable
     """The two slots behind it."""
 
@@ -143,12 +147,26 @@ class MetricTable(Table):
     """Those that were good, such as a histogram's bucket; or else bad."""
 
 
+class FreezeTable(Table):
+    """When nothing begins and nothing goes up. Going back is never frozen."""
+
+    time_zone: fw.Zone = "UTC"
+    """The zone of the times below, such as Europe/Berlin."""
+    weekly: fw.WeeklyTexts = ()
+    """Windows of every week, such as "fri 16:00 - mon 08:00"."""
+    days: fw.DaysTexts = ()
+    """Whole days, such as "2026-12-25" or "2026-12-24 - 2027-01-01"."""
+    once: fw.OnceTexts = ()
+    """Windows of one time, such as "2026-11-27 18:00 - 2026-11-30 06:00"."""
+
+    def calendar(self) -> Calendar:
+        """The windows as they are asked."""
+        return fw.calendar(self.time_zone, self.weekly, self.days, self.once)
+
+
 class PolicyTable(Table):
     """What every rollout must keep to."""
 
-    later: ClassVar[Mapping[str, str]] = {
-        "freeze": "Freeze windows are not built yet; use rollout hold.",
-    }
     default_strategy: v.Name = "standard"
     """The strategy of a rollout that names none; any other one needs a reason."""
     min_time_ms: v.DurationMs = Field(15 * 60_000, alias="min_time")
@@ -179,8 +197,14 @@ class PolicyTable(Table):
     """Whether an override that leads to half of the traffic or more needs a second admin, who approves it."""
     max_concurrent: int = Field(0, ge=0, le=100_000)
     """So many rollouts may be live at once, 0 for any number; a route and a model carry one at a time anyway."""
+    max_concurrent_team: int = Field(0, ge=0, le=100_000)
+    """So many of one team (a route's team) may be live at once, 0 for any number."""
+    max_concurrent_router: int = Field(0, ge=0, le=100_000)
+    """So many behind one router, and so on its host, may be live at once, 0 for any number."""
     allow_short_times: bool = False
     """For demonstrations and tests: rollouts may choose times and ticks below the policy's; the record says so."""
+    freeze: FreezeTable = FreezeTable()
+    """When nothing begins and nothing goes up."""
     errors: MarginsTable = MarginsTable()
     """The margins of error gates that name none."""
     latency: MarginsTable = MarginsTable()

@@ -167,6 +167,8 @@ class RolloutTable(Table):
     """standard for a retrain, major for a new kind of model."""
     reason: v.Reason = ""
     """Why; needed for any other plan than the default strategy."""
+    after: v.Names = ()
+    """Rollouts by name that must be done before this one gets any traffic; until then it waits."""
 
 
 class SpecTables(Table):

@@ -48,6 +48,7 @@ def read_spec(spec: str | Mapping[str, object], file_name: str, settings: Settin
                 plan=plan,
                 change=rollout.change,
                 reason=" ".join(filter(None, (rollout.reason, short_times(plan, settings)))),
+                after=rollout.after,
             )
         )
     except BadValue as error:

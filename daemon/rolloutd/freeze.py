@@ -1,0 +1,101 @@
+"""The calendar of the policy's freeze: windows in a named time zone, and whether a moment is in one; reads no clock.
+
+A window is written in local time. Where the clocks change, it is never shorter than it is written: an hour that comes
+twice belongs to it both times, and one that is left out moves its ends apart, not together.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+WEEK_MINUTES = 7 * 24 * 60
+DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+_MOST_JOINED = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Weekly:
+    """Every week from one minute to another, counted from Monday 00:00; an end before the begin is in the next week."""
+
+    begin: int
+    end: int
+
+    def __str__(self) -> str:
+        return f"{_minute(self.begin)} - {_minute(self.end)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Once:
+    """From one local time to another, as it is ``written``."""
+
+    begin: datetime
+    end: datetime
+    written: str
+
+    def __str__(self) -> str:
+        return self.written
+
+
+Window = Weekly | Once
+
+
+@dataclass(frozen=True, slots=True)
+class Calendar:
+    """All windows of a policy, in one time zone."""
+
+    zone: tzinfo
+    zone_name: str
+    windows: tuple[Window, ...] = ()
+
+    def frozen(self, wall_ms: int) -> str:
+        """Until when nothing goes up and because of which window, empty when this moment is in none."""
+        now = datetime.fromtimestamp(wall_ms / 1000, UTC)
+        first = self._at(now)
+        if first is None:
+            return ""
+        end, window = first
+        for _ in range(_MOST_JOINED):  # a weekend before a holiday is one freeze to whoever waits for its end
+            more = self._at(end)
+            if more is None:
+                break
+            end = more[0]
+        return f"until {end.astimezone(self.zone):%a %Y-%m-%d %H:%M} {self.zone_name} ({window})"
+
+    def _at(self, now: datetime) -> tuple[datetime, Window] | None:
+        """The latest end of the windows that this moment lies in, with its window."""
+        found = [
+            (end, window) for window in self.windows for begin, end in self._spans(window, now) if begin <= now < end
+        ]
+        return max(found, key=lambda pair: pair[0], default=None)
+
+    def _spans(self, window: Window, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+        """When a window begins and ends in the weeks around this moment, in UTC."""
+        if isinstance(window, Once):
+            yield self._begin(window.begin), self._end(window.end)
+            return
+        local = now.astimezone(self.zone).replace(tzinfo=None)
+        monday = datetime(local.year, local.month, local.day) - timedelta(days=local.weekday())  # noqa: DTZ001
+        length = (window.end - window.begin) % WEEK_MINUTES or WEEK_MINUTES
+        for week in (-2, -1, 0, 1):
+            begin = monday + timedelta(weeks=week, minutes=window.begin)
+            yield self._begin(begin), self._end(begin + timedelta(minutes=length))
+
+    def _begin(self, local: datetime) -> datetime:
+        return min(self._both(local))
+
+    def _end(self, local: datetime) -> datetime:
+        return max(self._both(local))
+
+    def _both(self, local: datetime) -> Iterable[datetime]:
+        """A local time as UTC: twice the same, but for one that comes twice or not at all."""
+        return [local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+
+
+def _minute(of_week: int) -> str:
+    day, minute = divmod(of_week % WEEK_MINUTES, 24 * 60)
+    return f"{DAYS[day]} {minute // 60:02d}:{minute % 60:02d}"
+
+
+NEVER = Calendar(UTC, "UTC")
