@@ -62,7 +62,8 @@ class Hands:
         self._report = report
         self._writing: dict[str, _Writing] = {}
         self._written: dict[str, tuple[Write, float]] = {}
-        self._pausing: set[str] = set()
+        self._not_out: set[object] = set()
+        """Writes that only wait or look as yet: the router has heard nothing of them."""
         self._generation: dict[str, int] = {}
         self._single: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -108,11 +109,12 @@ class Hands:
             if under_way.effect == effect or not lowers:
                 return False
         overtaken = under_way.task if under_way is not None and not under_way.task.done() else None
-        if overtaken is not None and effect.route in self._pausing:
-            overtaken.cancel()  # it has not gone out, and must not once something lower is recorded
+        if overtaken is not None and overtaken in self._not_out:
+            overtaken.cancel()  # it must not go out once something lower is recorded
         self._generation[effect.route] = self._generation.get(effect.route, 0) + 1
         task = asyncio.create_task(self._write(lane, effect, overtaken), name=f"write {effect.route}")
         self._writing[effect.route] = _Writing(effect, task)
+        self._not_out.add(task)
         self._keep(task)
         return True
 
@@ -123,6 +125,7 @@ class Hands:
         try:
             async with asyncio.timeout(ROUTER_DEADLINE_S):
                 lowered = await self._lowered_meanwhile(effect)
+                self._not_out.discard(asyncio.current_task())
                 reading = lowered or await self._write_and_read(effect, overtaken)
             if lowered is None:
                 self._note(effect.route, began_ms)
@@ -145,11 +148,7 @@ class Hands:
         """Wait before the same write goes out again, so that a router that ignores or refuses it is not flooded."""
         last, ended_s = self._written.get(effect.route, (None, 0.0))
         if last == effect:
-            self._pausing.add(effect.route)
-            try:
-                await asyncio.sleep(max(0.0, ended_s + RETRY_PAUSE_S - asyncio.get_running_loop().time()))
-            finally:
-                self._pausing.discard(effect.route)
+            await asyncio.sleep(max(0.0, ended_s + RETRY_PAUSE_S - asyncio.get_running_loop().time()))
 
     async def _write_and_read(self, effect: Write, overtaken: asyncio.Task[None] | None) -> RouteReading:
         """Write, make sure that nothing overtaken can land afterwards, and read back on a connection of its own."""
@@ -260,6 +259,7 @@ class Hands:
     def _ended(self, task: asyncio.Task[None]) -> None:
         """An exception nobody foresaw must not vanish: it is logged, and the loop's own handler stops the daemon."""
         self._tasks.discard(task)
+        self._not_out.discard(task)
         if not task.cancelled() and (error := task.exception()) is not None:
             asyncio.get_running_loop().call_exception_handler({"message": "an effect broke", "exception": error})
 

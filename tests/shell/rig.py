@@ -23,7 +23,11 @@ PATIENCE_S = 10.0
 
 
 class WorldRouter:
-    """A router over a World. ``gate`` holds writes that raise until it is set; ``lose_replies`` fails afterwards."""
+    """A router over a World. ``gate`` holds writes that raise until it is set; ``lose_replies`` fails afterwards.
+
+    ``looking`` holds everybody who reads until it is set, ``lowering`` every write that does not raise; ``lookers`` and
+    ``lowers`` are how many wait there.
+    """
 
     abilities = Abilities("memory", leases=False, finest_step_bp=1)
 
@@ -32,6 +36,11 @@ class WorldRouter:
         self.gate = asyncio.Event()
         self.gate.set()
         self.entered = asyncio.Event()
+        self.looking = asyncio.Event()
+        self.looking.set()
+        self.lowering = asyncio.Event()
+        self.lowering.set()
+        self.lookers = self.lowers = 0
         self.lose_replies = False
         self.moves_base = True
         self.written: list[Share] = []
@@ -40,6 +49,11 @@ class WorldRouter:
         """What the world shows."""
         if not self.world.reachable:
             raise RouterUnreachable("The router is away.")
+        self.lookers += 1
+        try:
+            await self.looking.wait()
+        finally:
+            self.lookers -= 1
         return self.world.reading()
 
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
@@ -54,6 +68,10 @@ class WorldRouter:
                 # The bytes were on their way: a cancelled call may still land. That is the worst case, so it does.
                 self._apply(slot, share)
                 raise
+        else:
+            self.lowers += 1
+            await self.lowering.wait()
+            self.lowers -= 1
         self._apply(slot, share)
         if self.lose_replies:
             raise RouterUnreachable("The reply was lost.")

@@ -68,6 +68,29 @@ async def test_a_hand_that_lowers_just_before_a_raise_is_kept(tmp_path: Path) ->
     assert held.hold.cause is ev.HoldCause.DRIFT
 
 
+async def test_a_raise_that_still_looks_never_goes_out_once_an_abort_is_recorded(tmp_path: Path) -> None:
+    """I1, I2: found by seed 100993. The look right before a raise takes long, and an abort is recorded meanwhile."""
+    rig, name = await _running(tmp_path)
+    await rig.hands.drain()
+    rig.router.written.clear()
+    rig.router.looking.clear()
+    rig.router.lowering.clear()
+    version = rig.loop.lanes[name].rollout.version
+    promote = Act(Verb.PROMOTE, ADMIN, version, "a drill at night", override=True, confirm=name)
+    await rig.loop.command(name, promote, None)
+    await rig.until(lambda: rig.router.lookers > 0)
+    aborting = asyncio.create_task(rig.abort(name))
+    await rig.until(lambda: rig.router.lowers > 0)
+    rig.router.looking.set()
+    await rig.until(lambda: rig.router.lookers == 0)
+    for _ in range(5):
+        await asyncio.sleep(0)
+    rig.router.lowering.set()
+    await aborting
+    await rig.until(lambda: name in rig.loop.ended)
+    assert set(rig.router.written) == {ZERO}
+
+
 async def test_abort_with_a_journal_that_hangs_reaches_the_router_and_is_recorded_later(tmp_path: Path) -> None:
     """I2: the share is zero while the record still waits; the spill journal has who and why."""
     rig, name = await _running(tmp_path)

@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 
+import pytest
+
 from rolloutd.simulation.run import run_seed
 from rolloutd.simulation.scenario import Kind, draw
+
+FOUND = (100_050, 100_993)
+"""A person who could never approve his own request; a raise that went out after an abort was recorded (I1, I2)."""
 
 
 def test_the_first_seeds_break_nothing() -> None:
     """Forty disasters, and every invariant holds in each."""
     assert [(result.seed, result.broken) for result in map(run_seed, range(1, 41)) if result.broken] == []
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_a_seed_that_once_broke_something_breaks_nothing(seed: int) -> None:
+    """Found by long runs, kept for ever; what each of them found is told in its own words elsewhere."""
+    assert run_seed(seed).broken == ""
 
 
 def test_every_fault_and_every_end_is_drawn() -> None:

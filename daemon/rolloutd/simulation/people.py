@@ -1,4 +1,4 @@
-"""The people of one run: one who starts, operators with right and stale pictures, and a patient one at the end."""
+"""The people of one run: one who starts, operators with right and stale pictures, and two patient ones at the end."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class People:
         self._world = world
         self._checkers = checkers
         self._life = life
-        self._sent = self._raises = 0
+        self._sent = self._raises = self._helped = 0
         self._helping = False
         self._tasks: list[asyncio.Task[None]] = []
         self.aborted = self.gave_up = self.promoted = False
@@ -152,21 +152,26 @@ class People:
         return task.result()
 
     def help(self, *, final: bool) -> None:
-        """The patient one: resume what is held, give more time to what is asked about, and at the very end abort."""
+        """The patient ones: resume what is held, give more time to what is asked about, and at the very end abort.
+
+        They are two who take turns: what needs a second person, whoever began it, gets one.
+        """
         ledger = self._checkers.ledger
         if self._helping or not ledger.live:
             return
+        patient = (ADMIN, SECOND_ADMIN)[self._helped % 2]
         if final:
             self.gave_up = self.gave_up or not self.aborted
-            act = Act(Verb.ABORT, ADMIN, reason="it does not end by itself")
+            act = Act(Verb.ABORT, patient, reason="it does not end by itself")
         elif ledger.held:
-            act = Act(Verb.RESUME, ADMIN, ledger.version, "all is quiet again now", override=True, confirm=NAME)
+            act = Act(Verb.RESUME, patient, ledger.version, "all is quiet again now", override=True, confirm=NAME)
         elif ledger.asking is not None:
             verb = Verb.APPROVE if ledger.asking is Question.APPROVAL else Verb.EXTEND
-            act = Act(verb, ADMIN, ledger.version, "all is quiet again now")
+            act = Act(verb, patient, ledger.version, "all is quiet again now")
         else:
             return
         self._helping = True
+        self._helped += 1
         self._go(self._help(act))
 
     async def _help(self, act: Act) -> None:
