@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from math import log
 
 from rolloutd.core.stats.increment import Increment
@@ -17,9 +16,10 @@ LATER_STAGES = 3  # the standard strategy: 1 %, 10 %, 50 %, 100 %
 EQUAL = Margin.ratio(1.0)
 
 
-@dataclass(frozen=True, slots=True)
 class OneStart(Restart):
     """All mass at work from the first tick on: the evidence as it would be without restarts."""
+
+    __slots__ = ()
 
     def step(
         self,
@@ -44,7 +44,7 @@ def shipped(margin: Margin = EQUAL, gates: int = 1) -> HarmEvidence:
 
 def carried(margin: Margin = EQUAL) -> HarmEvidence:
     """The same without restarts."""
-    return replace(HarmEvidence.start(margin, 0, line=FIRE), restart=OneStart(0, 0, 0.0, 1.0, ()))
+    return HarmEvidence.start(margin, 0, line=FIRE)._replace(restart=OneStart(0, 0, 0.0, 1.0, ()))
 
 
 def ticks_to_harm(evidence: HarmEvidence, ticks: Iterable[tuple[int, int, int, int]]) -> int | None:

@@ -1,9 +1,9 @@
-"""Turns the core's dataclasses into canonical JSON text and back, bit for bit; it does no I/O and repairs nothing.
+"""Turns the core's dataclasses and named tuples into canonical JSON text and back; it does no I/O and repairs nothing.
 
 Canonical: keys sorted, no spaces, ASCII, every field written (a later default must not change the past), floats in the
 shortest form that reads back to the same bits, NaN and infinities refused. The same value always has the same text, so
 a digest of the text is a digest of the value. Reading is strict: a type is never guessed from another, an unknown field
-is an error, and only a field that has a default may be missing.
+is an error, and only a field that has a default may be missing. A named tuple is written as a dataclass of its fields.
 
 A value of a union of dataclasses carries its class under the key ``is``, which no field can be called. Written here
 rather than with pydantic because that writes NaN as null, does not sort keys, and picks a union's member by trying.
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 import types
 from collections.abc import Callable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
+from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from math import isfinite
@@ -95,7 +95,7 @@ def decode_event(kind: str, schema_version: int, text: str) -> Event:
 @cache
 def _converters(kind: _Kind) -> _Pair:
     """How to write and how to read one type; made once. Raises TypeError for a type that has no exact form here."""
-    if is_dataclass(kind) and isinstance(kind, type):
+    if isinstance(kind, type) and (is_dataclass(kind) or hasattr(kind, "_fields")):
         return _dataclass(kind)
     if isinstance(kind, type) and issubclass(kind, StrEnum):
         return _enum(kind)
@@ -118,9 +118,9 @@ def _converters(kind: _Kind) -> _Pair:
 
 def _dataclass(cls: type) -> _Pair:
     hints = get_type_hints(cls)
-    members = [(field.name, *_converters(hints[field.name])) for field in fields(cls) if _is_set_by_init(field)]
+    names, needed = _fields(cls) if is_dataclass(cls) else _named_tuple(cls)
+    members = [(name, *_converters(hints[name])) for name in names]
     readers = {name: read for name, _, read in members}
-    needed = {f.name for f in fields(cls) if f.default is MISSING and f.default_factory is MISSING}
 
     def write(value: object) -> dict[str, _Plain]:
         if type(value) is not cls:
@@ -141,10 +141,19 @@ def _dataclass(cls: type) -> _Pair:
     return write, read
 
 
-def _is_set_by_init(field: Field[Any]) -> bool:
-    if not field.init:
-        raise TypeError(f"field {field.name} is not set by its constructor and could not be read back")
-    return True
+def _fields(cls: _Kind) -> tuple[list[str], set[str]]:
+    """The names of a dataclass's fields, and of those without a default."""
+    for field in fields(cls):
+        if not field.init:
+            raise TypeError(f"field {field.name} is not set by its constructor and could not be read back")
+    needed = {field.name for field in fields(cls) if field.default is MISSING and field.default_factory is MISSING}
+    return [field.name for field in fields(cls)], needed
+
+
+def _named_tuple(cls: _Kind) -> tuple[list[str], set[str]]:
+    """The same of a named tuple, which is written as a dataclass of the same fields would be."""
+    names = list(cls._fields)
+    return names, set(names) - set(cls._field_defaults)
 
 
 def _enum(cls: type[StrEnum]) -> _Pair:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from math import sqrt
 
 import numpy as np
@@ -98,7 +97,7 @@ def test_runs_side_by_side_are_the_daemons_own_evidence(margin: Margin) -> None:
     made = [spilling(random, 300, sizes, 0.012, 3), *(independent(random, 300, sizes, p, 0.01) for p in (0.01, 0.03))]
     many, left = Many(3, line=FIRE, margin=margin, history_psi=np.array([1.0, 1.0, 1.3])), np.arange(3)
     one = [HarmEvidence.start(margin, 3, line=FIRE) for _ in made]
-    one[2] = replace(one[2], history_psi=1.3)
+    one[2] = one[2]._replace(history_psi=1.3)
     for number in range(300):
         if number == 200:
             many.stage()

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from math import inf, nan
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import pytest
 from hypothesis import given, settings
@@ -97,6 +97,24 @@ def test_every_kind_of_field_comes_back_bit_for_bit(sample: Sample) -> None:
     again = decode(Sample, encode(sample))
     assert again == sample
     assert [x.hex() for x in again.floats] == [x.hex() for x in sample.floats]
+
+
+class Pair(NamedTuple):
+    """A named tuple as the statistics keep their sums."""
+
+    name: str
+    sums: tuple[float, ...] = (0.0, 0.5)
+
+
+def test_a_named_tuple_is_written_as_a_dataclass_of_its_fields() -> None:
+    """Names and defaults count, an unknown field and a missing one are refused, and a plain tuple is none."""
+    assert encode(Pair("x")) == '{"name":"x","sums":[0.0,0.5]}'
+    assert decode(Pair, '{"name":"x"}') == Pair("x")
+    for text in ('{"name":"x","more":1}', "{}", '["x",[0.0]]'):
+        with pytest.raises(CodecError):
+            decode(Pair, text)
+    with pytest.raises(CodecError):
+        encode(("x", (0.0,)))
 
 
 def test_text_is_canonical() -> None:

@@ -140,6 +140,16 @@ def test_steps_do_not_teach_a_serial_discount() -> None:
     assert runs.psi > 2.0
 
 
+def test_residuals_may_come_one_by_one_or_many_at_a_time() -> None:
+    """The sums are the same to the last bit, so it does not matter that the evidence adds them up every eighth tick."""
+    random = Random(9)
+    residuals = [random.gauss(0.0, 1.0) for _ in range(100)]
+    single, many = Serial(), Serial().observe(*residuals[:37]).observe(*residuals[37:])
+    for residual in residuals:
+        single = single.observe(residual)
+    assert single == many
+
+
 def test_slices_speed_up_and_totals_alone_still_work() -> None:
     """With slices in the ticks or without, twice the errors are found; both halves of the mass are always at work."""
     random = Random(8)

@@ -1,9 +1,8 @@
 """The evidence that takes a challenger back: it errs more often than the margin allows; it must not judge safety."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from math import log
-from typing import Self
+from typing import NamedTuple, Self
 
 from rolloutd.core.stats import aim, gro, robust, slices
 from rolloutd.core.stats.block import Block
@@ -23,8 +22,7 @@ _TOTALS_WEIGHTS = (HARM.log_weights, HARM_LATE.log_weights)
 _SLICED_WEIGHTS = tuple(tuple(w - log(2.0) for w in (*weights, *weights)) for weights in _TOTALS_WEIGHTS)
 
 
-@dataclass(frozen=True, slots=True)
-class HarmEvidence:
+class HarmEvidence(NamedTuple):
     """Evidence that the challenger errs more often than the margin allows, carried through the whole rollout.
 
     Nine effects in the restart mixture; at most alpha of all harmless rollouts ever reach log(1/alpha).
@@ -80,24 +78,26 @@ class HarmEvidence:
         state = self
         if stage_started:
             state = _closed(self)
-            state = replace(state, restart=state.restart.stage(_log_weights(state.sliced)[0]))
+            state = state._replace(restart=state.restart.stage(_log_weights(state.sliced)[0]))
         if not inc.comparable:
             return state
         if state.block is not None and not state.block.takes(inc, gross_only=gross_only, slices=len(slice_bad)):
             state = _closed(state)
+        margin, sliced, history_psi, learnt, block, restart, line = state
         length = SPILLING_BLOCK if state.spilling else 1
-        block = Block.start(inc, gross_only, slice_bad) if state.block is None else state.block.add(inc, slice_bad)
-        learnt = state.learnt
         if not gross_only:
-            learnt = learnt.observe_tick(inc, state.margin, calm=state.restart.is_at_most(CALM))
+            learnt = learnt.observe_tick(inc, margin, calm=restart.is_at_most(CALM))
+        if block is None and length == 1:
+            return _bet(state, learnt, inc, slice_bad, gross_only=gross_only)
+        block = Block.start(inc, gross_only, slice_bad) if block is None else block.add(inc, slice_bad)
         if block.ticks >= length:
-            return _bet(state, learnt, block)
-        return HarmEvidence(state.margin, state.sliced, state.history_psi, learnt, block, state.restart, state.line)
+            return _bet(state, learnt, block.tick, block.slices, gross_only=gross_only)
+        return HarmEvidence(margin, sliced, history_psi, learnt, block, restart, line)
 
     @property
     def psi(self) -> float:
         """How many ticks errors spill over, as far as known; 1 where they do not."""
-        return max(self.history_psi, self.learnt.serial.psi)
+        return max(self.history_psi, self.learnt.told.psi)
 
     @property
     def spilling(self) -> bool:
@@ -151,49 +151,56 @@ def _log_weights(sliced: bool) -> tuple[tuple[float, ...], ...]:
 
 def _closed(evidence: HarmEvidence) -> HarmEvidence:
     """The evidence with its open block bet on; only then may the block teach anything about bets."""
-    return evidence if evidence.block is None else _bet(evidence, evidence.learnt, evidence.block)
+    block = evidence.block
+    if block is None:
+        return evidence
+    return _bet(evidence, evidence.learnt, block.tick, block.slices, gross_only=block.gross_only)
 
 
-def _bet(evidence: HarmEvidence, learnt: Learnt, block: Block) -> HarmEvidence:
-    restart = evidence.restart.step(_log_factors(evidence, learnt, block), *_log_weights(evidence.sliced))
-    if not block.gross_only:
-        learnt = learnt.observe_block(block, evidence.margin)
-    return HarmEvidence(evidence.margin, evidence.sliced, evidence.history_psi, learnt, None, restart, evidence.line)
+def _bet(
+    evidence: HarmEvidence, learnt: Learnt, tick: AnyTick, slice_bad: Sequence[int], *, gross_only: bool
+) -> HarmEvidence:
+    margin, sliced, history_psi, _, _, restart, line = evidence
+    found = _log_factors(evidence, learnt, margin.widened(GROSS_FACTOR) if gross_only else margin, tick, slice_bad)
+    restart = restart.step(found, *_log_weights(sliced))
+    if not gross_only:
+        learnt = learnt.observe_bet(tick, slice_bad, margin)
+    return HarmEvidence(margin, sliced, history_psi, learnt, None, restart, line)
 
 
 def _discount(history_psi: float, learnt: Learnt) -> float:
     in_blocks_from_the_start = history_psi > SPILLING_PSI
-    return 1.0 + (max(history_psi, learnt.serial.psi) - 1.0) / (SPILLING_BLOCK if in_blocks_from_the_start else 1)
+    return 1.0 + (max(history_psi, learnt.told.psi) - 1.0) / (SPILLING_BLOCK if in_blocks_from_the_start else 1)
 
 
-def _log_factors(evidence: HarmEvidence, learnt: Learnt, block: Block) -> list[float]:
-    margin = evidence.margin.widened(GROSS_FACTOR) if block.gross_only else evidence.margin
-    tick = block.tick
-    if robust.theta(tick, margin) > _LOPSIDED:
+def _log_factors(
+    evidence: HarmEvidence, learnt: Learnt, margin: Margin, tick: AnyTick, slice_bad: Sequence[int]
+) -> list[float]:
+    theta = robust.theta(tick, margin)
+    if theta > _LOPSIDED:
         logs = gro.log_event_increments(tick, margin, HARM.ratios, *learnt.champion)
         found = [value / learnt.totals.phi for value in logs]
     else:
-        phi = learnt.totals.phi / _part_needed(evidence, learnt, tick, margin)
-        found = robust.log_factors((tick,), margin, HARM.ratios, phi)
+        phi = learnt.totals.phi / _part_needed(evidence, learnt, tick, margin, theta)
+        found = robust.log_factors_of(tick, margin, theta, HARM.ratios, phi)
     if not evidence.sliced:
         return found
-    if not block.slices or margin.shift > 0.0 or margin.factor < 1.0:
+    if not slice_bad or margin.shift > 0.0 or margin.factor < 1.0:
         return found + found
-    phi = (learnt.between_slices if len(block.slices) > 1 else learnt.totals).phi
-    return found + slices.log_factors(tick.challenger_bad, block.slices, margin.factor, HARM.ratios, phi)
+    phi = (learnt.between_slices if len(slice_bad) > 1 else learnt.totals).phi
+    return found + slices.log_factors(tick.challenger_bad, slice_bad, margin.factor, HARM.ratios, phi)
 
 
-def _part_needed(evidence: HarmEvidence, learnt: Learnt, tick: AnyTick, margin: Margin) -> float:
+def _part_needed(evidence: HarmEvidence, learnt: Learnt, tick: AnyTick, margin: Margin, theta: float) -> float:
     """The part of full bets that the line still takes, from past ticks and this one's sizes."""
-    restart = evidence.restart
-    if evidence.line is None or evidence.sliced or max(restart.logs, default=0.0) < evidence.line - aim.NEAR:
+    restart, line = evidence.restart, evidence.line
+    if line is None or evidence.sliced or not restart.logs or max(restart.logs) < line - aim.NEAR:
         return 1.0
-    theta = robust.theta(tick, margin)
     phi = learnt.totals.phi
     return aim.part_needed(
         restart.logs,
         1.0 - restart.spent,
-        evidence.line * _discount(evidence.history_psi, learnt),
+        line * _discount(evidence.history_psi, learnt),
         [(ratio - 1.0) / phi for ratio in HARM.ratios],
         theta,
         gro.predicted_rate(*learnt.champion, tick) * tick.champion_n,

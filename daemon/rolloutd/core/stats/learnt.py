@@ -1,11 +1,10 @@
 """What past ticks say about how errors move: it sizes and discounts bets, and must never be able to make one unfair."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from math import sqrt
-from typing import Self
+from typing import NamedTuple, Self
 
 from rolloutd.core.stats import slices
-from rolloutd.core.stats.block import Block
 from rolloutd.core.stats.codec import Reader
 from rolloutd.core.stats.increment import Tick
 from rolloutd.core.stats.margins import Margin
@@ -13,7 +12,7 @@ from rolloutd.core.stats.robust import Dispersion
 from rolloutd.core.stats.serial import SPANS, Serial
 
 PRIOR_RESIDUAL = 5.0
-LEAST_VARIANCE = 1.0
+LEAST_VARIANCE = LEAST_SPREAD = 1.0
 FARTHEST = 4.0
 WAIT_TICKS = 16
 SPILLING_PSI = 1.2
@@ -21,12 +20,12 @@ LEARNT_TICKS = 128  # fewer ticks look like spilling bursts by chance too often,
 REVIEWED_EVERY = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Learnt:
+class Learnt(NamedTuple):
     """Dispersions of totals and of slices; the serial discount, with residuals waiting; sums so far.
 
-    `seen` are the challenger's errors and those expected on the margin; `champion` its requests and errors. `spills`:
-    errors are known to spill into later ticks, from 128 learnt ticks on and looked at every eighth.
+    `serial` lags up to seven ticks behind `told`. `seen` are the challenger's errors and those expected on the margin;
+    `champion` its requests and errors. `spills`: errors are known to spill into later ticks, from 128 learnt ticks on
+    and looked at every eighth.
     """
 
     totals: Dispersion
@@ -48,38 +47,37 @@ class Learnt:
         Residuals teach the serial discount only after 16 calm ticks: the first ticks of a regression must not pass for
         errors that spill over. Otherwise all that wait are forgotten.
         """
-        totals, slices_too, champion = self.totals, self.between_slices, self.champion
+        totals, slices_too, serial, waiting, (bad, before), champion, spills = self
         if not calm:
-            if not self.waiting:
-                return self
-            return Learnt(totals, slices_too, self.serial, (), self.seen, champion, self.spills)
-        scale = margin.factor * tick.challenger_n / tick.champion_n
-        border = scale * tick.champion_bad + tick.challenger_n * margin.shift
-        bad, before = self.seen
+            return Learnt(totals, slices_too, self.told, (), self.seen, champion, spills) if waiting else self
+        n1, x1, x0 = tick.challenger_n, tick.challenger_bad, tick.champion_bad
+        scale = margin.factor * n1 / tick.champion_n
+        border = scale * x0 + n1 * margin.shift
         ratio = (bad + PRIOR_RESIDUAL) / (before + PRIOR_RESIDUAL)
-        spread = sqrt(max(tick.challenger_bad + scale * scale * tick.champion_bad, LEAST_VARIANCE))
-        residual = min(max((tick.challenger_bad - ratio * border) / spread, -FARTHEST), FARTHEST)
-        seen = (bad + tick.challenger_bad, before + border)
-        waiting = self.waiting
-        if len(waiting) < WAIT_TICKS:
-            return Learnt(totals, slices_too, self.serial, (*waiting, residual), seen, champion, self.spills)
-        serial, spills = self.serial.observe(waiting[0]), self.spills
-        if serial.ticks % REVIEWED_EVERY == 0:
+        variance = x1 + scale * scale * x0
+        residual = (x1 - ratio * border) / (sqrt(variance) if variance > LEAST_VARIANCE else LEAST_SPREAD)
+        if not -FARTHEST < residual < FARTHEST:
+            residual = FARTHEST if residual > 0.0 else -FARTHEST
+        seen, waiting = (bad + x1, before + border), (*waiting, residual)
+        over = len(waiting) - WAIT_TICKS
+        if over > 0 and (serial.ticks + over) % REVIEWED_EVERY == 0:
+            serial, waiting = serial.observe(*waiting[:over]), waiting[over:]
             spills = serial.ticks >= LEARNT_TICKS and serial.psi > SPILLING_PSI
-        return Learnt(totals, slices_too, serial, (*waiting[1:], residual), seen, champion, spills)
+        return Learnt(totals, slices_too, serial, waiting, seen, champion, spills)
 
-    def observe_block(self, block: Block, margin: Margin) -> "Learnt":
-        """With one more block of ticks, after it was bet on as a whole."""
-        tick = block.tick
-        return Learnt(
-            self.totals.observe(tick, margin),
-            slices.observe(self.between_slices, block.slices) if block.slices else self.between_slices,
-            self.serial,
-            self.waiting,
-            self.seen,
-            (self.champion[0] + tick.champion_n, self.champion[1] + tick.champion_bad),
-            self.spills,
-        )
+    @property
+    def told(self) -> Serial:
+        """The serial discount with all that has waited long enough: it is added up every eighth tick, or when asked."""
+        over = len(self.waiting) - WAIT_TICKS
+        return self.serial.observe(*self.waiting[:over]) if over > 0 else self.serial
+
+    def observe_bet(self, tick: Tick, slice_bad: Sequence[int], margin: Margin) -> "Learnt":
+        """With one more tick, or ticks as one, after they were bet on as a whole."""
+        totals, between, serial, waiting, seen, (n, bad), spills = self
+        if slice_bad:
+            between = slices.observe(between, slice_bad)
+        champion = (n + tick.champion_n, bad + tick.champion_bad)
+        return Learnt(totals.observe(tick, margin), between, serial, waiting, seen, champion, spills)
 
     def encode(self) -> dict[str, object]:
         """As JSON can hold it."""

@@ -13,7 +13,7 @@ def logaddexp(a: float, b: float) -> float:
 
 def logsumexp(values: Sequence[float]) -> float:
     """log of the sum of e^v; -inf for an empty sum."""
-    top = max(values, default=-inf)
+    top = max(values) if values else -inf
     if top == -inf:
         return -inf
     return top + log(sum([exp(v - top) for v in values]))

@@ -8,7 +8,7 @@ written down here a second time: change a grid, a weight or a bet, and the pace 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, exp, floor, lgamma, log, log1p, sqrt
 
 from rolloutd.core.stats.deflate import Clustering
@@ -77,8 +77,8 @@ def harm_pace(flow: Flow, margin: Margin, phi: float, *, gross: bool) -> Pace:
     """Of the evidence of harm, in the order of its grid; ``gross`` in a warm-up."""
     known = Dispersion(phi * _LONG_PAST, _LONG_PAST)
     champion = (_LONG_PAST, _LONG_PAST * flow.champion_rate)
-    learnt = replace(Learnt.start(), totals=known, between_slices=known, champion=champion)
-    start = replace(HarmEvidence.start(margin, 0), learnt=learnt, restart=_Bare(0, 0, 0.0, 1.0, ()))
+    learnt = Learnt.start()._replace(totals=known, between_slices=known, champion=champion)
+    start = HarmEvidence.start(margin, 0)._replace(learnt=learnt, restart=_Bare(0, 0, 0.0, 1.0, ()))
     return _moments(flow, lambda inc: start.observe(inc, gross_only=gross).restart.logs)
 
 

@@ -12,9 +12,8 @@ and the ticks' mass, kept back for later, more than makes up for it in the middl
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import exp, log, log1p
-from typing import Self
+from typing import NamedTuple, Self
 
 from rolloutd.core.stats.logs import logaddexp, logsumexp
 
@@ -34,8 +33,7 @@ def tick_mass(tick: int) -> float:
     return _SCALE / (late * log(late) ** 2)
 
 
-@dataclass(frozen=True, slots=True)
-class Restart:
+class Restart(NamedTuple):
     """`logs` are log R_k, empty while nothing is at work; `stages_left` may still spend `stage_mass` each."""
 
     ticks: int
@@ -71,13 +69,16 @@ class Restart:
 
         The first tick's own mass is spread by `log_weights`, that of every tick by `late_log_weights` where given.
         """
-        tick = self.ticks + 1
         ready = self
-        if tick == 1:
+        if self.ticks == 0:
             logs = self._with(FIRST_TICK_MASS, log_weights)
             ready = Restart(0, self.stages_left, self.stage_mass, self.spent + FIRST_TICK_MASS, logs)
-        left = 1.0 - ready.spent - ready.stages_left * ready.stage_mass  # less after an upgrade of the daemon alone
-        return ready._stepped(min(tick_mass(tick), max(left, 0.0)), log_factors, late_log_weights or log_weights)
+        ticks, stages_left, stage_mass, spent, _ = ready
+        left = 1.0 - spent - stages_left * stage_mass  # less after an upgrade of the daemon alone
+        mass = tick_mass(ticks + 1)
+        if mass > left:
+            mass = max(left, 0.0)
+        return ready._stepped(mass, log_factors, late_log_weights or log_weights)
 
     def step_with_mass(self, mass: float, log_factors: Sequence[float], log_weights: Sequence[float]) -> "Restart":
         """Like `step` with the mass given from outside: for checking by hand. Raises ValueError past a total of 1."""
@@ -93,8 +94,8 @@ class Restart:
             log_mass = log(mass)
             moved = tuple(
                 [
-                    (a + log1p(exp(b - a)) if a > b else b + log1p(exp(a - b))) + f
-                    for a, b, f in zip(self.logs, map(log_mass.__add__, log_weights), log_factors, strict=True)
+                    (a + log1p(exp(b - a)) if a > (b := log_mass + w) else b + log1p(exp(a - b))) + f
+                    for a, w, f in zip(self.logs, log_weights, log_factors, strict=True)
                 ]
             )
         else:
@@ -116,7 +117,7 @@ class Restart:
 
     def is_at_most(self, level: float) -> bool:
         """Whether log E is at most the level > 0; quicker than log E while the answer is plain."""
-        top = max(self.logs, default=0.0)
+        top = max(self.logs) if self.logs else 0.0
         if top > level:
             return False
         return top + log(len(self.logs) + 1.0) <= level or self.log_e <= level

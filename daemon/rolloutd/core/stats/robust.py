@@ -24,8 +24,8 @@ is next to nothing, and cannot be otherwise: one outage of one arm would be one 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import log1p
+from typing import NamedTuple
 
 from rolloutd.core.stats.increment import Tick
 from rolloutd.core.stats.margins import Margin
@@ -34,8 +34,7 @@ PRIOR_ERRORS = 20.0
 LARGEST_BURST = 16.0
 
 
-@dataclass(frozen=True, slots=True)
-class Dispersion:
+class Dispersion(NamedTuple):
     """How much more than independent errors the difference between the arms moves from one tick to the next.
 
     It only sizes the next bet: a wrong value costs speed and never a false alarm. Successive ticks are compared with
@@ -52,7 +51,8 @@ class Dispersion:
     @property
     def phi(self) -> float:
         """Variance over that of independent errors, at least 1; begins as 1, worth 20 errors."""
-        return max(1.0, (PRIOR_ERRORS + self.squares) / (PRIOR_ERRORS + self.expected))
+        found = (PRIOR_ERRORS + self.squares) / (PRIOR_ERRORS + self.expected)
+        return max(1.0, found)
 
     def observe(self, tick: Tick, margin: Margin) -> "Dispersion":
         """With one more tick, in which both arms had traffic."""
@@ -71,12 +71,13 @@ class Dispersion:
         return self._observed(n, residual, expected)
 
     def _observed(self, n: float, residual: float, expected: float) -> "Dispersion":
-        squares, total = self.squares, self.expected
-        if self.last_n > 0.0:
-            growth = n / self.last_n
-            gap = residual - growth * self.last_residual
-            pair = expected + growth * growth * self.last_expected
-            squares += min(gap * gap, LARGEST_BURST * pair)
+        squares, total, last_n, last_residual, last_expected = self
+        if last_n > 0.0:
+            growth = n / last_n
+            gap = residual - growth * last_residual
+            pair = expected + growth * growth * last_expected
+            square, largest = gap * gap, LARGEST_BURST * pair
+            squares += min(largest, square)
             total += pair
         return Dispersion(squares, total, n, residual, expected)
 
@@ -108,13 +109,28 @@ def log_factors(strata: Sequence[Tick], margin: Margin, ratios: Sequence[float],
         expected += part * (x1 + x0) + (1.0 - part) * tick.challenger_n * margin.shift
         if margin.factor > 1.0 and tick.bounded and x1 and x0:
             pairs.append((part, part * (1.0 - part) * (margin.factor - 1.0) * x1 * x0 / tick.champion_n))
-    stakes = [(r - 1.0) / phi for r in ratios]
     if not pairs:
-        if not bad:
-            return [-log1p(lam * expected) for lam in stakes]
-        return [log1p(lam * bad) - log1p(lam * expected) for lam in stakes]
+        return _log_factors(ratios, phi, bad, expected)
     found = []
-    for lam in stakes:
+    for r in ratios:
+        lam = (r - 1.0) / phi
         excess = lam * lam * sum([pair / (1.0 + lam * (expected - part)) for part, pair in pairs])
         found.append(log1p(lam * bad - excess) - log1p(lam * expected))
     return found
+
+
+def log_factors_of(tick: Tick, margin: Margin, part: float, ratios: Sequence[float], phi: float) -> list[float]:
+    """The same for one tick in which both arms had traffic, `part` being its theta: the path of every look."""
+    x1, x0 = tick.challenger_bad, tick.champion_bad
+    expected = part * (x1 + x0)
+    if margin.shift:
+        expected += (1.0 - part) * tick.challenger_n * margin.shift
+    if margin.factor > 1.0 and x1 and x0 and tick.bounded:
+        return log_factors((tick,), margin, ratios, phi)
+    return _log_factors(ratios, phi, x1, expected)
+
+
+def _log_factors(ratios: Sequence[float], phi: float, bad: float, expected: float) -> list[float]:
+    if not bad:
+        return [-log1p((r - 1.0) / phi * expected) for r in ratios]
+    return [log1p((lam := (r - 1.0) / phi) * bad) - log1p(lam * expected) for r in ratios]

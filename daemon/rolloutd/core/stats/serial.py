@@ -11,9 +11,9 @@ verdict. Three would cost .4 %; over 300 harmless rollouts each, retries that sp
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import pairwise
 from math import sqrt
+from typing import NamedTuple
 
 SPANS = (1, 2, 4, 8, 16, 32)
 _LONGER = SPANS[1:]
@@ -25,8 +25,7 @@ LARGEST = 9.0
 _NONE = (0.0,) * len(SPANS)
 
 
-@dataclass(frozen=True, slots=True)
-class Serial:
+class Serial(NamedTuple):
     """For each span: the block being filled, the last full one, and the squares of what successive ones differ by."""
 
     ticks: int = 0
@@ -34,24 +33,27 @@ class Serial:
     last_sums: tuple[float, ...] = _NONE
     squares: tuple[float, ...] = _NONE
 
-    def observe(self, residual: float) -> "Serial":
-        """With one more tick's residual, in units of its own spread."""
-        ticks = self.ticks + 1
-        if ticks % 2:  # half of all ticks fill no block but their own
-            square = self.squares[0] + ((residual - self.last_sums[0]) ** 2 if ticks > 1 else 0.0)
-            opened = (0.0, *[value + residual for value in self.open_sums[1:]])
-            return Serial(ticks, opened, (residual, *self.last_sums[1:]), (square, *self.squares[1:]))
-        sums = [value + residual for value in self.open_sums]
-        last, squares = list(self.last_sums), list(self.squares)
-        usual = squares[0] / (ticks - 2) if ticks > 2 else 0.0
-        for k, span in enumerate(SPANS):
-            if ticks % span:
-                break
-            if ticks > span:
-                square = (sums[k] - last[k]) ** 2
-                squares[k] += min(square, LARGEST * span * usual) if span > 1 else square
-            last[k], sums[k] = sums[k], 0.0
-        return Serial(ticks, tuple(sums), tuple(last), tuple(squares))
+    def observe(self, *residuals: float) -> "Serial":
+        """With the residuals of one more tick, or of several, each in units of its own spread."""
+        ticks, (own, *sums), last_sums, squares_before = self
+        last, squares = list(last_sums), list(squares_before)
+        for residual in residuals:
+            ticks += 1
+            usual = squares[0] / (ticks - 2) if ticks > 2 else 0.0
+            if ticks > 1:
+                squares[0] += (residual - last[0]) ** 2
+            last[0] = residual
+            sums = [value + residual for value in sums]
+            if ticks % 2:
+                continue  # half of all ticks fill no block but their own
+            for k, span in enumerate(_LONGER):
+                if ticks % span:
+                    break
+                if ticks > span:
+                    square, largest = (sums[k] - last[k + 1]) ** 2, LARGEST * span * usual
+                    squares[k + 1] += min(largest, square)
+                last[k + 1], sums[k] = sums[k], 0.0
+        return Serial(ticks, (own, *sums), tuple(last), tuple(squares))
 
     @property
     def psi(self) -> float:
