@@ -6,7 +6,19 @@ import pytest
 
 from rolloutd.core import events as ev
 from rolloutd.core.fold import LawBroken, check_laws, evolve
-from rolloutd.core.phases import ENDS, JOINT, LIVE, TABLE, IllegalEvent, Phase, columns, diagram
+from rolloutd.core.phases import (
+    ENDS,
+    JOINT,
+    LIVE,
+    TABLE,
+    IllegalEvent,
+    Phase,
+    columns,
+    diagram,
+    key_of,
+    settle,
+    step,
+)
 from rolloutd.core.values import FULL, THE_DAEMON, ZERO, Instant, Share
 from tests.core.playbook import Playbook
 
@@ -102,3 +114,99 @@ def test_a_stream_begins_with_its_request() -> None:
     row = ev.Recorded(1, "x", 1, Instant(0, 0), THE_DAEMON, 1, ev.StageEntered(0))
     with pytest.raises(LawBroken, match="begins"):
         evolve(None, row)
+
+
+FACTS = (
+    *("TrafficWanted", "TrafficConfirmed", "TrafficNotObeyed", "VerdictReached", "BlindnessBegan", "BlindnessEnded"),
+    *("DriftSeen", "LeaseLapsed", "RouterRestarted", "WindowRestarted", "EvidenceSealed", "GateOverridden"),
+    *("OverrideProposed", "RolloutClaimed", "CommandRefused", "BaseConfirmed"),
+)
+MOVES = """
+    preflight: PreflightPassed>running PreflightFailed>preflight RolloutHeld>held RecedeStarted>receding
+    preflight: RolloutEnded_refused>refused
+    running: StageEntered>running StageApproved>running StageExtended>running RolloutHeld>held PersonAsked>asking
+    running: RecedeStarted>receding
+    held: RolloutHeld>held RolloutResumed>running StageEntered>held RecedeStarted>receding
+    asking: StageApproved>running StageExtended>running StageEntered>running RolloutHeld>held RecedeStarted>receding
+    watching: StageApproved>watching StageExtended>watching FinishStarted>finishing RolloutHeld>held PersonAsked>asking
+    watching: RecedeStarted>receding
+    finishing: RecedeStarted>receding RolloutEnded_done>done
+    receding: RecedeStarted>receding RolloutHeld>held RolloutEnded_aborted>aborted RolloutEnded_rolled_back>rolled_back
+    done: RolloutClaimed>done CommandRefused>done RecedeStarted>receding
+    aborted: RolloutClaimed>aborted CommandRefused>aborted RolloutReopened>preflight
+    rolled_back: RolloutClaimed>rolled_back CommandRefused>rolled_back
+    refused: RolloutClaimed>refused CommandRefused>refused
+"""
+
+
+def _expected() -> dict[Phase, dict[str, Phase]]:
+    live = ("preflight", "running", "held", "asking", "watching", "finishing", "receding")
+    table = {phase: dict.fromkeys(FACTS, phase) if phase.value in live else {} for phase in Phase}
+    for line in MOVES.strip().splitlines():
+        phase, _, moves = line.strip().partition(": ")
+        for move in moves.split():
+            event, _, target = move.partition(">")
+            table[Phase(phase)][event] = Phase(target)
+    return table
+
+
+def test_the_table_is_the_one_that_was_agreed() -> None:
+    """Every cell, by name: whoever changes what may follow what changes it here too, on purpose (I1, I2)."""
+    expected = _expected()
+    for phase in Phase:
+        assert TABLE[phase] == expected[phase], phase
+    assert {
+        (Phase.RUNNING, "preflight_missing"): Phase.PREFLIGHT,
+        (Phase.RUNNING, "last_share_confirmed"): Phase.WATCHING,
+    } == JOINT
+    assert {Phase.DONE, Phase.ABORTED, Phase.ROLLED_BACK, Phase.REFUSED} == ENDS
+    assert set(Phase) - ENDS == LIVE
+
+
+def test_the_words_of_phases_are_those_on_disk_and_wire() -> None:
+    """A journal of last year is read by these words."""
+    words = "preflight running held asking watching finishing receding done aborted rolled_back refused"
+    assert [phase.value for phase in Phase] == words.split()
+
+
+def test_an_end_has_a_column_for_each_outcome() -> None:
+    """Aborted is not done: what may end how is a cell of its own."""
+    for outcome in ev.Outcome:
+        assert key_of(ev.RolloutEnded(outcome, "x")) == f"RolloutEnded_{outcome.value}"
+    assert key_of(ev.StageEntered(0)) == "StageEntered"
+    assert {f"RolloutEnded_{outcome.value}" for outcome in ev.Outcome} <= set(columns())
+    assert not {"RolloutEnded", "RolloutRequested", *ev.FLEET_EVENTS} & set(columns())
+
+
+def test_a_step_follows_its_cell_and_an_empty_cell_says_what_and_where() -> None:
+    """The error carries phase and event for whoever reads the log."""
+    assert step(Phase.WATCHING, ev.FinishStarted(ev.Basis(ev.BasisKind.PERSON, "x"))) is Phase.FINISHING
+    with pytest.raises(IllegalEvent) as refused:
+        step(Phase.DONE, ev.RolloutEnded(ev.Outcome.DONE, "again"))
+    assert (refused.value.phase, refused.value.event_name) == (Phase.DONE, "RolloutEnded_done")
+    assert str(refused.value) == "RolloutEnded_done cannot happen while a rollout is done."
+    assert refused.value.__cause__ is None
+    assert refused.value.__suppress_context__
+
+
+def test_joint_conditions_are_followed_to_their_end() -> None:
+    """No condition, no move; one that does not hold here moves nothing; what holds moves at once."""
+    assert settle(Phase.RUNNING, frozenset()) is Phase.RUNNING
+    assert settle(Phase.HELD, frozenset({"last_share_confirmed"})) is Phase.HELD
+    assert settle(Phase.RUNNING, frozenset({"last_share_confirmed", "another"})) is Phase.WATCHING
+    assert settle(Phase.RUNNING, frozenset({"preflight_missing"})) is Phase.PREFLIGHT
+
+
+def test_the_diagram_is_the_table() -> None:
+    """Each move that leads elsewhere is one arrow, each end has its own, and what stays put has none."""
+    drawn = diagram().splitlines()
+    assert drawn[:2] == ["stateDiagram-v2", "    [*] --> preflight: RolloutRequested"]
+    arrows = [
+        f"    {phase} --> {target}: {event}"
+        for phase, row in _expected().items()
+        for event, target in row.items()
+        if target is not phase
+    ]
+    joint = ["    running --> preflight: [preflight_missing]", "    running --> watching: [last_share_confirmed]"]
+    ends = [f"    {phase} --> [*]" for phase in ("done", "aborted", "rolled_back", "refused")]
+    assert sorted(drawn[2:]) == sorted([*arrows, *joint, *ends])

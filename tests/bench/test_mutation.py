@@ -1,0 +1,98 @@
+"""The mutation tool notices what tests notice and nothing else: which changes it makes, and that one can survive."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bench.mutation.operators import mutants
+from bench.mutation.reimport import Changed
+from bench.mutation.running import KILLED, SURVIVED, TIMED_OUT, in_child, swap
+from bench.mutation.targets import ROOT, TARGETS, equivalent
+
+SOURCE = '''"""A sentence about it."""
+LIMIT = 3
+WORDS = ("a", "a text with spaces")
+
+def above(x: int, most: int = LIMIT) -> bool:
+    """Whether it is."""
+    assert most >= 0
+    return x > most and not x == 9
+'''
+
+
+def test_each_change_is_small_and_text_types_and_asserts_stay() -> None:
+    """Limits move by one, comparisons turn, parts go; a docstring, an annotation and a sentence are not touched."""
+    names = [one.name for one in mutants("m.py", SOURCE)]
+    assert "module: 3 -> 4" in names
+    assert "above: x > most -> x >= most" in names
+    assert "above: x > most and (not x == 9) -> x > most" in names
+    assert "above: not x == 9 -> x == 9" in names
+    assert not any(word in name for name in names for word in ("sentence", "spaces?", "int", "most >= 0"))
+    assert len(names) == len(set(names))
+
+
+def test_a_mutant_is_the_module_with_one_change() -> None:
+    """The default of a function is made where the function is, so that change counts only from an import on."""
+    (one,) = [one for one in mutants("m.py", SOURCE) if one.name == "above: x > most -> x >= most"]
+    space: dict[str, object] = {}
+    exec(compile(one.tree(SOURCE), "m.py", "exec"), space)
+    assert space["above"](3)  # type: ignore[operator]
+    assert one.function == "above"
+    assert {one.function for one in mutants("m.py", SOURCE) if one.before == "3"} == {""}
+
+
+def test_a_living_function_gets_the_changed_code() -> None:
+    """Everybody who holds it already has the change too."""
+    space: dict[str, object] = {}
+    exec(compile(SOURCE, "here.py", "exec"), space)
+    held = space["above"]
+    (one,) = [one for one in mutants("m.py", SOURCE) if one.name == "above: x > most -> x <= most"]
+    assert swap("above", compile(one.tree(SOURCE), "here.py", "exec"), "here.py") == 1
+    assert held(1)  # type: ignore[operator]
+    assert not held(5)  # type: ignore[operator]
+
+
+def test_a_child_says_whether_the_mutant_lived() -> None:
+    """Killed, survived, or never came to an end."""
+
+    def for_ever() -> bool:
+        while True:
+            pass
+
+    assert in_child(lambda: True, 60) == KILLED
+    assert in_child(lambda: False, 60) == SURVIVED
+    assert in_child(for_ever, 0.2) == TIMED_OUT
+
+
+def test_a_changed_module_is_found_by_its_name_only(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its import runs the changed text; the file on the disk is what it was."""
+    (tmp_path / "mutated_here.py").write_text("LIMIT = 3\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setattr(sys, "meta_path", [Changed("mutated_here", compile("LIMIT = 4", "x", "exec")), *sys.meta_path])
+    import mutated_here  # type: ignore[import-not-found]
+
+    assert mutated_here.LIMIT == 4
+    assert (tmp_path / "mutated_here.py").read_text() == "LIMIT = 3\n"
+
+
+def test_every_target_and_its_tests_exist_and_each_equivalent_one_is_a_mutant_with_a_reason() -> None:
+    """No module can be called tested by tests that are not there, or excused from one that cannot be made."""
+    same = equivalent()
+    assert set(same) <= set(TARGETS)
+    for module, target in TARGETS.items():
+        assert all((ROOT / test).exists() for test in (*target.own, *target.more))
+        names = {one.name for one in mutants(module, (ROOT / module).read_text())}
+        assert set(same.get(module, {})) <= names
+        assert all(len(reason) > 20 for reason in same.get(module, {}).values())
+
+
+def test_the_command_refuses_a_module_that_is_no_target() -> None:
+    """With a sentence, not with a green result."""
+    command = [sys.executable, "-m", "bench.mutation", "no_such.py"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert "Nothing was done" in done.stderr

@@ -1,0 +1,268 @@
+"""Verdicts from evidence of known size: where the lines lie, what blinds, and which gates count (I3, I7)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from math import e, exp, inf, log
+
+import pytest
+
+from rolloutd.core.evidence import GateEvidence
+from rolloutd.core.metrics import BlindReason, Unreadable
+from rolloutd.core.plan import Gate, OnFail, Plan
+from rolloutd.core.values import FULL, Share
+from rolloutd.core.verdict import Judgement, Verdict, judge, odds, rates, sight
+from tests.core.playbook import a_gate, a_plan
+
+LINE, SAFE_LINE = log(1 / 0.01), log(1 / 0.05)
+SMALL = Share(100)
+GONE = Unreadable(BlindReason.TIMEOUT, "gone")
+NOW_MS = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Evidence of a known size, in the place of one that was bet for."""
+
+    log_e: float
+
+
+def gate(metric: str = "errors", **changes: object) -> Gate:
+    """A gate without a limit."""
+    return a_gate(**{"metric": metric, "limit": None, **changes})
+
+
+def plan(*gates: Gate) -> Plan:
+    """A plan with these gates, alpha .01 and beta .05."""
+    return a_plan(gates=gates or (gate(),))
+
+
+def known(
+    of: Gate,
+    harm: float = 0.0,
+    safe: float = 0.0,
+    limit: float | None = None,
+    both: float | None = None,
+    **more: object,
+) -> GateEvidence:
+    """What this gate knows, seen just now."""
+    usual: dict[str, object] = {
+        "harm": Size(harm),
+        "safe": Size(safe),
+        "limit": None if limit is None else Size(limit),
+        "champion_limit": None if both is None else Size(both),
+        "blind": None,
+        "fresh_at_ms": NOW_MS,
+        "ratio": None,
+        "jump": None,
+    }
+    return replace(GateEvidence.start(plan(), of), **{**usual, **more})  # type: ignore[arg-type]
+
+
+def judged(*evidence: tuple[Gate, GateEvidence], share: Share = SMALL, now_ms: int = NOW_MS) -> Judgement:
+    """The judgement of a plan with these gates."""
+    gates = tuple(one for one, _ in evidence)
+    return judge(plan(*gates), {one.metric: what for one, what in evidence}, now_ms, share=share)
+
+
+def one(of: Gate, **sizes: float | None) -> Verdict:
+    """The verdict of a plan with this gate alone."""
+    return judged((of, known(of, **sizes))).gates[0].verdict  # type: ignore[arg-type]
+
+
+def test_the_words_of_verdicts_are_those_on_disk_and_wire() -> None:
+    """The journal and the interface speak them."""
+    assert [verdict.value for verdict in Verdict] == ["pass", "fail", "collecting", "blind", "not-checked"]
+
+
+def test_safety_is_shown_at_its_line_and_not_before() -> None:
+    """log 1/beta exactly."""
+    assert one(gate(), safe=SAFE_LINE) is Verdict.PASS
+    assert one(gate(), safe=SAFE_LINE + 1) is Verdict.PASS
+    assert one(gate(), safe=SAFE_LINE - 1e-9) is Verdict.COLLECTING
+    assert one(gate()) is Verdict.COLLECTING
+
+
+def test_harm_is_shown_at_its_line_and_not_before() -> None:
+    """log 1/alpha exactly, whatever speaks for safety."""
+    found = judged((gate(), known(gate(), harm=LINE, safe=50)))
+    assert found.gates[0].verdict is Verdict.FAIL
+    assert found.fired is found.gates[0]
+    assert found.failing == (found.gates[0],)
+    assert found.log_e_harm == pytest.approx(LINE)
+    short = judged((gate(), known(gate(), harm=LINE - 1e-6)))
+    assert short.fired is None
+    assert short.failing == ()
+    assert one(gate(), harm=LINE + 5) is Verdict.FAIL
+
+
+def test_alpha_is_spent_once_for_all_gates_and_the_worst_one_is_named() -> None:
+    """Two gates of weight one: each carries half of the harm evidence."""
+    a, b = gate("a"), gate("b")
+    half = judged((a, known(a, harm=LINE)), (b, known(b, harm=-50)))
+    assert half.fired is None
+    assert half.log_e_harm == pytest.approx(LINE - log(2))
+    found = judged((a, known(a, harm=0)), (b, known(b, harm=LINE + log(2))))
+    assert found.fired is found.gates[1]
+    assert [one.verdict for one in found.gates] == [Verdict.COLLECTING, Verdict.FAIL]
+    assert found.gates[1].log_e_harm == pytest.approx(LINE)
+    together = judged((a, known(a, harm=LINE + 0.1)), (b, known(b, harm=LINE)))
+    assert together.fired is together.gates[0]
+    assert together.log_e_harm > LINE
+
+
+def test_weights_count_as_the_plan_says() -> None:
+    """Three to one."""
+    a, b = gate("a", weight=3.0), gate("b")
+    found = judged((a, known(a, harm=LINE)), (b, known(b, harm=-50)))
+    assert found.gates[0].log_e_harm == pytest.approx(LINE + log(3 / 4))
+    assert found.gates[1].log_e_harm == pytest.approx(-50 + log(1 / 4))
+
+
+def test_a_gate_that_only_observes_says_so_and_stops_nothing() -> None:
+    """It fails by its own evidence, undiluted, at the line; it does not fire, block or count as blind."""
+    a, b = gate("a"), gate("b", on_fail=OnFail.OBSERVE)
+    found = judged((a, known(a, safe=SAFE_LINE)), (b, known(b, harm=LINE)))
+    assert [one.verdict for one in found.gates] == [Verdict.PASS, Verdict.FAIL]
+    assert found.gates[1].log_e_harm == pytest.approx(LINE)
+    assert found.fired is None
+    assert found.failing == found.undecided == found.blind == ()
+    assert found.all_pass
+    assert found.log_e_harm == pytest.approx(0.0)
+    assert judged((a, known(a)), (b, known(b, harm=LINE - 1e-9))).gates[1].verdict is Verdict.COLLECTING
+    unseen = judged((a, known(a, safe=SAFE_LINE)), (b, known(b, blind=GONE)))
+    assert unseen.blind == ()
+    assert unseen.all_pass
+
+
+def test_what_others_must_prove_an_observing_gate_need_not() -> None:
+    """A gate that matters is in its list, one that observes is not."""
+    a, b = gate("a"), gate("b", on_fail=OnFail.HOLD)
+    found = judged((a, known(a, blind=GONE)), (b, known(b, harm=LINE + log(2) + 1)))
+    assert found.blind == (found.gates[0],)
+    assert found.failing == (found.gates[1],)
+    assert found.undecided == found.gates
+    assert not found.all_pass
+
+
+def test_blindness_is_no_pass_whatever_was_known() -> None:
+    """I3: evidence of safety does not outlive sight; evidence of harm does."""
+    was_safe = judged((gate(), known(gate(), safe=50, blind=GONE)))
+    assert was_safe.gates[0].verdict is Verdict.BLIND
+    assert was_safe.gates[0].blind == GONE
+    assert not was_safe.all_pass
+    was_bad = judged((gate(), known(gate(), harm=LINE, blind=GONE)))
+    assert was_bad.gates[0].verdict is Verdict.FAIL
+    assert was_bad.blind == was_bad.gates
+
+
+def test_a_gate_without_evidence_is_blind_since_somebody_looks() -> None:
+    """Never read: not for longer than this process looks."""
+    found = judge(plan(), {}, NOW_MS, share=Share(100), watching_from_ms=4_000)
+    assert found.gates[0].verdict is Verdict.BLIND
+    assert (found.gates[0].log_e_harm, found.gates[0].log_e_safe) == (-inf, 0.0)
+    assert found.gates[0].blind == Unreadable(BlindReason.NEVER_READ, "no answer yet")
+    assert found.gates[0].blind_for_ms == 6_000
+    assert found.gates[0].over_limit is False
+    assert found.log_e_harm == -inf
+    assert sight(gate(), None, 1_000, 5_000)[1] == 0
+    assert judge(plan(), {}, NOW_MS, share=Share(100)).gates[0].blind_for_ms == NOW_MS
+
+
+def test_a_source_that_is_silent_for_too_long_blinds() -> None:
+    """Longer than three cadences and the greatest age: 3 x 1 s + 2 s here."""
+    at_limit = known(gate(), fresh_at_ms=NOW_MS - 5_000)
+    assert sight(gate(), at_limit, NOW_MS, 0) == (None, 0)
+    silent, for_ms = sight(gate(), at_limit, NOW_MS + 1, 0)
+    assert silent == Unreadable(BlindReason.TIMEOUT, "the source has not answered for 5 s")
+    assert for_ms == 5_001
+    assert sight(gate(), at_limit, NOW_MS + 2_600, 0)[0] == Unreadable(
+        BlindReason.TIMEOUT, "the source has not answered for 8 s"
+    )
+
+
+def test_silence_counts_only_while_somebody_looks() -> None:
+    """I8: what this process did not watch was not blind for that long."""
+    old = known(gate(), fresh_at_ms=0)
+    assert sight(gate(), old, NOW_MS, NOW_MS - 5_000) == (None, 0)
+    assert sight(gate(), old, NOW_MS, NOW_MS - 5_001)[1] == 5_001
+    blinded = known(gate(), fresh_at_ms=2_000, blind=GONE)
+    assert sight(gate(), blinded, NOW_MS, 0) == (GONE, 8_000)
+    assert sight(gate(), blinded, NOW_MS, 9_000) == (GONE, 1_000)
+    never_fresh = known(gate(), fresh_at_ms=None, blind=GONE)
+    assert sight(gate(), never_fresh, NOW_MS, 7_000) == (GONE, 3_000)
+    assert sight(gate(), known(gate(), fresh_at_ms=None), NOW_MS, 7_000) == (None, 0)
+
+
+def test_without_a_champion_nothing_is_compared() -> None:
+    """At full share a gate without harm is not checked, and not in the way; blind or bad it still counts."""
+    assert judged((gate(), known(gate(), safe=50)), share=FULL).gates[0].verdict is Verdict.NOT_CHECKED
+    assert judged((gate(), known(gate())), share=FULL).all_pass
+    assert judged((gate(), known(gate(), blind=GONE)), share=FULL).gates[0].verdict is Verdict.BLIND
+    assert judged((gate(), known(gate(), harm=LINE)), share=FULL).gates[0].verdict is Verdict.FAIL
+    assert judged((gate(), known(gate(), safe=50)), share=Share(9_999)).gates[0].verdict is Verdict.PASS
+
+
+def test_a_limit_takes_half_of_the_harm_evidence() -> None:
+    """And is over at its own line."""
+    of = gate(limit=0.2)
+    found = judged((of, known(of, harm=0.0, limit=LINE + 3, both=0.0)))
+    assert found.gates[0].log_e_harm == pytest.approx(log(0.5 + 0.5 * exp(LINE + 3)))
+    assert found.fired is found.gates[0]
+    assert found.gates[0].over_limit
+    assert found.both_over_limit is None
+    at_line = judged((of, known(of, limit=LINE, both=0.0)))
+    assert at_line.gates[0].over_limit
+    assert not judged((of, known(of, limit=LINE - 1e-9, both=0.0))).gates[0].over_limit
+    relative = judged((of, known(of, harm=LINE + 1, limit=-inf, both=0.0)))
+    assert relative.gates[0].log_e_harm == pytest.approx(LINE + 1 - log(2))
+    assert not judged((gate(), known(gate(), harm=50))).gates[0].over_limit
+
+
+def test_both_over_the_limit_excuses_the_challenger_from_the_limit_alone() -> None:
+    """An outside trouble is named; harm relative to the champion still counts."""
+    of = gate(limit=0.2)
+    both = judged((of, known(of, limit=LINE, both=LINE)))
+    assert both.both_over_limit == "errors"
+    assert both.gates[0].log_e_harm == pytest.approx(-log(2))
+    assert both.fired is None
+    for limit, champion in ((LINE - 1e-9, LINE), (LINE, LINE - 1e-9), (None, LINE), (LINE, None)):
+        assert judged((of, known(of, limit=limit, both=champion))).both_over_limit is None
+    worse = judged((of, known(of, harm=LINE + 1, limit=50, both=50)))
+    assert worse.fired is not None
+
+
+def test_one_excused_gate_does_not_excuse_the_others() -> None:
+    """Each limit by itself."""
+    a, b = gate("a", limit=0.2), gate("b", limit=0.2)
+    found = judged((a, known(a, limit=LINE, both=LINE)), (b, known(b, limit=LINE + 3, both=0.0)))
+    assert found.both_over_limit == "a"
+    assert found.fired is found.gates[1]
+
+
+def test_progress_is_the_part_of_the_way_to_the_line() -> None:
+    """From 0 to 1 on the log scale, for both bars."""
+    found = judged((gate(), known(gate(), harm=LINE / 2, safe=SAFE_LINE / 4))).gates[0]
+    assert found.harm_progress == pytest.approx(0.5)
+    assert found.safe_progress == pytest.approx(0.25)
+    over = judged((gate(), known(gate(), harm=LINE * 2, safe=SAFE_LINE * 2))).gates[0]
+    assert (over.harm_progress, over.safe_progress) == (1.0, 1.0)
+    under = judged((gate(), known(gate(), harm=-3, safe=-inf))).gates[0]
+    assert (under.harm_progress, under.safe_progress) == (0.0, 0.0)
+    barely = judged((gate(), known(gate(), harm=LINE / 100))).gates[0]
+    assert barely.harm_progress == pytest.approx(0.01)
+
+
+def test_a_judgement_of_gates_that_all_pass() -> None:
+    """Every gate that matters, and all of them."""
+    a, b = gate("a"), gate("b")
+    assert judged((a, known(a, safe=9)), (b, known(b, safe=9))).all_pass
+    assert not judged((a, known(a, safe=9)), (b, known(b))).all_pass
+
+
+def test_rates_and_odds_for_words() -> None:
+    """No requests, no rate; odds that print."""
+    assert rates(4, 1) == 0.25
+    assert rates(0, 0) is None
+    assert odds(1.0) == pytest.approx(e)
+    assert odds(50.0) == odds(1e9) == exp(50.0)
