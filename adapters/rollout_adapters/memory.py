@@ -60,6 +60,7 @@ class _Route:
     slot: Slot | None = None
     share: Share = ZERO
     expires_ms: int | None = None
+    isolated: tuple[str, ...] = ()
 
 
 class MemoryRouter:
@@ -86,7 +87,12 @@ class MemoryRouter:
         """Leases and steps as asked for."""
         leases = self.leases_ms is not None
         return Abilities(
-            "memory", leases=leases, finest_step_bp=self._step_bp, survives_restart=not leases, simulated=True
+            "memory",
+            leases=leases,
+            finest_step_bp=self._step_bp,
+            survives_restart=not leases,
+            simulated=True,
+            segments=True,
         )
 
     @property
@@ -102,7 +108,9 @@ class MemoryRouter:
         self._strike()
         found = self._find(route)
         left_ms = None if found.expires_ms is None else found.expires_ms - self._clock.now().clock_ms
-        return RouteReading(found.base, found.slot, found.share, left_ms, f"memory:{self._starts}")
+        return RouteReading(
+            found.base, found.slot, found.share, left_ms, f"memory:{self._starts}", isolated=found.isolated
+        )
 
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
         """Override or, with zero, remove the override."""
@@ -123,6 +131,14 @@ class MemoryRouter:
 
         def change() -> None:
             self._find(route).base = slot
+
+        await self._write(change)
+
+    async def isolate(self, route: str, segments: tuple[str, ...]) -> None:
+        """Keep exactly these segments on the base; no lapse and no restart ends it."""
+
+        def change() -> None:
+            self._find(route).isolated = tuple(sorted(segments))
 
         await self._write(change)
 
@@ -170,6 +186,10 @@ class MemoryRouter:
     def hand_sets_base(self, route: str, slot: Slot) -> None:
         """Somebody else changes the base."""
         self._find(route).base = slot
+
+    def hand_isolates(self, route: str, *segments: str) -> None:
+        """Somebody else keeps exactly these segments on the base."""
+        self._find(route).isolated = tuple(sorted(segments))
 
     # How it is done.
 
@@ -223,7 +243,7 @@ class MemoryRouter:
 
     def _rounded(self, share: Share) -> Share:
         steps = (share.basis_points + self._step_bp // 2) // self._step_bp
-        return Share(min(FULL_BP, steps * self._step_bp))
+        return Share(min(FULL_BP, steps * self._step_bp), share.segments)
 
 
 def _clear(route: _Route) -> None:

@@ -6,27 +6,30 @@ from rolloutd.core.commands import Verb
 from rolloutd.core.overrides import open_request
 from rolloutd.core.phases import Phase
 from rolloutd.core.state import Rollout
-from rolloutd.core.values import Actor
+from rolloutd.core.values import ZERO, Actor
 
 _BACK = (Phase.RECEDING, Phase.ABORTED, Phase.ROLLED_BACK, Phase.REFUSED)
 _LOWERS = (Verb.ABORT, Verb.DECLINE, Verb.ROLLBACK)
+_SEGMENTS = (Verb.ISOLATE, Verb.PUTBACK)
 _GOES_ON = (Verb.PROMOTE, Verb.RESUME, Verb.APPROVE, Verb.EXTEND)
 
 
 def confirmed(rollout: Rollout, verb: Verb | None) -> bool:
     """Whether the router has shown what the verb (None: start) asked for."""
     if verb in _LOWERS:
-        return not rollout.live or (rollout.phase is Phase.HELD and rollout.traffic.confirmed.basis_points == 0)
+        return not rollout.live or (rollout.phase is Phase.HELD and rollout.traffic.confirmed == ZERO)
     if verb in _GOES_ON and rollout.phase in _BACK:
         return False  # zero is settled too, but it is not what was asked for
+    if verb in _SEGMENTS:
+        return rollout.isolation_asked_ms is None or not rollout.live
     begins = verb is None or verb is Verb.REOPEN
-    started = rollout.traffic.wanted.basis_points > 0 or not rollout.live or not begins
+    started = rollout.traffic.wanted > ZERO or not rollout.live or not begins
     return started and rollout.traffic.settled and rollout.phase is not Phase.FINISHING
 
 
 def known(rollout: Rollout, verb: Verb | None) -> bool:
     """Whether there is nothing left to wait for: it is confirmed, or the rollout goes back instead."""
-    return confirmed(rollout, verb) or (verb not in _LOWERS and rollout.phase in _BACK)
+    return confirmed(rollout, verb) or (verb not in (*_LOWERS, Verb.ISOLATE) and rollout.phase in _BACK)
 
 
 def waits_for_person(rollout: Rollout, verb: Verb | None, actor: Actor, now_ms: int) -> bool:

@@ -1,9 +1,10 @@
 """Turns the core's dataclasses and named tuples into canonical JSON text and back; it does no I/O and repairs nothing.
 
-Canonical: keys sorted, no spaces, ASCII, every field written (a later default must not change the past), floats in the
-shortest form that reads back to the same bits, NaN and infinities refused. The same value always has the same text, so
-a digest of the text is a digest of the value. Reading is strict: a type is never guessed from another, an unknown field
-is an error, and only a field that has a default may be missing. A named tuple is written as a dataclass of its fields.
+Canonical: keys sorted, no spaces, ASCII, every field written (a later default must not change the past; but one that is
+marked SPARSE is left out while it has its default, which then stays for ever), floats in the shortest form that reads
+back to the same bits, NaN and infinities refused. The same value always has the same text, so a digest of the text is a
+digest of the value. Reading is strict: a type is never guessed from another, an unknown field is an error, and only a
+field that has a default may be missing. A named tuple is written as a dataclass of its fields.
 
 A value of a union of dataclasses carries its class under the key ``is``, which no field can be called. Written here
 rather than with pydantic because that writes NaN as null, does not sort keys, and picks a union's member by trying.
@@ -21,6 +22,7 @@ from math import isfinite
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from rolloutd.core.events import EVENT_TYPES, Event, HoldCause, RolloutHeld
+from rolloutd.core.values import SPARSE
 from rolloutd.ports import RolloutdError
 
 SCHEMA_VERSION = 2
@@ -121,11 +123,16 @@ def _dataclass(cls: type) -> _Pair:
     names, needed = _fields(cls) if is_dataclass(cls) else _named_tuple(cls)
     members = [(name, *_converters(hints[name])) for name in names]
     readers = {name: read for name, _, read in members}
+    sparse = {f.name: f.default for f in fields(cls) if f.metadata.get(SPARSE)} if is_dataclass(cls) else {}
 
     def write(value: object) -> dict[str, _Plain]:
         if type(value) is not cls:
             raise TypeError(f"expected {cls.__name__}, not {type(value).__name__}")
-        return {name: write_member(getattr(value, name)) for name, write_member, _ in members}
+        return {
+            name: write_member(getattr(value, name))
+            for name, write_member, _ in members
+            if not sparse or name not in sparse or getattr(value, name) != sparse[name]
+        }
 
     def read(data: _Plain) -> object:
         if type(data) is not dict:

@@ -21,7 +21,7 @@ from rolloutd.clock import BoottimeClock, ClockReading
 from rolloutd.core.forecast.rule import LARGEST_FIRST_SHARE
 from rolloutd.core.plan import Spec
 from rolloutd.core.rules import Limits, Rules
-from rolloutd.core.values import Share, Slot
+from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.desk import Desk
 from rolloutd.evidence_sqlite import SqliteEvidence
@@ -282,7 +282,7 @@ class Daemon:
         lines = []
         for lane in self.loop.lanes.values():
             share = lane.rollout.traffic.confirmed
-            if share.basis_points == 0:
+            if share == ZERO:
                 continue
             lease_ms = self.outside.lease(lane.rollout.spec.route)
             fate = f"lapses to 0% within {lease_ms / 1000:g} s" if lease_ms else "STAYS until somebody acts"

@@ -23,6 +23,7 @@ from rolloutd.core.effects import (
     RouteNotSeen,
     RouteSeen,
     SetBase,
+    SetIsolated,
     SetTraffic,
     SlotProbed,
     SlotSmoked,
@@ -39,7 +40,7 @@ PROBE_DEADLINE_S = 2.0
 RETRY_PAUSE_S = 1.0
 """A write that came to nothing is asked for again at once; it goes out again only so long after its last end."""
 
-Write = SetTraffic | SetBase | DropOverride
+Write = SetTraffic | SetBase | DropOverride | SetIsolated
 Report = Callable[[str, Observation], Awaitable[None]]
 log = logging.getLogger("rolloutd.hands")
 
@@ -87,7 +88,7 @@ class Hands:
     def perform(self, lane: str, effect: Effect) -> bool:
         """Begin an effect for a rollout; returns whether a *write* was begun. Reading is single-flight and silent."""
         match effect:
-            case SetTraffic() | SetBase() | DropOverride():
+            case SetTraffic() | SetBase() | DropOverride() | SetIsolated():
                 return self._begin_write(lane, effect)
             case RenewLease():
                 self._alone(("renew", effect.route), self._renew(lane, effect))
@@ -104,11 +105,9 @@ class Hands:
     def _begin_write(self, lane: str, effect: Write) -> bool:
         """Start a write unless the same one is under way. Only what lowers may overtake another write."""
         under_way = self._writing.get(effect.route)
-        if under_way is not None and not under_way.task.done():
-            lowers = isinstance(effect, SetTraffic) and effect.urgent
-            if under_way.effect == effect or not lowers:
-                return False
         overtaken = under_way.task if under_way is not None and not under_way.task.done() else None
+        if overtaken is not None and under_way is not None and not _overtakes(effect, under_way.effect):
+            return False
         if overtaken is not None and overtaken in self._not_out:
             overtaken.cancel()  # it must not go out once something lower is recorded
         self._generation[effect.route] = self._generation.get(effect.route, 0) + 1
@@ -142,7 +141,7 @@ class Hands:
         if not isinstance(effect, SetTraffic) or effect.urgent or effect.confirmed == ZERO:
             return None
         reading = await self._routers[effect.route].read(effect.route)
-        return reading if reading.share_of(effect.slot) < effect.confirmed else None
+        return None if effect.confirmed <= reading.share_of(effect.slot) else reading
 
     async def _pause(self, effect: Write) -> None:
         """Wait before the same write goes out again, so that a router that ignores or refuses it is not flooded."""
@@ -173,6 +172,8 @@ class Hands:
                 call = router.set_base(effect.route, effect.slot)
             case DropOverride():
                 call = router.set_share(effect.route, effect.slot, ZERO)
+            case SetIsolated():
+                call = router.isolate(effect.route, effect.segments)
             case _:
                 assert_never(effect)
         # Once the call has begun and waits; a turn of the event loop for it alone would delay every abort.
@@ -267,3 +268,13 @@ class Hands:
         """Wait for what is under way; nothing new may begin."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
+
+
+def _overtakes(effect: Write, under_way: Write) -> bool:
+    """What lowers goes before what does not; taking the share down goes before everything."""
+    if effect == under_way:
+        return False
+    if isinstance(effect, SetTraffic):
+        return effect.urgent
+    lowering = isinstance(under_way, SetTraffic | SetIsolated) and under_way.urgent
+    return isinstance(effect, SetIsolated) and effect.urgent and not lowering

@@ -14,9 +14,11 @@ from rolloutd.core.incidents import Message, Turn
 from rolloutd.core.metrics import Answer, Question
 from rolloutd.core.observed import Abilities, RouteReading, SlotHealth, SmokeFinding
 from rolloutd.core.plan import Smoke
+from rolloutd.core.segments import OTHER, Segments
 from rolloutd.core.values import Instant, Share, Slot
 
 __all__ = [
+    "OTHER",
     "Abilities",
     "Clock",
     "Manner",
@@ -37,6 +39,7 @@ __all__ = [
     "RouterError",
     "RouterRefused",
     "RouterUnreachable",
+    "Segments",
     "SlotHealth",
     "Smoke",
     "SmokeFinding",
@@ -130,6 +133,13 @@ class Router(Protocol):
 
     async def set_base(self, route: str, slot: Slot) -> None:
         """Make ``slot`` the one that serves by default, durably (it survives a restart). Leaves the override alone."""
+        ...
+
+    async def isolate(self, route: str, segments: tuple[str, ...]) -> None:
+        """Keep exactly these segments of the route on its base, durably, whatever the override says.
+
+        No lapse, no lost renewal and no restart lets one of them in again. Taking one off opens its own connection.
+        """
         ...
 
     async def close(self) -> None:
@@ -229,9 +239,10 @@ class RouteSlot:
 
 @dataclass(frozen=True, slots=True)
 class RouteConfig:
-    """One route: which router splits it, what its two slots are called there, and whose it is."""
+    """One route: its router, what its two slots are called there, whose it is, and by what header users are told."""
 
     name: str
     router: str
     slots: Mapping[Slot, RouteSlot]
     team: str = ""
+    segments: Segments | None = None

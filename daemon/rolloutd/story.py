@@ -93,6 +93,12 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     ev.FinishStarted: lambda e: ("finishing: the challenger becomes the base", e.basis.why),
     ev.BaseConfirmed: _base,
     ev.EvidenceSealed: lambda e: (f"evidence sealed at check {e.tick}", e.digest[:16]),
+    ev.SegmentIsolated: lambda e: (f"isolated {e.segment}: its users go back to the champion", e.basis.why),
+    ev.SegmentPutBack: lambda e: (f"put {e.segment} back: its users get the rollout's share", e.basis.why),
+    ev.IsolationConfirmed: lambda e: (
+        f"router keeps {', '.join(e.segments) or 'nobody'} off the challenger",
+        f"read-back after {e.took_ms} ms",
+    ),
     ev.RolloutClaimed: lambda e: ("no longer looks at this" if e.released else "looks at this", ""),
     ev.CommandRefused: lambda e: (f"refused: {e.verb} ({e.code})", e.why),
     ev.RolloutReopened: lambda e: ("reopened: its checks, then the first stage", e.reason),

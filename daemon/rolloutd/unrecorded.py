@@ -79,7 +79,8 @@ def only_lowers(before: Lane, after: Lane) -> bool:
     Finishing wants no other share, but it makes the challenger the base: that is the greatest increase of all.
     """
     finishes = after.rollout.phase is Phase.FINISHING and before.rollout.phase is not Phase.FINISHING
-    return not finishes and after.rollout.traffic.wanted <= before.rollout.traffic.wanted
+    back = {known.segment for known in before.rollout.isolated} - {known.segment for known in after.rollout.isolated}
+    return not finishes and not back and after.rollout.traffic.wanted <= before.rollout.traffic.wanted
 
 
 def takes_back(events: tuple[ev.Event, ...]) -> bool:

@@ -19,6 +19,7 @@ from rolloutd.core.effects import (
     RouteNotSeen,
     RouteSeen,
     SetBase,
+    SetIsolated,
     SetTraffic,
     SlotProbed,
     SlotSmoked,
@@ -97,6 +98,7 @@ class World:
     base: Slot = Slot.A
     override: Share = ZERO
     override_slot: Slot | None = None
+    isolated: tuple[str, ...] = ()
     instance: str = "1"
     obeys: bool = True
     moves_base: bool = True
@@ -117,7 +119,9 @@ class World:
     def reading(self) -> RouteReading:
         """What the router shows."""
         slot = self.override_slot if self.override > ZERO else None
-        return RouteReading(self.base, slot, self.override if slot else ZERO, None, self.instance)
+        return RouteReading(
+            self.base, slot, self.override if slot else ZERO, None, self.instance, isolated=self.isolated
+        )
 
     def flow(self, seconds: float) -> None:
         """Let traffic flow, split as the router says, with errors at each arm's rate and no chance in it."""
@@ -213,6 +217,9 @@ class Playbook:
             match effect:
                 case SetTraffic(slot=slot, share=share):
                     wrote = self._write(slot, share)
+                case SetIsolated(segments=segments):
+                    self.world.isolated = segments if self.world.obeys else self.world.isolated
+                    wrote = self._report()
                 case DropOverride(slot=slot):
                     wrote = self._write(slot, ZERO)
                 case SetBase(slot=slot):

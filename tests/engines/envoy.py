@@ -12,6 +12,7 @@ from typing import Self
 from rollout_adapters.traffic.envoy import EnvoyOptions, EnvoyRouter
 from rollout_adapters.traffic.envoy_config import EnvoyFiles, EnvoyRoute, render_bootstrap, render_routes
 from rolloutd.core.values import Slot
+from rolloutd.ports import Segments
 from tests.engines.haproxy import route_config
 from tests.engines.processes import Program, free_port, listens
 from tests.engines.servers import ModelServer
@@ -28,11 +29,14 @@ class Envoy:
         *,
         threads: int = 1,
         timeout_s: float = 2.0,
+        segments: Mapping[str, Segments] | None = None,
         group: int | None = None,
     ) -> None:
         self.folder = folder
         self.routes_file = folder / "routes" / "routes.json"
-        self.routes = {name: route_config(name, servers) for name, servers in routes.items()}
+        self.routes = {
+            name: route_config(name, servers, segments=(segments or {}).get(name)) for name, servers in routes.items()
+        }
         self.port, self.admin_port = free_port(), free_port()
         self.admin_url = f"http://127.0.0.1:{self.admin_port}"
         self._files = EnvoyFiles(self.routes_file, self.admin_port, self.port)

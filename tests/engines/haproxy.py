@@ -11,16 +11,18 @@ from typing import Self
 from rollout_adapters.traffic.haproxy import HAProxyOptions, HAProxyRouter
 from rollout_adapters.traffic.haproxy_config import HAProxyFiles, HAProxyRoute, render_base_map, render_config
 from rolloutd.core.values import Slot
-from rolloutd.ports import RouteConfig, RouteSlot
+from rolloutd.ports import RouteConfig, RouteSlot, Segments
 from tests.engines.processes import Program, answers_at, free_port, listens, wait_until
 from tests.engines.servers import ModelServer
 from tests.programs import needs
 
 
-def route_config(name: str, servers: Mapping[Slot, ModelServer], router: str = "edge") -> RouteConfig:
+def route_config(
+    name: str, servers: Mapping[Slot, ModelServer], router: str = "edge", segments: Segments | None = None
+) -> RouteConfig:
     """The route as the daemon's configuration would name it; its arms are ``NAME-a`` and ``NAME-b``."""
     slots = {slot: RouteSlot(f"{name}-{slot}", f"{servers[slot].url}/version") for slot in Slot}
-    return RouteConfig(name, router, slots)
+    return RouteConfig(name, router, slots, segments=segments)
 
 
 class HAProxy:
@@ -33,21 +35,26 @@ class HAProxy:
         *,
         lease: str = "60s",
         server_timeout: str = "2s",
+        segments: Mapping[str, Segments] | None = None,
         edit: Callable[[str], str] | None = None,
     ) -> None:
-        """``edit`` changes the rendered configuration, to make it wrong on purpose."""
+        """``segments`` are by route; ``edit`` changes the rendered configuration, to make it wrong on purpose."""
         self._edit = edit or str
         self.folder = folder
-        self.routes = {name: route_config(name, servers) for name, servers in routes.items()}
+        self.routes = {
+            name: route_config(name, servers, segments=(segments or {}).get(name)) for name, servers in routes.items()
+        }
         self.ports = {name: free_port() for name in routes}
         self.metrics_port = free_port()
         self.socket = folder / "haproxy.sock"
         self._master = folder / "master.sock"
         self.base_map = folder / "base.map"
+        self.isolated_map = folder / "isolated.map"
         self.config_file = folder / "haproxy.cfg"
         self._files = HAProxyFiles(
             self.socket,
             self.base_map,
+            isolated_map=self.isolated_map,
             metrics_bind=f"127.0.0.1:{self.metrics_port}",
             lease=lease,
             server_timeout=server_timeout,
@@ -67,6 +74,7 @@ class HAProxy:
     def __enter__(self) -> Self:
         self.config_file.write_text(self._edit(render_config(self._files, self._layout)), encoding="utf-8")
         self.base_map.write_text(render_base_map(dict.fromkeys(self.routes, Slot.A)), encoding="utf-8")
+        self.isolated_map.write_text("", encoding="utf-8")
         self.start()
         return self
 
@@ -80,9 +88,10 @@ class HAProxy:
 
     def router(self) -> HAProxyRouter:
         """A router adapter on this HAProxy."""
-        return HAProxyRouter(
-            HAProxyOptions(socket=self.socket, base_map=self.base_map, lease=self._files.lease), self.routes
+        options = HAProxyOptions(
+            socket=self.socket, base_map=self.base_map, isolated_map=self.isolated_map, lease=self._files.lease
         )
+        return HAProxyRouter(options, self.routes)
 
     def start(self) -> None:
         """Start it (again) with the files as they are."""

@@ -54,8 +54,8 @@ class Tally:
 class _Client:
     """One connection that is opened when needed and kept while it can be."""
 
-    def __init__(self, port: int, path: str, host: str) -> None:
-        self._port, self._path, self._host = port, path, host
+    def __init__(self, port: int, path: str, host: str, head: str = "") -> None:
+        self._port, self._path, self._host, self._head = port, path, host, head
         self._reader: asyncio.StreamReader | None = None
         self._writer: asyncio.StreamWriter | None = None
 
@@ -74,7 +74,7 @@ class _Client:
             self.close()
             self._reader, self._writer = await asyncio.open_connection("127.0.0.1", self._port)
         who = f"x-user-id: {user}\r\n" if user else ""
-        self._writer.write(f"GET {self._path} HTTP/1.1\r\nhost: {self._host}\r\n{who}\r\n".encode())
+        self._writer.write(f"GET {self._path} HTTP/1.1\r\nhost: {self._host}\r\n{who}{self._head}\r\n".encode())
         head = (await self._reader.readuntil(b"\r\n\r\n")).decode("latin-1").lower().split("\r\n")
         fields = {name: value.strip() for name, _, value in (line.partition(":") for line in head[1:])}
         await self._reader.readexactly(int(fields.get("content-length", 0)))
@@ -89,13 +89,22 @@ class _Client:
 
 
 async def burst(
-    port: int, users: Iterable[str], *, connections: int = 8, path: str = "/predict", host: str = "localhost"
+    port: int,
+    users: Iterable[str],
+    *,
+    connections: int = 8,
+    path: str = "/predict",
+    host: str = "localhost",
+    head: str = "",
 ) -> Tally:
-    """One request for each user, as fast as ``connections`` keep-alive connections carry them."""
+    """One request for each user, as fast as ``connections`` keep-alive connections carry them.
+
+    ``head`` are more header lines, each with its line end.
+    """
     tally, queue = Tally(), iter(users)
 
     async def drain() -> None:
-        client = _Client(port, path, host)
+        client = _Client(port, path, host, head)
         for user in queue:
             await client.ask(user, tally)
         client.close()

@@ -13,6 +13,7 @@ from typing import Self
 from rollout_adapters.traffic.nginx import NginxOptions, NginxRouter
 from rollout_adapters.traffic.nginx_config import NginxFiles, NginxRoute, render_config, render_first_splits
 from rolloutd.core.values import Slot
+from rolloutd.ports import Segments
 from tests.engines.haproxy import route_config
 from tests.engines.processes import Program, free_port, listens
 from tests.engines.servers import ModelServer
@@ -31,6 +32,7 @@ class Nginx:
         routes: Mapping[str, Mapping[Slot, ModelServer]],
         *,
         keepalive: str = "0",
+        segments: Mapping[str, Segments] | None = None,
         edit: Callable[[str], str] | None = None,
     ) -> None:
         """``edit`` changes the rendered configuration, to make it wrong on purpose."""
@@ -39,7 +41,9 @@ class Nginx:
         self.splits_file = folder / "splits" / "splits.conf"
         self.config_file = folder / "nginx.conf"
         self.pid_file = folder / "nginx.pid"
-        self.routes = {name: route_config(name, servers) for name, servers in routes.items()}
+        self.routes = {
+            name: route_config(name, servers, segments=(segments or {}).get(name)) for name, servers in routes.items()
+        }
         self.port, self.readback_port = free_port(), free_port()
         self.readback = f"http://127.0.0.1:{self.readback_port}/rolloutd"
         self._files = NginxFiles(

@@ -89,6 +89,12 @@ class WorldRouter:
         if self.moves_base:
             self.world.base = slot
 
+    async def isolate(self, route: str, segments: tuple[str, ...]) -> None:
+        """Apply at once."""
+        if not self.world.reachable:
+            raise RouterUnreachable("The router is away.")
+        self.world.isolated = tuple(sorted(segments))
+
     async def close(self) -> None:
         """Nothing is open."""
 

@@ -10,15 +10,24 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 from rollout_adapters.files import Overtaken, rewrite_in_thread
 from rollout_adapters.options import AdapterOptions, check_options
 from rollout_adapters.split import Split
 from rollout_adapters.traffic.envoy_admin import EnvoyAdmin, InForce
-from rollout_adapters.traffic.envoy_routes import Arms, Json, base_of, changed, runtime_keys, split_in_force
+from rollout_adapters.traffic.envoy_routes import (
+    Arms,
+    Json,
+    base_of,
+    changed,
+    check_segments,
+    runtime_keys,
+    split_in_force,
+)
 from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.ports import Abilities, RouteConfig, RouteReading, RouterError, RouterRefused
 
@@ -46,7 +55,8 @@ class EnvoyRouter:
         self._admin = EnvoyAdmin(options.admin, options.route_config)
         self._file = options.routes_file
         self._arms = {
-            name: Arms(name, {slot: route.slots[slot].arm_value for slot in Slot}) for name, route in routes.items()
+            name: Arms(name, {slot: route.slots[slot].arm_value for slot in Slot}, route.segments)
+            for name, route in routes.items()
         }
         # An abort's file must not wait behind whatever else runs in the loop's own threads.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="envoy-file")
@@ -55,7 +65,9 @@ class EnvoyRouter:
     @property
     def abilities(self) -> Abilities:
         """No lease; steps of 0.01 %; the file survives a restart."""
-        return Abilities(engine="envoy", leases=False, finest_step_bp=1, survives_restart=True, sticky=True)
+        return Abilities(
+            engine="envoy", leases=False, finest_step_bp=1, survives_restart=True, sticky=True, segments=True
+        )
 
     async def read(self, route: str) -> RouteReading:
         """The split that requests meet: the running configuration with runtime overrides on top."""
@@ -65,7 +77,7 @@ class EnvoyRouter:
         )
         split = split_in_force(in_force.config, runtime, arms)
         slot = split.override_slot if split.override > ZERO else None
-        return RouteReading(split.base, slot, split.override, None, started, in_force.version)
+        return RouteReading(split.base, slot, split.override, None, started, in_force.version, split.isolated)
 
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
         """Write the share into the file and see it in force; a share of zero is in force before the file is written."""
@@ -85,7 +97,15 @@ class EnvoyRouter:
         """Write the base into the file, keep the override noted there, and see it in force."""
         arms = self._arms_of(route)
         zeroed = self._zeroed[arms.route]
-        await self._put(arms, slot, await self._admin.in_force(), zeroed)
+        await self._put(arms, lambda noted: replace(noted, base=slot), await self._admin.in_force(), zeroed)
+
+    async def isolate(self, route: str, segments: tuple[str, ...]) -> None:
+        """Write the segments into the file, which lasts, and see them in force; the shares stay as they are noted."""
+        arms = self._arms_of(route)
+        zeroed = self._zeroed[arms.route]
+        running = await self._admin.in_force()
+        check_segments(running.config, arms)
+        await self._put(arms, lambda noted: replace(noted, isolated=tuple(sorted(segments))), running, zeroed)
 
     async def close(self) -> None:
         """Close the connections and let the threads go."""
@@ -94,11 +114,12 @@ class EnvoyRouter:
 
     async def _zero(self, arms: Arms, zeroed: int) -> None:
         in_force = await self._admin.in_force()
-        to_base = Split(base_of(in_force.config, arms))
+        base = base_of(in_force.config, arms)
+        to_base = Split(base)
         keys = runtime_keys(in_force.config, arms)
         await self._admin.set_runtime({key: str(to_base.weights()[slot]) for key, slot in keys.items()})
         try:
-            await self._put(arms, to_base, in_force, zeroed)
+            await self._put(arms, lambda noted: replace(to_base, isolated=noted.isolated), in_force, zeroed)
         except RouterError as error:
             raise type(error)(
                 f"{error} The share of {arms.route} is 0 all the same, by a runtime override; a restart of Envoy would "
@@ -112,13 +133,16 @@ class EnvoyRouter:
         in_force, runtime = await asyncio.gather(self._admin.in_force(), self._admin.runtime())
         # Only an override that was there before is ours to drop. One that appears meanwhile is somebody's way down.
         stale = [key for key in runtime_keys(in_force.config, arms) if key in runtime]
-        await self._put(arms, Split(base_of(in_force.config, arms), slot, share), in_force, zeroed)
+        if share.segments:
+            check_segments(in_force.config, arms)
+        given = Split(base_of(in_force.config, arms), slot, share)
+        await self._put(arms, lambda noted: replace(given, isolated=noted.isolated), in_force, zeroed)
         if zeroed != self._zeroed[arms.route]:
             raise _overtaken(arms)
         if stale:
             await self._admin.set_runtime(dict.fromkeys(stale, ""))
 
-    async def _put(self, arms: Arms, split: Split | Slot, running: InForce, zeroed: int) -> None:
+    async def _put(self, arms: Arms, change: Callable[[Split], Split], running: InForce, zeroed: int) -> None:
         """Change the file and wait until Envoy runs that or a later one.
 
         ``zeroed`` is how many returns had begun when this change did: one more, and the file is left as it is.
@@ -130,7 +154,7 @@ class EnvoyRouter:
             nonlocal written
             document = _document(text, running)
             written = max(_generation(document), running.generation) + 1
-            return json.dumps(changed(document, arms, split, written), indent=1) + "\n"
+            return json.dumps(changed(document, arms, change, written), indent=1) + "\n"
 
         try:
             await rewrite_in_thread(self._file, edit, lambda: zeroed == self._zeroed[arms.route], self._threads)

@@ -63,7 +63,7 @@ def render_routes(files: EnvoyFiles, routes: Sequence[EnvoyRoute], bases: Mappin
     """The text of the first route file: every route wholly on its base. Longer prefixes come first."""
     hosts: dict[tuple[str, ...], list[Json]] = {}
     for route in sorted(routes, key=lambda route: len(route.prefix), reverse=True):
-        hosts.setdefault(route.domains, []).append(_entry(route, Split(bases[route.config.name])))
+        hosts.setdefault(route.domains, []).extend(_entries(route, Split(bases[route.config.name])))
     virtual_hosts = [
         {"name": f"host-{number}", "domains": list(domains), "routes": entries}
         for number, (domains, entries) in enumerate(hosts.items())
@@ -72,14 +72,25 @@ def render_routes(files: EnvoyFiles, routes: Sequence[EnvoyRoute], bases: Mappin
     return json.dumps({"version_info": "1", "resources": [resource]}, indent=1) + "\n"
 
 
-def _entry(route: EnvoyRoute, split: Split) -> Json:
+def _entries(route: EnvoyRoute, split: Split) -> list[Json]:
+    """An entry for each named segment, so that it has weights of its own; then that of everybody else."""
+    segments = route.config.segments
+    if segments is None:
+        return [_entry(route, split)]
+    return [*(_entry(route, split, segments.header, name) for name in segments.names), _entry(route, split)]
+
+
+def _entry(route: EnvoyRoute, split: Split, header: str = "", segment: str = "") -> Json:
     weights = split.weights()
+    match: Json = {"prefix": route.prefix}
+    if segment:
+        match["headers"] = [{"name": header, "string_match": {"exact": segment, "ignore_case": True}}]
     # The order of the clusters stays for ever: a user's draw is compared with the weights from the first one on.
     clusters = [{"name": route.config.slots[slot].arm_value, "weight": weights[slot]} for slot in Slot]
     return {
-        "name": route.config.name,
-        "match": {"prefix": route.prefix},
-        "metadata": {"filter_metadata": {NOTE: note(split, 1)}},
+        "name": f"{route.config.name}-{segment}" if segment else route.config.name,
+        "match": match,
+        "metadata": {"filter_metadata": {NOTE: note(split, 1, segment)}},
         "route": {
             "weighted_clusters": {
                 "clusters": clusters,

@@ -1,7 +1,8 @@
 """HAProxy as a router: the share is an entry of a stick table that expires by itself, the base a line of a map file.
 
 It keeps no record, knows only its own writes under way, and has one spare connection for removals. An entry
-``<route>/<slot>`` of the table holds basis points in gpt0; the table's own expiry is the lease. The base map has a line
+``<route>/<slot>`` of the table holds basis points in gpt0, ``<route>/<slot>/<segment>`` those of one segment where they
+are more; the table's own expiry is the lease. The base map has a line
 ``<route> a`` or ``<route> b`` in a file (for the next start) and in HAProxy (for now). Level operator of the runtime
 socket suffices for all of it.
 """
@@ -17,7 +18,8 @@ from pathlib import Path
 from pydantic import field_validator
 
 from rollout_adapters.files import rewrite_in_thread
-from rollout_adapters.options import AdapterOptions, check_options
+from rollout_adapters.options import AdapterOptions, BadOption, check_options
+from rollout_adapters.traffic.haproxy_isolation import HAProxyIsolation
 from rollout_adapters.traffic.haproxy_socket import ANSWER_WITHIN_S, Answered, ask
 from rollout_adapters.traffic.haproxy_spare import Spare
 from rolloutd.core.values import ZERO, Share, Slot, parse_duration_ms
@@ -45,6 +47,8 @@ class HAProxyOptions(AdapterOptions):
     """The map file of the bases, written exactly as haproxy.cfg names it."""
     table: str = "lease"
     """The backend that holds the stick table of the shares."""
+    isolated_map: Path | None = None
+    """The map file of isolated segments, as haproxy.cfg names it; needed where a route has segments."""
     lease: str = "60s"
     """The table's ``expire``. A write that finds another one is taken back and refused."""
 
@@ -69,6 +73,14 @@ class HAProxyRouter:
         self._table = options.table
         self.lease_ms = parse_duration_ms(options.lease)
         self._routes = frozenset(routes)
+        self._isolation = {
+            name: HAProxyIsolation(self._socket, options.isolated_map, name, route.segments)
+            for name, route in routes.items()
+            if route.segments is not None and options.isolated_map is not None
+        }
+        self._segments = {
+            name: () if route.segments is None else route.segments.everybody for name, route in routes.items()
+        }
         self._writes: dict[str, int] = dict.fromkeys(routes, 0)
         self._under_way: dict[str, set[asyncio.Task[Answered]]] = {route: set() for route in routes}
         self.spare = Spare(self._socket)
@@ -76,36 +88,42 @@ class HAProxyRouter:
     @property
     def abilities(self) -> Abilities:
         """Leases, steps of 0.01 %; a restart forgets the share (which is safe) and keeps the base."""
-        return Abilities(engine="haproxy", leases=True, finest_step_bp=1)
+        return Abilities(engine="haproxy", leases=True, finest_step_bp=1, segments=bool(self._isolation))
 
     async def read(self, route: str) -> RouteReading:
         """Read the entries, the base and the process in one command line. Raises RouterError."""
         self._check(route)
-        keys = [_key(route, slot) for slot in Slot]
+        keys = [key for slot in Slot for key in self._keys(route, slot)]
+        isolation = self._isolation.get(route)
         commands = [f"show table {self._table} key {key}" for key in keys]
-        answered = await ask(self._socket, *commands, f"get map {self._base_map} {route}", "show info")
+        looks = () if isolation is None else isolation.looks
+        answered = await ask(self._socket, *commands, f"get map {self._base_map} {route}", *looks, "show info")
         instance = _instance(answered)
         self.spare.keep(instance)
         base = self._base_in(answered, route)
         # What the config looks at comes first: the entry of the slot that is not the base.
-        slot = next((slot for slot in (base.other, base) if _key(route, slot) in _shares(answered)), None)
-        share, left_ms = (0, None) if slot is None else answered.entries[_key(route, slot)]
-        return RouteReading(base, slot, _share(share, route), left_ms, instance)
+        held = _shares(answered)
+        slot = next((slot for slot in (base.other, base) if held.keys() & set(self._keys(route, slot))), None)
+        off = () if isolation is None else isolation.found(answered)
+        if slot is None:
+            return RouteReading(base, None, ZERO, None, instance, isolated=off)
+        left_ms = min(answered.entries[key][1] for key in self._keys(route, slot) if key in held)
+        return RouteReading(base, slot, self._share_in(held, route, slot), left_ms, instance, isolated=off)
 
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
         """Write the entry, drop the other slot's, and see both in the answer: one command line, one round trip."""
         self._check(route)
         self._writes[route] += 1
-        table, mine, other = self._table, _key(route, slot), _key(route, slot.other)
-        write = f"set table {table} key {mine} data.gpt0 {share.basis_points}"
-        removal = (*_removal(table, mine), *_removal(table, other))
+        table, wanted = self._table, self._wanted(route, slot, share)
+        keys = (*self._keys(route, slot), *self._keys(route, slot.other))
         line = (
-            *(removal if share == ZERO else (*_removal(table, other), write)),
-            *(f"show table {table} key {key}" for key in (mine, other)),
+            *(command for key in keys if key not in wanted for command in _removal(table, key)),
+            *(f"set table {table} key {key} data.gpt0 {points}" for key, points in wanted.items()),
+            *(f"show table {table} key {key}" for key in keys),
             f"get map {self._base_map} {route}",
         )
         if share > ZERO:
-            await self._check_held(await self._ask_to_the_end(route, *line), {mine: share})
+            await self._check_held(await self._ask_to_the_end(route, *line), wanted)
             return
         answered = await self._remove(route, line)
         await self._check_held(answered, {})
@@ -118,14 +136,14 @@ class HAProxyRouter:
         as long as the next tick takes. A removal of ours that began meanwhile is seen here and wins.
         """
         self._check(route)
-        key, writes = _key(route, slot), self._writes[route]
-        answered = await ask(self._socket, f"show table {self._table} key {key}")
-        held = answered.entries.get(key)
-        if share == ZERO or held is None or held[0] != share.basis_points or writes != self._writes[route]:
+        wanted, writes = self._wanted(route, slot, share), self._writes[route]
+        looks = [f"show table {self._table} key {key}" for key in self._keys(route, slot)]
+        held = _shares(await ask(self._socket, *looks))
+        if share == ZERO or held != wanted or writes != self._writes[route]:
             return False
-        write = f"set table {self._table} key {key} data.gpt0 {share.basis_points}"
-        answered = await self._ask_to_the_end(route, write, f"show table {self._table} key {key}")
-        await self._check_held(answered, {key: share})
+        again = [f"set table {self._table} key {key} data.gpt0 {points}" for key, points in wanted.items()]
+        answered = await self._ask_to_the_end(route, *again, *looks)
+        await self._check_held(answered, wanted)
         return True
 
     async def set_base(self, route: str, slot: Slot) -> None:
@@ -136,9 +154,10 @@ class HAProxyRouter:
         """
         self._check(route)
         get = f"get map {self._base_map} {route}"
-        show = [f"show table {self._table} key {_key(route, each)}" for each in Slot]
+        show = [f"show table {self._table} key {key}" for each in Slot for key in self._keys(route, each)]
         answered = await ask(self._socket, get, *show)
-        if len(_shares(answered)) == len(Slot):
+        held = _shares(answered)
+        if all(held.keys() & set(self._keys(route, each)) for each in Slot):
             raise RouterRefused(
                 f"The base of {route} stays as it is: both slots have an entry in the table {self._table}, and the one "
                 "without effect now would take traffic as soon as the base changes.",
@@ -149,6 +168,14 @@ class HAProxyRouter:
         answered = await ask(self._socket, f"{verb} {self._base_map} {route} {slot}", get)
         if answered.mapped.get(route) != slot.value:
             raise RouterRefused(f"HAProxy took base {slot} for {route}, but its map still says {answered.mapped}.")
+
+    async def isolate(self, route: str, segments: tuple[str, ...]) -> None:
+        """Put these segments into the permanent map, which is looked at before any share; no entry there expires."""
+        self._check(route)
+        isolation = self._isolation.get(route)
+        if isolation is None:
+            raise RouterRefused(f"Route {route} has no segments on this HAProxy; nobody can be isolated.")
+        await isolation.keep(segments)
 
     async def close(self) -> None:
         """The spare connection is let go; writes under way are cut off."""
@@ -188,10 +215,27 @@ class HAProxyRouter:
                 answered = await ask(self._socket, *line)
         return answered
 
-    async def _check_held(self, answered: Answered, wanted: Mapping[str, Share]) -> None:
+    def _keys(self, route: str, slot: Slot) -> tuple[str, ...]:
+        """A slot's entries: everybody's, then each segment's own."""
+        return (_key(route, slot), *(_key(route, slot, name) for name in self._segments[route]))
+
+    def _wanted(self, route: str, slot: Slot, share: Share) -> dict[str, int]:
+        """The entries that say this share, with their basis points."""
+        unknown = [name for name, _ in share.segments if name not in self._segments[route]]
+        if unknown:
+            raise RouterRefused(f"HAProxy knows no segment {unknown[0]} of route {route}; nothing was written.")
+        own = {_key(route, slot, name): points for name, points in share.segments}
+        return {**({_key(route, slot): share.basis_points} if share.basis_points else {}), **own}
+
+    def _share_in(self, held: Mapping[str, int], route: str, slot: Slot) -> Share:
+        everybody = _points(held.get(_key(route, slot), 0), route)
+        own = [(name, _points(held.get(_key(route, slot, name), 0), route)) for name in self._segments[route]]
+        return Share(everybody, tuple(own))
+
+    async def _check_held(self, answered: Answered, wanted: Mapping[str, int]) -> None:
         """What was written must be there, and live exactly as long as was promised."""
         held = _shares(answered)
-        if held != {key: share.basis_points for key, share in wanted.items()}:
+        if held != wanted:
             raise RouterRefused(
                 f"HAProxy took {_told(wanted)} without a word, but then its table {self._table} held "
                 f"{held or 'nothing'}.",
@@ -260,8 +304,8 @@ def with_base(text: str, route: str, slot: Slot) -> str:
     return "\n".join([*kept, f"{route} {slot}"]) + "\n"
 
 
-def _key(route: str, slot: Slot) -> str:
-    return f"{route}/{slot}"
+def _key(route: str, slot: Slot, segment: str = "") -> str:
+    return f"{route}/{slot}/{segment}" if segment else f"{route}/{slot}"
 
 
 def _removal(table: str, key: str) -> tuple[str, str]:
@@ -274,16 +318,16 @@ def _shares(answered: Answered) -> dict[str, int]:
     return {key: share for key, (share, _) in answered.entries.items() if share > 0}
 
 
-def _told(wanted: Mapping[str, Share]) -> str:
-    return ", ".join(f"{share} for {key}" for key, share in wanted.items()) or "a removal"
+def _told(wanted: Mapping[str, int]) -> str:
+    return ", ".join(f"{Share(points)} for {key}" for key, points in wanted.items()) or "a removal"
 
 
-def _share(basis_points: int, route: str) -> Share:
+def _points(basis_points: int, route: str) -> int:
     if basis_points > 10_000:
         raise RouterBadAnswer(
             f"HAProxy holds {basis_points} basis points for {route}, more than all its traffic; somebody wrote that."
         )
-    return Share(basis_points)
+    return basis_points
 
 
 def _instance(answered: Answered) -> str:
@@ -298,4 +342,8 @@ def _instance(answered: Answered) -> str:
 
 def make(options: Mapping[str, object], routes: Mapping[str, RouteConfig]) -> HAProxyRouter:
     """Build the router from its options. Raises BadOption."""
-    return HAProxyRouter(check_options(HAProxyOptions, options, "The router kind haproxy"), routes)
+    told = check_options(HAProxyOptions, options, "The router kind haproxy")
+    apart = sorted(name for name, route in routes.items() if route.segments is not None)
+    if apart and told.isolated_map is None:
+        raise BadOption(f"Route {apart[0]} has segments, so its HAProxy needs the key isolated_map.")
+    return HAProxyRouter(told, routes)

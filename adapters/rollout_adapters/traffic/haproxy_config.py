@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from rolloutd.core.values import Slot
-from rolloutd.ports import RouteConfig
+from rolloutd.ports import OTHER, RouteConfig
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class HAProxyFiles:
     socket: Path
     base_map: Path
     metrics_bind: str | None = None
+    isolated_map: Path | None = None
     lease: str = "60s"
     connect_timeout: str = "250ms"
     server_timeout: str = "2s"
@@ -89,17 +90,56 @@ frontend {name}
   http-request set-var(txn.share_b) str({name}/b),table_gpt0(lease)
   http-request set-var(txn.draw) rand(10000)
   http-request set-var(txn.draw) {header},xxh32(7),mod(10000) if {{ {header} -m found }}
+{_segments(files, route)}\
   acl base_b var(txn.base) -m str b
   acl drawn_a var(txn.draw),sub(txn.share_a) -m int lt 0
   acl drawn_b var(txn.draw),sub(txn.share_b) -m int lt 0
+{_own_draws(route)}\
   acl up_a nbsrv({arm[Slot.A]}) gt 0
   acl up_b nbsrv({arm[Slot.B]}) gt 0
+{_kept_off(route, arm)}\
   use_backend {arm[Slot.A]} if base_b drawn_a up_a
   use_backend {arm[Slot.A]}-fallback if base_b drawn_a
   use_backend {arm[Slot.B]} if base_b
   use_backend {arm[Slot.B]} if drawn_b up_b
   use_backend {arm[Slot.B]}-fallback if drawn_b
   default_backend {arm[Slot.A]}"""
+
+
+def _segments(files: HAProxyFiles, route: HAProxyRoute) -> str:
+    """Which segment a request is in, what that has of its own, and whether it stays on the base."""
+    segments, name = route.config.segments, route.config.name
+    if segments is None:
+        return ""
+    header = f"req.hdr({segments.header}),lower"
+    own = "".join(
+        f"  http-request set-var(txn.key_{slot}) str({name}/{slot}/),concat(,txn.segment)\n"
+        f"  http-request set-var(txn.own_{slot}) var(txn.key_{slot}),table_gpt0(lease)\n"
+        for slot in Slot
+    )
+    return (
+        f"  http-request set-var(txn.segment) str({OTHER})\n"
+        f"  http-request set-var(txn.segment) {header} if {{ {header} -m str {' '.join(segments.names)} }}\n"
+        f"{own}"
+        # No lease here: whoever is kept off stays so whatever runs out.
+        f"  http-request set-var(txn.kept) str({name}/),concat(,txn.segment),map({files.isolated_map},in)\n"
+    )
+
+
+def _own_draws(route: HAProxyRoute) -> str:
+    if route.config.segments is None:
+        return ""
+    return "".join(f"  acl drawn_{slot} var(txn.draw),sub(txn.own_{slot}) -m int lt 0\n" for slot in Slot)
+
+
+def _kept_off(route: HAProxyRoute, arm: Mapping[Slot, str]) -> str:
+    if route.config.segments is None:
+        return ""
+    return (
+        "  acl kept_off var(txn.kept) -m str off\n"
+        f"  use_backend {arm[Slot.B]} if kept_off base_b\n"
+        f"  use_backend {arm[Slot.A]} if kept_off\n"
+    )
 
 
 def _backends(files: HAProxyFiles, route: HAProxyRoute) -> str:

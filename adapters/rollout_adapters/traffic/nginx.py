@@ -61,6 +61,7 @@ class NginxRouter:
     def __init__(self, options: NginxOptions, routes: Mapping[str, RouteConfig]) -> None:
         self._file = options.splits_file
         self._arms = {name: {slot: route.slots[slot].arm_value for slot in Slot} for name, route in routes.items()}
+        self._segments = {name: route.segments for name, route in routes.items()}
         # An abort's file must not wait behind whatever else runs in the loop's own threads.
         self._threads = ThreadPoolExecutor(_THREADS, thread_name_prefix="nginx-file")
         self._master = NginxMaster(options.readback, options.pid_file, options.check, self._threads)
@@ -69,7 +70,9 @@ class NginxRouter:
     @property
     def abilities(self) -> Abilities:
         """No lease; steps of 0.01 %; the file survives a restart."""
-        return Abilities(engine="nginx", leases=False, finest_step_bp=1, survives_restart=True, sticky=True)
+        return Abilities(
+            engine="nginx", leases=False, finest_step_bp=1, survives_restart=True, sticky=True, segments=True
+        )
 
     async def read(self, route: str) -> RouteReading:
         """The split that requests meet, as a worker says it."""
@@ -79,7 +82,8 @@ class NginxRouter:
             serves = await self._take_back_leftover(route, serves)
         split = serves.split
         slot = split.override_slot if split.override > ZERO else None
-        return RouteReading(split.base, slot, split.override, None, self._master.instance(), str(serves.generation))
+        instance, generation = self._master.instance(), str(serves.generation)
+        return RouteReading(split.base, slot, split.override, None, instance, generation, serves.isolated)
 
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
         """Write the share and see it served; a share of zero is in force before any of that."""
@@ -89,7 +93,7 @@ class NginxRouter:
             await self._zero(route)
         else:
             zeroed, stop = self._zeroed[route], _identity(self._stop(route))
-            await self._change(route, zeroed, lambda now: Split(now.base, slot, share))
+            await self._change(route, zeroed, lambda now: replace(now, override_slot=slot, override=share))
             # Only a stop file that was there before is ours to drop. One that appears meanwhile is somebody's way down.
             self._go(route, stop)
 
@@ -102,6 +106,11 @@ class NginxRouter:
         """Write the base, keep the override noted there, and see it served."""
         self._check(route)
         await self._change(route, self._zeroed[route], lambda now: replace(now, base=slot))
+
+    async def isolate(self, route: str, segments: tuple[str, ...]) -> None:
+        """Write the segments, which lasts, and see them served; the share stays as it is served."""
+        self._check(route)
+        await self._change(route, self._zeroed[route], lambda now: replace(now, isolated=tuple(sorted(segments))))
 
     async def close(self) -> None:
         """Close the connections and let the threads go."""
@@ -116,7 +125,7 @@ class NginxRouter:
             raise self._unwritable(stop, error) from error
         mine = _identity(stop)
         try:
-            await self._change(route, self._zeroed[route], lambda now: Split(now.base), lowers=True)
+            await self._change(route, self._zeroed[route], _to_base, lowers=True)
         except RouterError as error:
             serves = await self._serves_or_none(route)
             if serves is not None and not serves.stopped:
@@ -141,7 +150,8 @@ class NginxRouter:
                 raise RouterRefused(f"Another process keeps {self._file} locked; nginx goes on as it is.")
             old, splits = await self._splits(route, serves)
             routed = splits.routes[route]
-            wanted = replace(routed, split=edit(serves.routed.split if serves else routed.split))
+            now = serves.routed.split if serves else routed.split
+            wanted = replace(routed, split=edit(now), segments=self._segments[route])
             splits = replace(splits.put(route, wanted), generation=splits.generation + 1)
             new = render_splits(splits)
             await self._write(new, lambda: zeroed == self._zeroed[route] and self._text() == old)
@@ -198,9 +208,7 @@ class NginxRouter:
         splits = read_splits(text)
         if splits is None or splits.generation <= serves.generation or route not in splits.routes:
             return None
-        noted = splits.routes[route]
-        rises = noted.split.base is not serves.routed.split.base or noted.other_bp > serves.routed.other_bp
-        return splits if rises else None
+        return None if splits.routes[route].at_most(serves.routed) else splits
 
     async def _serves_or_none(self, route: str) -> Serves | None:
         try:
@@ -256,6 +264,10 @@ class NginxRouter:
 
     def _overtaken(self, route: str) -> RouterRefused:
         return RouterRefused(f"A return of {route} to its base began meanwhile; this change was left out.")
+
+
+def _to_base(now: Split) -> Split:
+    return replace(now, override_slot=None, override=ZERO)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

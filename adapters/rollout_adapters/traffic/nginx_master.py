@@ -13,7 +13,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -21,6 +21,7 @@ import httpx
 
 from rollout_adapters.split import Split
 from rollout_adapters.traffic.nginx_split import Routed, read_note
+from rolloutd.core.values import ZERO
 from rolloutd.ports import RouterBadAnswer, RouterDenied, RouterRefused, RouterUnreachable
 
 CHECK_WITHIN_S = 1.0
@@ -42,7 +43,13 @@ class Serves:
     @property
     def split(self) -> Split:
         """The split that requests meet."""
-        return Split(self.routed.split.base) if self.stopped else self.routed.split
+        split = self.routed.split
+        return replace(split, override_slot=None, override=ZERO) if self.stopped else split
+
+    @property
+    def isolated(self) -> tuple[str, ...]:
+        """The segments that stay on the base."""
+        return self.routed.split.isolated
 
 
 class NginxMaster:

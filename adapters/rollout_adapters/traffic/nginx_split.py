@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 
 from rollout_adapters.split import Split
 from rolloutd.core.values import FULL_BP, Share, Slot
+from rolloutd.ports import OTHER, Segments
 
 UPSTREAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 _GENERATION = re.compile(r'^map "" \$rollout_generation \{ default (\d{1,18}); \}$', re.MULTILINE)
@@ -22,15 +23,16 @@ _NOTE = re.compile(r"^map \"\" \$rollout_note_\w+ \{ default '(.*)'; \}$", re.MU
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """One route: how it is split, and the upstreams of its slots."""
+    """One route: how it is split, the upstreams of its slots, and its segments."""
 
     split: Split
     arms: Mapping[Slot, str]
+    segments: Segments | None = None
 
-    @property
-    def other_bp(self) -> int:
-        """What the slot that is not the base gets, in basis points."""
-        return self.split.weights()[self.split.base.other]
+    def at_most(self, other: Routed) -> bool:
+        """Whether it gives nobody more of the slot that is not the base; only where the bases are the same."""
+        mine, its = self.split, other.split
+        return mine.base is its.base and mine.exposed <= its.exposed and set(its.isolated) <= set(mine.isolated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,40 +78,81 @@ def read_note(text: str) -> tuple[str, Routed]:
     try:
         slot = Slot(said["override_slot"]) if said["override_slot"] else None
         split = Split(Slot(said["base"]), slot, Share(said["override_bp"]))
+        own = tuple((name, points) for name, points in said.get("override_segments", {}).items())
+        split = replace(
+            split, override=Share(split.override.basis_points, own), isolated=tuple(sorted(said.get("isolated", [])))
+        )
         arms = {each: _upstream(said["arms"][each.value]) for each in Slot}
-        return str(said["route"]), Routed(split, arms)
-    except (KeyError, TypeError) as missing:
+        return str(said["route"]), Routed(split, arms, _segments(said.get("segments")))
+    except (KeyError, TypeError, AttributeError) as missing:
         raise ValueError(f"a note without {missing}") from None
 
 
 def lower_of(one: Routed, other: Routed) -> Routed:
-    """Of two records of one route the one that gives less to the challenger; ``one`` where they do not compare."""
-    same_base = one.split.base is other.split.base
-    return other if same_base and other.other_bp < one.other_bp else one
+    """Of two records of one route what gives nobody more than either; ``one`` where their bases differ."""
+    if one.split.base is not other.split.base or one.at_most(other):
+        return one
+    if other.at_most(one):
+        return replace(one, split=other.split)
+    isolated = tuple(sorted({*one.split.isolated, *other.split.isolated}))
+    split = replace(one.split, override=one.split.exposed.meet(other.split.exposed), isolated=isolated)
+    return replace(one, split=split)
+
+
+def _segments(said: Mapping[str, object] | None) -> Segments | None:
+    """The segments as a note has them."""
+    if said is None:
+        return None
+    names = said["names"]
+    if not isinstance(names, list):
+        raise TypeError("a list of segments")
+    return Segments(str(said["header"]), str(said["label"]), tuple(map(str, names)))
 
 
 def _route(name: str, routed: Routed) -> str:
     arms, split, own = {slot: _upstream(routed.arms[slot]) for slot in Slot}, routed.split, identifier(name)
-    note = {
+    note: dict[str, object] = {
         "route": name,
         "base": split.base.value,
         "override_slot": split.override_slot.value if split.override_slot else "",
         "override_bp": split.override.basis_points,
+        "override_segments": dict(split.override.segments),
+        "isolated": list(split.isolated),
         "arms": {slot.value: arm for slot, arm in arms.items()},
     }
-    drawn = f"$rollout_drawn_{own}"
-    first, rest = arms[split.base.other], arms[split.base]
-    if routed.other_bp in (0, FULL_BP):  # split_clients knows no 0 %
-        how = f'map "" {drawn} {{ default {first if routed.other_bp else rest}; }}'
+    rest = arms[split.base]
+    if routed.segments is None:
+        how = _drawn(name, f"$rollout_drawn_{own}", split.weights()[split.base.other], split, arms)
     else:
-        percent = f"{routed.other_bp // 100}.{routed.other_bp % 100:02d}%"
-        # The challenger stands first: its part of the draws grows from one end, so whoever is in it stays in it.
-        how = f'split_clients "{name}:$rollout_user_{own}" {drawn} {{ {percent} {first}; * {rest}; }}'
+        segments = routed.segments
+        note["segments"] = {"header": segments.header, "label": segments.label, "names": list(segments.names)}
+        how = _by_segment(name, segments, split, arms)
     return (
         f"map \"\" $rollout_note_{own} {{ default '{json.dumps(note)}'; }}\n"
         f'map "" $rollout_base_{own} {{ default {rest}; }}\n'
         f"{how}\n"
     )
+
+
+def _drawn(name: str, variable: str, points: int, split: Split, arms: Mapping[Slot, str]) -> str:
+    """A variable that is the arm which a request draws at so many basis points."""
+    first, rest = arms[split.base.other], arms[split.base]
+    if points in (0, FULL_BP):  # split_clients knows no 0 %
+        return f'map "" {variable} {{ default {first if points else rest}; }}'
+    percent = f"{points // 100}.{points % 100:02d}%"
+    # The challenger stands first: its part of the draws grows from one end, so whoever is in it stays in it.
+    return f'split_clients "{name}:$rollout_user_{identifier(name)}" {variable} {{ {percent} {first}; * {rest}; }}'
+
+
+def _by_segment(name: str, segments: Segments, split: Split, arms: Mapping[Slot, str]) -> str:
+    """One draw for each share that any segment has, and which one counts by the request's header."""
+    variable = f"$rollout_drawn_{identifier(name)}"
+    points = {each: split.weights(each)[split.base.other] for each in segments.everybody}
+    draws = [_drawn(name, f"{variable}__{bp}", bp, split, arms) for bp in sorted(set(points.values()))]
+    header = "$http_" + segments.header.replace("-", "_")
+    own = " ".join(f'"{each}" {variable}__{points[each]};' for each in segments.names)
+    chosen = f"map {header} {variable} {{ default {variable}__{points[OTHER]}; {own} }}"
+    return "\n".join([*draws, chosen])
 
 
 def _upstream(name: object) -> str:

@@ -7,6 +7,7 @@ only when nothing at all stands against it. The loop calls this until it answers
 from __future__ import annotations
 
 from rolloutd.core import events as ev
+from rolloutd.core import isolating
 from rolloutd.core.blockers import FREEZE, BlockerKind, Picture, blockers
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import OnFail, OnUndecided
@@ -36,6 +37,7 @@ def advance(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     for matter in (
         _doubt,
         _route,
+        isolating.shown,
         _obedience,
         _harm,
         _smoke,
@@ -81,6 +83,9 @@ def _route(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     if verdict is RouteVerdict.LOWERED:
         why = f"somebody lowered the share to {observed} outside of rolloutd; it is kept"
         return _stand_still(ev.DriftSeen(traffic.confirmed, observed), ev.HoldCause.DRIFT, why, rollout)
+    if verdict is RouteVerdict.RAISED and not observed >= traffic.wanted:
+        why = f"somebody set the share to {observed} outside of rolloutd; what that lowers is kept"
+        return _stand_still(ev.DriftSeen(traffic.wanted, observed), ev.HoldCause.DRIFT, why, rollout)
     if verdict is RouteVerdict.RAISED and traffic.drift != observed:
         return (ev.DriftSeen(traffic.wanted, observed), ev.WindowRestarted("somebody raised the share by hand"))
     begins = on_preview(rollout) and rollout.visit is not None and rollout.visit.confirmed_at is None
@@ -122,6 +127,9 @@ def _harm(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         if _already_held(rollout, fired.gate.metric) or not _can_hold(rollout):
             return NOTHING
         return (_said(fired, fired.gate.metric, why), ev.RolloutHeld(ev.HoldCause.GATE, why))
+    one = isolating.by_harm(rollout, fired, why)
+    if one is not None and _can_hold(rollout):
+        return (_said(fired, fired.gate.metric, why), one)
     basis = ev.Basis(ev.BasisKind.HARM, why)
     start = ev.RecedeStarted(ev.RecedeCause.HARM, why, fired.gate.metric)
     return (_said(fired, fired.gate.metric, why), start, *_to_zero(rollout, basis))
@@ -166,9 +174,12 @@ def _can_hold(rollout: Rollout) -> bool:
 def _harm_sentence(rollout: Rollout, pic: Picture) -> str:
     fired = pic.judgement.fired
     assert fired is not None
-    sums = pic.evidence[fired.gate.metric].total_sum
+    known = pic.evidence[fired.gate.metric]
+    sums, where = known.total_sum, ""
+    if fired.segment and known.by is not None:
+        sums, where = known.by.counted(fired.segment), f" in {known.by.segments.label}={fired.segment}"
     return (
-        f"{fired.gate.metric} shows harm: challenger {sums.challenger_bad} of {sums.challenger_n}, "
+        f"{fired.gate.metric} shows harm{where}: challenger {sums.challenger_bad} of {sums.challenger_n}, "
         f"champion {sums.champion_bad} of {sums.champion_n}; evidence e^{pic.judgement.log_e_harm:.2f}, "
         f"line {1 / rollout.spec.plan.alpha:g}"
     )
@@ -227,6 +238,8 @@ def _end_of_recede(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         return NOTHING
     if rollout.base_moved and rollout.champion_slot is not None:
         return (ev.BaseConfirmed(rollout.champion_slot, None),)
+    if isolating.still_off(rollout, pic) and recede.cause is not ev.RecedeCause.BLINDNESS:
+        return NOTHING
     if recede.cause is ev.RecedeCause.BLINDNESS:
         return (ev.RolloutHeld(ev.HoldCause.BLINDNESS, recede.reason), ev.WindowRestarted("blindness"))
     person = recede.cause is ev.RecedeCause.PERSON

@@ -36,6 +36,7 @@ class BlockerKind(StrEnum):
     ROUTER = "router"
     POLICY = "policy"
     HELD = "held"
+    ISOLATED = "isolated"
 
 
 OVERRIDABLE = frozenset(
@@ -88,6 +89,7 @@ class Picture:
             self.now_ms,
             watching_from_ms=self.seen.watching_from_ms,
             share=self.rollout.traffic.confirmed,
+            focus=self.rollout.focus,
             sticky=self.seen.sticky,
         )
 
@@ -130,6 +132,9 @@ def _world(rollout: Rollout, seen: Seen, now_ms: int) -> tuple[Blocker, ...]:
         shown = observed_share(rollout, seen)
         text = seen.route_error or f"asked {rollout.traffic.wanted}, router shows {shown or 'nothing yet'}"
         found.append(Blocker(BlockerKind.ROUTER, "router", f"the router does not agree ({text})"))
+    elif seen.route is not None and seen.route.isolated != rollout.kept_off:
+        text = f"the router keeps {', '.join(seen.route.isolated) or 'nobody'} off the challenger, not whom it shall"
+        found.append(Blocker(BlockerKind.ROUTER, "router", text))
     for slot, kind in (
         (rollout.champion_slot, BlockerKind.CHAMPION),
         (rollout.challenger_slot, BlockerKind.CHALLENGER),
@@ -177,6 +182,10 @@ def _people(rollout: Rollout, seen: Seen) -> tuple[Blocker, ...]:
     visit = rollout.visit
     if rollout.stage.approval and not (visit is not None and visit.approved):
         found.append(Blocker(BlockerKind.APPROVAL, "approval", "a person must approve going up from this stage"))
+    if rollout.on_last_stage and rollout.isolated:
+        names = ", ".join(known.segment for known in rollout.isolated)
+        text = f"{names} isolated: the end would give the challenger everybody; put back, or abort"
+        found.append(Blocker(BlockerKind.ISOLATED, "isolated", text))
     if rollout.phase is Phase.HELD and rollout.hold is not None:
         found.append(Blocker(BlockerKind.HELD, "held", f"held: {rollout.hold.reason}"))
     if seen.rules.fleet_hold:

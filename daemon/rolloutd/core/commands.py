@@ -26,6 +26,8 @@ class Verb(StrEnum):
     ADOPT_SHARE = "adopt-share"
     REOPEN = "reopen"
     ROLLBACK = "rollback"
+    ISOLATE = "isolate"
+    PUTBACK = "putback"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,7 @@ class Act:
     """One verb on a live rollout.
 
     ``revision`` is the version the person was looking at; verbs that raise exposure need it, lowering ones ignore it.
+    ``segment`` is whom isolate and putback are about.
     """
 
     verb: Verb
@@ -50,6 +53,7 @@ class Act:
     reason: str = ""
     override: bool = False
     confirm: str = ""
+    segment: str = ""
 
 
 class RefusalCode(StrEnum):

@@ -5,7 +5,7 @@ Differences are taken per series and summed afterwards, so that one restarted se
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from math import inf
 
@@ -85,6 +85,21 @@ def arm_delta(last: ArmCounters | None, reading: Counted) -> ArmDelta | Unreadab
     bad, part_resets = _added({**last.gone, **last.part}, part)
     gone = {name: value for name, value in last.gone.items() if name not in total and name not in part}
     return ArmDelta(ArmCounters(total, part, gone=gone), n, bad, total_resets + part_resets)
+
+
+def added_in(last: ArmCounters, reading: Counted, name_of: Callable[[str], str | None]) -> dict[str, ArmDelta]:
+    """What each group of series added since ``last``, by the group's name; for readings that ``arm_delta`` counts."""
+    total, part = _values(reading.total), _values(reading.part)
+    found: dict[str, ArmDelta] = {}
+    for name in {name for name in map(name_of, (*total, *part)) if name is not None}:
+        n, _ = _added({**last.gone, **last.total}, _only(total, name, name_of))
+        bad, _ = _added({**last.gone, **last.part}, _only(part, name, name_of))
+        found[name] = ArmDelta(last, n, bad)
+    return found
+
+
+def _only(values: Mapping[str, float], name: str, name_of: Callable[[str], str | None]) -> dict[str, float]:
+    return {series: value for series, value in values.items() if name_of(series) == name}
 
 
 def shorter(last: ArmCounters) -> ArmCounters:

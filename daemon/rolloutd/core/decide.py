@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rolloutd.core import events as ev
-from rolloutd.core import overrides
+from rolloutd.core import isolating, overrides
 from rolloutd.core.advance import enter, up
 from rolloutd.core.blockers import OVERRIDABLE, Blocker, BlockerKind, Picture, blockers
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
@@ -70,7 +70,7 @@ def decide(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisio
 
 def _after_the_end(rollout: Rollout, command: Act, now_ms: int) -> Decision:
     done = rollout.end.outcome.value.replace("_", " ") if rollout.end else rollout.phase.value
-    if command.verb in (Verb.ABORT, Verb.DECLINE) and rollout.phase is not Phase.DONE:
+    if command.verb in (Verb.ABORT, Verb.DECLINE, Verb.ISOLATE) and rollout.phase is not Phase.DONE:
         return Accepted((), f"{rollout.name} has already ended: {done}. The champion has all traffic.")
     hint = "rollout list" if rollout.phase is not Phase.DONE else f"rollout rollback {rollout.name}"
     who = f" ({rollout.last_act.told(now_ms)})" if rollout.last_act else ""
@@ -102,7 +102,7 @@ def _abort(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisio
     basis = ev.Basis(ev.BasisKind.PERSON, why)
     share = () if wanted == ZERO else (ev.TrafficWanted(ZERO, wanted, basis),)
     end: tuple[ev.Event, ...] = ()
-    if not rollout.visits:  # never had traffic: nothing to wait for
+    if not rollout.visits and not rollout.isolated and not rollout.isolation:  # never had traffic: nothing to wait for
         end = (ev.RolloutEnded(ev.Outcome.ABORTED, why),)
     return Accepted((start, *share, *end), f"{rollout.name}: all traffic goes back to {rollout.spec.champion}")
 
@@ -231,7 +231,7 @@ def _approve(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decis
     if isinstance(request, Refused):
         return request
     if request is not None and asked is not None:
-        counted = _AGAINST_RESUMING if request.verb is Verb.RESUME else OVERRIDABLE
+        counted = _COUNTED.get(request.verb, OVERRIDABLE)
         now_against = tuple(b.what for b in blockers(rollout, pic, now_ms) if b.kind in counted)
         more = overrides.outgrown(asked, now_against)
         if more:
@@ -261,6 +261,17 @@ def _adopt_share(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> D
     return Accepted((ev.RolloutHeld(ev.HoldCause.PERSON, why),), said)
 
 
+def _isolate(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    found = isolating.isolate(rollout, command)
+    return found if isinstance(found, Refused) else Accepted(*found)
+
+
+def _put_back(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    hard = [b for b in _beyond_override(rollout, pic, now_ms) if b.kind is not BlockerKind.ISOLATED]
+    found = isolating.put_back(rollout, command, now_ms, hard[0].sentence if hard else "")
+    return found if isinstance(found, Refused) else Accepted(*found)
+
+
 def _not_ended(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
     message = f"{rollout.name} has not ended; {command.verb.value} is for what has."
     return Refused(RefusalCode.NOT_NOW, message, f"To give all traffic back: rollout abort {rollout.name}")
@@ -271,7 +282,8 @@ _WAYS_ON = {
     "freeze": "Wait for its end; the windows are [policy.freeze] of the configuration",
 }
 _AGAINST_RESUMING = frozenset({BlockerKind.GATE_FAIL, BlockerKind.GATE_BLIND})
-_NEEDS_REVISION = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.APPROVE})
+_COUNTED = {Verb.RESUME: _AGAINST_RESUMING, Verb.PUTBACK: frozenset[BlockerKind]()}
+_NEEDS_REVISION = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.APPROVE, Verb.PUTBACK})
 
 _VERBS: dict[Verb, Callable[[Rollout, Act, Picture, int], Decision]] = {
     Verb.ABORT: _abort,
@@ -284,6 +296,8 @@ _VERBS: dict[Verb, Callable[[Rollout, Act, Picture, int], Decision]] = {
     Verb.ADOPT_SHARE: _adopt_share,
     Verb.REOPEN: _not_ended,
     Verb.ROLLBACK: _not_ended,
+    Verb.ISOLATE: _isolate,
+    Verb.PUTBACK: _put_back,
 }
 
 __all__ = ["Accepted", "Decision", "decide", "decide_start", "enter"]

@@ -55,6 +55,15 @@ class DropOverride:
 
 
 @dataclass(frozen=True, slots=True)
+class SetIsolated:
+    """Keep exactly these segments on the base, for good, and read it back. ``urgent``: it takes one off."""
+
+    route: str
+    segments: tuple[str, ...]
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class ReadRoute:
     """Read the route from the engine."""
 
@@ -78,7 +87,7 @@ class SmokeSlot:
     probe: Smoke
 
 
-Effect = SetTraffic | RenewLease | SetBase | DropOverride | ReadRoute | ProbeSlot | SmokeSlot
+Effect = SetTraffic | RenewLease | SetBase | DropOverride | SetIsolated | ReadRoute | ProbeSlot | SmokeSlot
 
 
 @dataclass(frozen=True, slots=True)

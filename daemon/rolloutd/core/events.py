@@ -7,69 +7,12 @@ state is a fold over them. Time, actor and epoch are the envelope's (``Recorded`
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 
+from rolloutd.core.grounds import Basis, BasisKind, HoldCause, Outcome, Question, RecedeCause
 from rolloutd.core.plan import Spec
 from rolloutd.core.values import Actor, Instant, Share, Slot
 
-
-class BasisKind(StrEnum):
-    """What a wanted share rests on. Exposure grows only by the first two."""
-
-    VERDICT = "verdict"
-    PERSON = "person"
-    HARM = "harm"
-    BLINDNESS = "blindness"
-    ROUTER = "router"
-    LIMIT = "undecided"
-
-
-@dataclass(frozen=True, slots=True)
-class Basis:
-    """Why a share is wanted: the kind of ground, a sentence, and the digest of the evidence it was decided on."""
-
-    kind: BasisKind
-    why: str
-    evidence_digest: str = ""
-
-
-class HoldCause(StrEnum):
-    """Why a rollout stands still until somebody or something lets it go on."""
-
-    PERSON = "person"
-    POLICY = "policy"
-    GATE = "gate"
-    BLINDNESS = "blindness"
-    LAPSE = "lapse"
-    DRIFT = "drift"
-    CHAMPION = "champion"
-    RATIO = "ratio"
-
-
-class RecedeCause(StrEnum):
-    """Why a rollout goes back; it decides where receding ends."""
-
-    PERSON = "person"
-    HARM = "harm"
-    BLINDNESS = "blindness"
-    UNDECIDED = "undecided"
-    ROLLBACK = "rollback"
-
-
-class Outcome(StrEnum):
-    """How a rollout ended."""
-
-    DONE = "done"
-    ABORTED = "aborted"
-    ROLLED_BACK = "rolled_back"
-    REFUSED = "refused"
-
-
-class Question(StrEnum):
-    """What a person is asked."""
-
-    UNDECIDED = "undecided"
-    APPROVAL = "approval"
+__all__ = ["Basis", "BasisKind", "HoldCause", "Outcome", "Question", "RecedeCause"]  # with all that stands here
 
 
 @dataclass(frozen=True, slots=True)
@@ -282,6 +225,30 @@ class EvidenceSealed:
 
 
 @dataclass(frozen=True, slots=True)
+class SegmentIsolated:
+    """The intent to keep one segment's users on the champion, whatever the share. No lapse and no restart ends it."""
+
+    segment: str
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentPutBack:
+    """The intent to let an isolated segment have the rollout's share again. It is a person's."""
+
+    segment: str
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class IsolationConfirmed:
+    """The router itself showed that it keeps exactly these segments off the challenger."""
+
+    segments: tuple[str, ...]
+    took_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class RolloutClaimed:
     """Somebody is looking at this (or, with ``released``, no longer)."""
 
@@ -354,6 +321,9 @@ Event = (
     | FinishStarted
     | BaseConfirmed
     | EvidenceSealed
+    | SegmentIsolated
+    | SegmentPutBack
+    | IsolationConfirmed
     | RolloutClaimed
     | CommandRefused
     | RolloutEnded
@@ -364,7 +334,7 @@ Event = (
 
 EVENT_TYPES: dict[str, type] = {cls.__name__: cls for cls in Event.__args__}
 """Every event by the name it has in the journal."""
-ON_EVIDENCE = (VerdictReached, StageEntered, RecedeStarted, FinishStarted)
+ON_EVIDENCE = (VerdictReached, StageEntered, RecedeStarted, FinishStarted, SegmentIsolated, SegmentPutBack)
 """What rests on evidence: its digest is recorded first."""
 FLEET_STREAM = "@fleet"
 """The stream of what concerns no single rollout; no rollout can have this name."""

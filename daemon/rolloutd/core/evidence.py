@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from math import log
 
+from rolloutd.core.by_segment import BySegment, Ticks, labelled
 from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, bad_of, increment, shorter, usable
 from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.ratio import RatioWatch
+from rolloutd.core.segments import Focus
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.jump import JumpEvidence
 from rolloutd.core.stats.proportion import HarmEvidence, LimitEvidence, SafeEvidence
-from rolloutd.core.values import FULL, ZERO, Share
+from rolloutd.core.values import ZERO, Share
 
 NOTHING = Increment(0, 0, 0, 0)
 NEVER_READ = Unreadable(BlindReason.NEVER_READ, "no answer yet")
@@ -30,7 +32,8 @@ class GateEvidence:
     not now. ``dwell_ms`` and ``window_ms`` add up the time covered by challenger requests since the stage began and
     since the last doubt. ``skip_next`` drops the tick in which the share changed. ``stage_pending`` says that the next
     counted tick is the first of a later stage. ``ratio`` watches how requests are split, ``jump`` the champion against
-    its own past; evidence that was stored before there were these begins them anew.
+    its own past; evidence that was stored before there were these begins them anew. ``by`` is what each segment shows,
+    for a gate that is judged by segment.
     """
 
     metric: str
@@ -53,21 +56,39 @@ class GateEvidence:
     stage_pending: bool = False
     ratio: RatioWatch | None = None
     jump: JumpEvidence | None = None
+    by: BySegment | None = None
 
     @classmethod
     def start(cls, plan: Plan, gate: Gate) -> GateEvidence:
         """Before the first reading of a rollout."""
         later = plan.last
         limit = None if gate.limit is None else LimitEvidence.start(gate.limit, later)
+        line, segments = _line(plan, gate), plan.segments if gate.by else None
         return cls(
             metric=gate.metric,
-            harm=HarmEvidence.start(gate.harm, later, line=_line(plan, gate)),
+            harm=HarmEvidence.start(gate.harm, later, line=line),
             safe=SafeEvidence.start(gate.accept),
             limit=limit,
             champion_limit=limit,
             ratio=RatioWatch.start(later),
             jump=JumpEvidence.start(),
+            by=None if segments is None else BySegment.start(segments, gate.harm, later, line),
         )
+
+    @property
+    def harm_log_e(self) -> float:
+        """log of the relative harm evidence now: over all segments where the gate is judged by them."""
+        return self.harm.log_e if self.by is None else self.by.harm.log_e
+
+    def on_isolated(self, segment: str, later_stages: int) -> GateEvidence:
+        """A segment was taken off the challenger; from here it is compared no more."""
+        after = self.on_share_change()
+        return replace(after, by=after.by and after.by.isolated(segment, later_stages))
+
+    def on_put_back(self, segment: str, later_stages: int) -> GateEvidence:
+        """A segment is let in again; its own evidence begins anew."""
+        after = self.on_share_change()
+        return replace(after, by=after.by and after.by.put_back(segment, later_stages))
 
     def on_share_change(self) -> GateEvidence:
         """The share is changing: the tick that straddles the change compares nothing and is dropped."""
@@ -103,7 +124,8 @@ class Setting:
     """What a reading means for the evidence: when it was taken and under which exposure.
 
     ``champion_arm``/``challenger_arm`` are the arm-label values. ``share`` is what the router confirmed last,
-    ``warm_up`` whether only gross harm counts, ``sticky`` whether the router keeps a user on one side.
+    ``warm_up`` whether only gross harm counts, ``sticky`` whether the router keeps a user on one side. ``focus`` is
+    where the arms are compared, where that is not everywhere.
     """
 
     now_ms: int
@@ -113,6 +135,7 @@ class Setting:
     share: Share
     warm_up: bool
     sticky: bool = False
+    focus: Focus | None = None
 
     @property
     def live(self) -> bool:
@@ -122,7 +145,12 @@ class Setting:
     @property
     def champion_has_none(self) -> bool:
         """Whether the plan leaves the champion none now."""
-        return self.share == FULL
+        return self.compared.champion_has_none
+
+    @property
+    def compared(self) -> Focus:
+        """Where the arms are compared, and at which share."""
+        return Focus(self.share) if self.focus is None else self.focus
 
 
 def _line(plan: Plan, gate: Gate) -> float:
@@ -135,8 +163,8 @@ def _line(plan: Plan, gate: Gate) -> float:
 def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> GateEvidence:
     """The evidence after one answer. A reading that cannot be used blinds the gate and counts nothing."""
     ev = replace(ev, tick=ev.tick + 1, last=NOTHING)
-    champion = _reading(answer, setting.champion_arm, gate)
-    challenger = _reading(answer, setting.challenger_arm, gate)
+    champion = _labelled(ev, _reading(answer, setting.champion_arm, gate))
+    challenger = _labelled(ev, _reading(answer, setting.challenger_arm, gate))
     if isinstance(champion, Unreadable) and not (setting.champion_has_none and _silent(champion)):
         return replace(ev, blind=_named("champion", champion))
     if isinstance(challenger, Unreadable) and not (not setting.live and _silent(challenger)):
@@ -159,10 +187,26 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
         return _look(seen, readings)
     if champion_delta is not None and champion_delta.baseline_only:
         return _look(seen, readings)
-    inc = increment(champion_delta, challenger_delta, gate.template.good is not None)
+    good = gate.template.good is not None
+    inc = increment(champion_delta, challenger_delta, good)
+    ticks: Ticks = {}
+    if ev.by is not None:
+        ticks = ev.by.ticks((ev.champion, champion), (ev.challenger, challenger), part_is_good=good)
+    compared = _compared(ev, inc, ticks, setting.compared)
     lossy = challenger_delta.resets > 0 or (champion_delta is not None and champion_delta.resets > 0)
-    seen = _look(seen, readings) if lossy else _split(seen, inc, readings, setting)
-    return _count(seen, inc, setting)
+    askew = ev.by is None and not setting.compared.whole
+    seen = _look(seen, readings) if lossy or askew else _split(seen, compared, readings, setting)
+    return _count(seen, inc, compared, ticks, setting)
+
+
+def _compared(ev: GateEvidence, inc: Increment, ticks: Ticks, focus: Focus) -> Increment:
+    """The requests in the segments where the arms have the same users; all of them where no segment is told apart."""
+    if ev.by is None or focus.segments is None:
+        return inc
+    total = NOTHING
+    for name in focus.segments:
+        total += ticks.get(name, NOTHING)
+    return total
 
 
 def _watch(ev: GateEvidence, champion: ArmDelta | None, gate: Gate) -> GateEvidence:
@@ -183,29 +227,33 @@ def _split(
 ) -> GateEvidence:
     if readings is None or ev.ratio is None:
         return ev
-    watch = ev.ratio.observe(inc.champion_n, inc.challenger_n, readings, setting.share, sticky=setting.sticky)
+    watch = ev.ratio.observe(inc.champion_n, inc.challenger_n, readings, setting.compared.share, sticky=setting.sticky)
     return replace(ev, ratio=watch)
 
 
-def _count(ev: GateEvidence, inc: Increment, setting: Setting) -> GateEvidence:
-    """Add one tick's counts to every test. A tick that compares nothing counts to no dwell."""
+def _count(ev: GateEvidence, inc: Increment, compared: Increment, ticks: Ticks, setting: Setting) -> GateEvidence:
+    """Add one tick's counts to every test. A tick that compares nothing counts to no dwell.
+
+    The absolute limit is for all of the challenger's requests, every comparison for those that are ``compared``.
+    """
     if inc == NOTHING:
         return ev
     gross, started = setting.warm_up, ev.stage_pending
     mirrored = Increment(inc.challenger_n, inc.challenger_bad, inc.champion_n, inc.champion_bad)
     ev = replace(
         ev,
-        last=inc,
-        harm=ev.harm.observe(inc, stage_started=started, gross_only=gross),
-        safe=ev.safe if gross else ev.safe.observe(inc),
+        last=compared,
+        harm=ev.harm.observe(compared, stage_started=started, gross_only=gross),
+        safe=ev.safe if gross else ev.safe.observe(compared),
         limit=ev.limit and ev.limit.observe(inc, stage_started=started, gross_only=gross),
         champion_limit=ev.champion_limit
         and ev.champion_limit.observe(mirrored, stage_started=started, gross_only=gross),
-        stage_sum=ev.stage_sum + inc,
-        total_sum=ev.total_sum + inc,
+        stage_sum=ev.stage_sum + compared,
+        total_sum=ev.total_sum + compared,
         stage_pending=False,
+        by=ev.by and ev.by.observe(ticks, stage_started=started, gross_only=gross),
     )
-    if inc.challenger_n == 0 or (inc.champion_n == 0 and not setting.champion_has_none):
+    if compared.challenger_n == 0 or (compared.champion_n == 0 and not setting.champion_has_none):
         return ev
     since_ms = setting.tick_ms if ev.counted_at_ms is None else setting.now_ms - ev.counted_at_ms
     covered_ms = max(0, min(since_ms, setting.tick_ms))
@@ -230,6 +278,10 @@ def _short_reading(
 def _reading(answer: Answer, arm: str, gate: Gate) -> ArmReading:
     reading = answer.by_arm.get(arm, Unreadable(BlindReason.BAD_ANSWER, f"the answer leaves out {arm}"))
     return usable(reading, answer.read_at_ms, gate.max_age_ms)
+
+
+def _labelled(ev: GateEvidence, reading: ArmReading) -> ArmReading:
+    return reading if ev.by is None else labelled(reading, ev.by.segments)
 
 
 def _delta(last: ArmCounters | None, reading: ArmReading) -> ArmDelta | Unreadable | None:

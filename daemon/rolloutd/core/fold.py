@@ -12,7 +12,7 @@ from typing import Any  # each handler takes the one event type it is registered
 
 from rolloutd.core import events as ev
 from rolloutd.core.phases import Phase, settle, step
-from rolloutd.core.state import End, Hold, LastAct, Overridden, Recede, Rollout, StageVisit
+from rolloutd.core.state import End, Hold, Isolated, LastAct, Overridden, Recede, Rollout, StageVisit
 from rolloutd.core.values import FULL, ZERO, ActorKind
 
 _GROUNDS_FOR_MORE = frozenset({ev.BasisKind.VERDICT, ev.BasisKind.PERSON})
@@ -52,13 +52,15 @@ def check_laws(rollout: Rollout, event: ev.Event) -> None:
     if isinstance(event, ev.TrafficWanted):
         if event.previous != traffic.wanted:
             raise LawBroken(f"The share before was {traffic.wanted}, not {event.previous}.")
-        grows = event.share > traffic.wanted
+        grows = not event.share <= traffic.wanted
         if grows and event.basis.kind not in _GROUNDS_FOR_MORE:
             raise LawBroken(f"A share cannot grow to {event.share} on the ground of {event.basis.kind.value}.")
         if grows and rollout.phase is Phase.RECEDING:
             raise LawBroken("A rollout that goes back cannot get more traffic.")
-        if grows and event.share > rollout.stage.share:
+        if grows and not event.share <= rollout.stage.share:
             raise LawBroken(f"{event.share} is more than stage {rollout.stage.name} allows ({rollout.stage.share}).")
+    if isinstance(event, ev.SegmentIsolated | ev.SegmentPutBack):
+        _check_segment(rollout, event)
     if isinstance(event, ev.RecedeStarted) and not rollout.live and event.cause is not ev.RecedeCause.ROLLBACK:
         raise LawBroken(f"What is done is taken back only by a person's rollback, not by {event.cause.value}.")
     if isinstance(event, ev.TrafficConfirmed) and event.share != traffic.wanted:
@@ -67,6 +69,19 @@ def check_laws(rollout: Rollout, event: ev.Event) -> None:
         raise LawBroken(f"A rollout cannot end {event.outcome.value} while the router shows {traffic.confirmed}.")
     if isinstance(event, ev.RolloutEnded) and event.outcome is ev.Outcome.DONE and not rollout.base_moved:
         raise LawBroken("A rollout cannot be done before the router showed the challenger as its base.")
+
+
+def _check_segment(rollout: Rollout, event: ev.SegmentIsolated | ev.SegmentPutBack) -> None:
+    segments, off = rollout.spec.plan.segments, [known.segment for known in rollout.isolated]
+    if segments is None or event.segment not in segments.everybody:
+        raise LawBroken(f"There is no segment {event.segment} on {rollout.spec.route}.")
+    if isinstance(event, ev.SegmentPutBack):
+        if event.basis.kind is not ev.BasisKind.PERSON:
+            raise LawBroken(f"A segment cannot be put back on the ground of {event.basis.kind.value}.")
+        if rollout.phase is Phase.RECEDING:
+            raise LawBroken("A rollout that goes back cannot get more traffic.")
+    if (event.segment in off) is isinstance(event, ev.SegmentIsolated):
+        raise LawBroken(f"Segment {event.segment} is {'already' if event.segment in off else 'not'} isolated.")
 
 
 def _begin(recorded: ev.Recorded) -> Rollout:
@@ -112,7 +127,7 @@ def _traffic_wanted(rollout: Rollout, event: ev.TrafficWanted, recorded: ev.Reco
         wanted_at=recorded.at,
         basis=event.basis,
         not_obeyed=False,
-        asked=before.asked if before.settled else max(before.asked, before.wanted),
+        asked=before.asked if before.settled else before.asked.join(before.wanted),
     )
     return replace(rollout, traffic=traffic)
 
@@ -196,16 +211,19 @@ def _recede(rollout: Rollout, event: ev.RecedeStarted, recorded: ev.Recorded) ->
 
 
 def _drift(rollout: Rollout, event: ev.DriftSeen, recorded: ev.Recorded) -> Rollout:
-    if event.observed < event.recorded:
+    if not event.observed >= event.recorded:
         return _lost(rollout, event, recorded)
     return replace(rollout, traffic=replace(rollout.traffic, drift=event.observed))
 
 
 def _lost(rollout: Rollout, event: ev.DriftSeen | ev.LeaseLapsed, recorded: ev.Recorded) -> Rollout:
-    """The router has less than recorded and it stays so: what it shows becomes both wanted and confirmed."""
+    """The router has less than recorded and it stays so: what it shows becomes both wanted and confirmed.
+
+    Where a hand gave some segment more at the same time, that is not wanted: nobody's share grows by being found.
+    """
     traffic = replace(
         rollout.traffic,
-        wanted=event.observed,
+        wanted=event.observed.meet(rollout.traffic.wanted),
         wanted_at=recorded.at,
         basis=ev.Basis(ev.BasisKind.ROUTER, "The router shows less than was recorded; a lower share is never raised."),
         confirmed=event.observed,
@@ -237,6 +255,23 @@ def _base(rollout: Rollout, event: ev.BaseConfirmed, recorded: ev.Recorded) -> R
 
 def _sealed(rollout: Rollout, event: ev.EvidenceSealed, recorded: ev.Recorded) -> Rollout:
     return replace(rollout, sealed_tick=event.tick)
+
+
+def _isolated(rollout: Rollout, event: ev.SegmentIsolated, recorded: ev.Recorded) -> Rollout:
+    known = Isolated(event.segment, event.basis, recorded.actor, recorded.at)
+    return replace(rollout, isolated=(*rollout.isolated, known), isolation_asked_ms=recorded.at.clock_ms)
+
+
+def _put_back(rollout: Rollout, event: ev.SegmentPutBack, recorded: ev.Recorded) -> Rollout:
+    left = tuple(known for known in rollout.isolated if known.segment != event.segment)
+    return replace(rollout, isolated=left, isolation_asked_ms=recorded.at.clock_ms)
+
+
+def _isolation_confirmed(rollout: Rollout, event: ev.IsolationConfirmed, recorded: ev.Recorded) -> Rollout:
+    traffic = rollout.traffic
+    if set(rollout.isolation) - set(event.segments):  # users came back: as after every share that grew
+        traffic = replace(traffic, confirmed_at=recorded.at)
+    return replace(rollout, traffic=traffic, isolation=event.segments, isolation_asked_ms=None)
 
 
 def _claimed(rollout: Rollout, event: ev.RolloutClaimed, recorded: ev.Recorded) -> Rollout:
@@ -280,6 +315,8 @@ _DID: dict[type, str] = {
     ev.FinishStarted: "finished",
     ev.RecedeStarted: "aborted",
     ev.RolloutReopened: "reopened",
+    ev.SegmentIsolated: "isolated a segment of",
+    ev.SegmentPutBack: "put back a segment of",
     ev.RolloutClaimed: "claimed",
 }
 
@@ -307,6 +344,9 @@ _HANDLERS: dict[type, Callable[[Rollout, Any, ev.Recorded], Rollout]] = {
     ev.WindowRestarted: _window,
     ev.BaseConfirmed: _base,
     ev.EvidenceSealed: _sealed,
+    ev.SegmentIsolated: _isolated,
+    ev.SegmentPutBack: _put_back,
+    ev.IsolationConfirmed: _isolation_confirmed,
     ev.RolloutClaimed: _claimed,
     ev.RolloutEnded: _ended,
     ev.RolloutReopened: _reopened,

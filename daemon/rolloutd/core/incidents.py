@@ -13,6 +13,7 @@ from rolloutd.core.events import HoldCause, RecedeCause, Recorded, RolloutEnded
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Spec
 from rolloutd.core.state import Rollout
+from rolloutd.core.values import ZERO
 
 
 class Need(StrEnum):
@@ -221,6 +222,6 @@ def _traffic(rollout: Rollout) -> str:
     if rollout.phase is Phase.DONE:
         return f"{spec.challenger} serves all traffic."
     share = rollout.traffic.confirmed
-    if share.basis_points == 0:
+    if share == ZERO:
         return f"{spec.champion} serves all traffic."
     return f"{share} of the traffic is on {spec.challenger}, the rest on {spec.champion}."

@@ -141,6 +141,7 @@ def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
         share=traffic.confirmed,
         sticky=lane.seen.sticky,
         warm_up=changed_at is not None and now_ms - changed_at < timing.warm_up_ms,
+        focus=rollout.focus,
     )
     gate = rollout.spec.plan.gate(observation.metric)
     after = absorb(before, gate, observation.answer, setting)
@@ -162,6 +163,12 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
             gates = after.spec.plan.gates
             evidence = {g.metric: evidence[g.metric].on_stage(g, later=later) for g in gates}
         case ev.TrafficConfirmed() | ev.TrafficWanted() | ev.LeaseLapsed() | ev.DriftSeen() | ev.RouterRestarted():
+            evidence = {name: known.on_share_change() for name, known in evidence.items()}
+        case ev.SegmentIsolated(segment=segment):
+            evidence = {m: known.on_isolated(segment, after.spec.plan.last) for m, known in evidence.items()}
+        case ev.SegmentPutBack(segment=segment):
+            evidence = {m: known.on_put_back(segment, after.spec.plan.last) for m, known in evidence.items()}
+        case ev.IsolationConfirmed():
             evidence = {name: known.on_share_change() for name, known in evidence.items()}
         case ev.RolloutReopened():
             evidence = {g.metric: evidence[g.metric].on_reopen(g) for g in after.spec.plan.gates}

@@ -35,7 +35,8 @@ class RouteReading:
     ``base`` is the slot that serves by default. ``override`` gives ``override_slot`` that share of live traffic
     whatever the base is. ``lease_left_ms`` is None where the engine has no leases or there is no override.
     ``instance`` names the engine's process: it changes when the engine restarts or reloads and forgets.
-    ``generation`` is what the engine says it runs (an Envoy version_info; empty elsewhere).
+    ``generation`` is what the engine says it runs (an Envoy version_info; empty elsewhere). ``isolated`` are the
+    segments, in their order by name, that stay on the base whatever the override.
     """
 
     base: Slot
@@ -44,6 +45,7 @@ class RouteReading:
     lease_left_ms: int | None
     instance: str
     generation: str = ""
+    isolated: tuple[str, ...] = ()
 
     def share_of(self, slot: Slot) -> Share:
         """The share of live traffic that reaches ``slot``."""

@@ -14,11 +14,13 @@ from rolloutd.core.values import FULL, Role, Share
 SECOND_PERSON_FROM = Share(5_000)
 REQUEST_LASTS_MS = 600_000
 REASON_LENGTH_MIN = 10
+_SEGMENT = "segment:"
 
 
 def form(rollout: Rollout, command: Act, against: str) -> Refused | None:
     """Why this override is not in order, or None: its own flag, role admin, the name typed out, a reason."""
-    how = f'rollout {command.verb.value} {rollout.name} --override --confirm {rollout.name} --reason "..."'
+    whom = f" {command.segment}" if command.segment else ""
+    how = f'rollout {command.verb.value} {rollout.name}{whom} --override --confirm {rollout.name} --reason "..."'
     if not command.actor.role.covers(Role.ADMIN):
         message = (
             f"{rollout.name} is refused by: {against}. Overriding needs role admin; you are {command.actor.role.value}."
@@ -34,10 +36,15 @@ def form(rollout: Rollout, command: Act, against: str) -> Refused | None:
 
 def target_of(rollout: Rollout, verb: Verb) -> Share:
     """The share that this verb leads to: the next stage's, all of it from the last one, or the stage's own."""
-    if verb is Verb.RESUME:
+    if verb in (Verb.RESUME, Verb.PUTBACK):
         return rollout.stage.share
     stages = rollout.spec.plan.stages
     return FULL if rollout.on_last_stage else stages[rollout.stage_index + 1].share
+
+
+def of_segment(segment: str) -> str:
+    """What an override for this segment's return is noted as being against."""
+    return f"{_SEGMENT}{segment}"
 
 
 def open_request(rollout: Rollout, now_ms: int) -> Overridden | None:
@@ -77,7 +84,16 @@ def approval(rollout: Rollout, command: Act, now_ms: int) -> Act | Refused | Non
     if asked.by.uid == command.actor.uid:
         message = "This is your own request; from half of the traffic on a second person must approve an override."
         return Refused(RefusalCode.NOT_PERMITTED, message, "Ask another admin.", Role.ADMIN)
-    return Act(Verb(asked.verb), command.actor, command.revision, asked.reason, override=True, confirm=rollout.name)
+    about = next((gate.removeprefix(_SEGMENT) for gate in asked.gates if gate.startswith(_SEGMENT)), "")
+    return Act(
+        Verb(asked.verb),
+        command.actor,
+        command.revision,
+        asked.reason,
+        override=True,
+        confirm=rollout.name,
+        segment=about,
+    )
 
 
 def outgrown(asked: Overridden, gates: tuple[str, ...]) -> str:

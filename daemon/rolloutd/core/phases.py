@@ -53,6 +53,9 @@ _FACTS = (
     "RolloutClaimed",
     "CommandRefused",
     "BaseConfirmed",
+    "SegmentIsolated",
+    "SegmentPutBack",
+    "IsolationConfirmed",
 )
 # What may still be written about a rollout that has ended.
 _AFTERWARDS = ("RolloutClaimed", "CommandRefused")

@@ -12,6 +12,7 @@ from enum import StrEnum
 from itertools import pairwise
 
 from rolloutd.core.metrics import MetricTemplate
+from rolloutd.core.segments import Segments
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import FULL, ZERO, BadValue, Share, check_name
 
@@ -26,6 +27,13 @@ class OnUndecided(StrEnum):
     ROLLBACK = "rollback"
 
 
+class OnSegment(StrEnum):
+    """What harm does that one segment shows alone: as the gate's on_fail says, or that segment goes off."""
+
+    AS_ON_FAIL = "as-on-fail"
+    ISOLATE = "isolate"
+
+
 class OnFail(StrEnum):
     """What a gate that shows harm does: go back, hold and ask, or only say so."""
 
@@ -38,7 +46,8 @@ class OnFail(StrEnum):
 class Gate:
     """One metric with its comparison. ``weight`` is its part of the harm evidence (the plan makes them sum to one).
 
-    ``max_age_ms`` is how old a sample may be before the gate is blind; ``every_ms`` is its source's cadence.
+    ``max_age_ms`` is how old a sample may be before the gate is blind; ``every_ms`` is its source's cadence. ``by`` is
+    the label of the segments in each of which it is judged too, empty where it is judged over everybody.
     """
 
     metric: str
@@ -51,6 +60,8 @@ class Gate:
     limit: float | None = None
     on_fail: OnFail = OnFail.ROLLBACK
     weight: float = 1.0
+    by: str = ""
+    on_segment: OnSegment = OnSegment.AS_ON_FAIL
 
     def __post_init__(self) -> None:
         check_name(self.metric, "A metric's name")
@@ -60,6 +71,10 @@ class Gate:
             raise BadValue(f"The weight of {self.metric} is above zero, not {self.weight}.")
         if self.max_age_ms <= 0 or self.every_ms <= 0:
             raise BadValue(f"The cadence and the greatest sample age of {self.metric} are above zero.")
+        if self.on_segment is OnSegment.ISOLATE and (not self.by or self.on_fail is OnFail.OBSERVE):
+            raise BadValue(
+                f"{self.metric} can isolate a segment only where it is judged by segment and does not observe."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +109,8 @@ class Stage:
     """One exposure with its clock. The last stage of a plan is the watch, with the champion still warm.
 
     A stage with a share of zero is a preview: instead of gates its ``smoke`` probes judge the challenger, each of which
-    must be right in ``min_ticks`` rounds one after the other.
+    must be right in ``min_ticks`` rounds one after the other. ``segments`` is the audience of a ring, empty for
+    everybody; ``share`` is all that is exposed on the stage, with what earlier rings have.
     """
 
     name: str
@@ -105,9 +121,13 @@ class Stage:
     on_undecided: OnUndecided = OnUndecided.ASK
     approval: bool = False
     smoke: tuple[Smoke, ...] = ()
+    segments: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         check_name(self.name, "A stage's name")
+        _refuse_twins(list(self.segments), f"segment of stage {self.name}")
+        if len({self.share.of(name).basis_points for name in self.segments}) > 1:
+            raise BadValue(f"The segments of stage {self.name} have different shares; an earlier stage gave one more.")
         if self.share == ZERO and not self.smoke:
             raise BadValue(f"Stage {self.name} has a share of 0%; a stage without live traffic needs smoke probes.")
         if self.smoke and self.share > ZERO:
@@ -122,6 +142,11 @@ class Stage:
     def preview(self) -> bool:
         """Whether the challenger has no traffic here and is judged by its smoke probes."""
         return self.share == ZERO
+
+    @property
+    def own_share(self) -> Share:
+        """What its audience has: the share that the stage was written with."""
+        return self.share.of(self.segments[0]) if self.segments else Share(self.share.basis_points)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +177,7 @@ class Timing:
 class Plan:
     """A whole strategy. ``alpha`` is spent once for the whole rollout, ``beta`` at each stage.
 
-    ``second_person`` says that from half of the traffic on an override needs two people.
+    ``second_person`` says that from half of the traffic on an override needs two people. ``segments`` are the route's.
     """
 
     strategy: str
@@ -162,6 +187,7 @@ class Plan:
     alpha: float = 0.01
     beta: float = 0.05
     second_person: bool = True
+    segments: Segments | None = None
 
     def __post_init__(self) -> None:
         if not self.stages:
@@ -171,8 +197,11 @@ class Plan:
         if all(gate.on_fail is OnFail.OBSERVE for gate in self.gates):
             raise BadValue("Every gate only observes: nothing would ever go back.")
         shares = [stage.share for stage in self.stages]
-        if any(later <= earlier for earlier, later in pairwise(shares)):
-            raise BadValue("The share must grow from stage to stage.")
+        if not all(earlier < later for earlier, later in pairwise(shares)):
+            raise BadValue(
+                "The share must grow from stage to stage, and take nothing back from a segment that had more."
+            )
+        self._check_segments()
         if shares[-1].basis_points < 5_000:
             raise BadValue("The last stage is the watch at full share (less a holdback); it cannot be under 50%.")
         if shares[-1] == FULL and all(gate.limit is None for gate in self.gates):
@@ -184,6 +213,28 @@ class Plan:
         for name, value in (("alpha", self.alpha), ("beta", self.beta)):
             if not 0 < value <= 0.2:
                 raise BadValue(f"{name} lies between 0 and 0.2, not at {value}.")
+
+    def _check_segments(self) -> None:
+        """Rings and gates by segment fit the route, and what a ring compares, it can compare in its own segments."""
+        known = () if self.segments is None else self.segments.everybody
+        rings = [stage for stage in self.stages if stage.segments]
+        for name in sorted({name for stage in rings for name in stage.segments} - set(known)):
+            raise BadValue(f"There is no segment {name} on the route; it has {', '.join(known) or 'none'}.")
+        label = "" if self.segments is None else self.segments.label
+        for gate in self.gates:
+            if gate.by not in ("", label):
+                raise BadValue(f"{gate.metric} is judged by {gate.by}; the route's segments are {label or 'none'}.")
+            if rings and not gate.by:
+                raise BadValue(
+                    f"Stage {rings[0].name} is for segments, so every gate compares inside of them: {gate.metric} "
+                    f'needs by = ["{label}"].'
+                )
+        if self.stages[-1].segments:
+            raise BadValue("The last stage is the watch, for everybody; it has no segments.")
+        if any(ring.own_share == FULL for ring in rings) and all(gate.limit is None for gate in self.gates):
+            raise BadValue(
+                "A ring of 100% leaves no champion to compare with in its segments: at least one gate needs a limit."
+            )
 
     @property
     def last(self) -> int:

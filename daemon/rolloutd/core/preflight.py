@@ -73,6 +73,9 @@ def _route_faults(route: RouteReading, seen: Seen, rollout: Rollout) -> list[str
             f"slot {route.override_slot.value} of route {rollout.spec.route} already has a share of {route.override}; "
             "somebody else may own it"
         )
+    if route.isolated:
+        off = ", ".join(route.isolated)
+        faults.append(f"the router keeps {off} of route {rollout.spec.route} on the base; somebody isolated it by hand")
     if seen.leases and seen.lease_ms is not None and seen.lease_ms < 3 * rollout.spec.plan.timing.tick_ms:
         faults.append(f"the router's lease of {seen.lease_ms / 1000:g} s is shorter than three ticks")
     return faults

@@ -8,7 +8,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from rolloutd.core.effects import DropOverride, Effect, ProbeSlot, ReadRoute, RenewLease, SetBase, SetTraffic
+from rolloutd.core.effects import (
+    DropOverride,
+    Effect,
+    ProbeSlot,
+    ReadRoute,
+    RenewLease,
+    SetBase,
+    SetIsolated,
+    SetTraffic,
+)
 from rolloutd.core.observed import RouteReading, Seen
 from rolloutd.core.phases import Phase
 from rolloutd.core.state import Rollout
@@ -43,13 +52,14 @@ def judge_route(
     that we ``asked`` for and gave up before it was confirmed may show too, and is not somebody's.
     In rest, higher is always somebody's hand. Lower (while a change is under way: than both of its ends) is a lapse
     when the lease was due (nobody renewed it, whatever else happened); a restart when the engine is a new instance;
-    otherwise somebody lowered it on purpose.
+    otherwise somebody lowered it on purpose. Shares with segments are compared segment by segment: raised is what gives
+    anybody more than the record allows.
     """
     if observed == wanted:
         return RouteVerdict.AGREES if wanted == confirmed else RouteVerdict.CONFIRMS
-    if observed > max(wanted, confirmed, asked):
+    if not observed <= wanted.join(confirmed).join(asked):
         return RouteVerdict.RAISED
-    if observed > wanted or (wanted != confirmed and observed >= min(wanted, confirmed)):
+    if observed > wanted or (wanted != confirmed and observed >= wanted.meet(confirmed)):
         return RouteVerdict.PENDING
     if lease_was_due:
         return RouteVerdict.LAPSED
@@ -99,7 +109,10 @@ def pending(rollout: Rollout, seen: Seen) -> tuple[Effect, ...]:
         return ()
     if rollout.phase is Phase.FINISHING:
         return _finishing(rollout, seen.route)
-    return (*_back_to_champion(rollout, seen.route), *_share(rollout, seen))
+    share, isolation = _share(rollout, seen), _isolation(rollout, seen)
+    if any(isinstance(effect, SetTraffic) and not effect.urgent for effect in share):
+        share, isolation = isolation, share  # nobody is let in before whoever shall stay out is kept out
+    return (*_back_to_champion(rollout, seen.route), *share, *isolation)
 
 
 def _finishing(rollout: Rollout, route: RouteReading | None) -> tuple[Effect, ...]:
@@ -137,13 +150,30 @@ def _share(rollout: Rollout, seen: Seen) -> tuple[Effect, ...]:
     if observed != wanted:
         if wanted == ZERO and seen.route is not None and seen.route.base is challenger and not seen.route.override_slot:
             return ()  # all of it is the base's; taking an override away would lower nothing
-        lowers = wanted < observed
+        lowers = not observed <= wanted  # for somebody; whoever has less than wanted keeps that meanwhile
         if not lowers and not seen.may_raise:
             return ()
-        return (SetTraffic(route, challenger, wanted, lowers, ZERO if lowers else rollout.traffic.confirmed),)
+        target = wanted.meet(observed) if lowers else wanted
+        return (SetTraffic(route, challenger, target, lowers, ZERO if lowers else rollout.traffic.confirmed),)
     if seen.leases and wanted > ZERO:
         return (RenewLease(route, challenger, wanted),)
     return ()
+
+
+def _isolation(rollout: Rollout, seen: Seen) -> tuple[Effect, ...]:
+    """Keep off whoever shall be, first; let in again whoever we kept off ourselves and shall be no more.
+
+    A segment that somebody else keeps off is recorded as such (advance.py), and never let in by this.
+    """
+    if rollout.spec.plan.segments is None or seen.route is None:
+        return ()
+    wanted, shown = set(rollout.kept_off), set(seen.route.isolated)
+    if wanted - shown:
+        return (SetIsolated(rollout.spec.route, tuple(sorted(wanted | shown)), urgent=True),)
+    ours = (shown - wanted) & rollout.ours_off
+    if not ours or not seen.may_raise:
+        return ()
+    return (SetIsolated(rollout.spec.route, tuple(sorted(shown - ours)), urgent=False),)
 
 
 def reads(rollout: Rollout) -> tuple[Effect, ...]:
@@ -161,7 +191,7 @@ def check_invariants(rollout: Rollout) -> tuple[str, ...]:
     """
     broken = []
     traffic = rollout.traffic
-    if rollout.live and rollout.visits and traffic.wanted > rollout.stage.share and not rollout.base_moved:
+    if rollout.live and rollout.visits and not traffic.wanted <= rollout.stage.share and not rollout.base_moved:
         broken.append(
             f"I1: {traffic.wanted} is wanted on stage {rollout.stage.name}, which allows {rollout.stage.share}."
         )

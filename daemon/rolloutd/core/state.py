@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from rolloutd.core.events import Basis, HoldCause, Outcome, Question, RecedeCause
 from rolloutd.core.phases import ENDS, Phase
 from rolloutd.core.plan import Spec, Stage
+from rolloutd.core.segments import Focus, focus
 from rolloutd.core.values import ZERO, Actor, Instant, Share, Slot, format_duration
 
 
@@ -40,7 +41,7 @@ class Traffic:
     @property
     def ceiling(self) -> Share:
         """The most that the router may show at any instant (invariant I1)."""
-        return max(self.wanted, self.confirmed)
+        return self.wanted.join(self.confirmed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,16 @@ class Hold:
 
     cause: HoldCause
     reason: str
+    by: Actor
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Isolated:
+    """A segment whose users stay on the champion: why, by whom and since when."""
+
+    segment: str
+    basis: Basis
     by: Actor
     at: Instant
 
@@ -114,7 +125,10 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class Rollout:
-    """One rollout. ``version`` is the number of its events: the revision that commands refer to."""
+    """One rollout. ``version`` is the number of its events: the revision that commands refer to.
+
+    ``isolated`` are the segments that shall stay on the champion, ``isolation`` those that the router last showed so.
+    """
 
     spec: Spec
     phase: Phase
@@ -141,6 +155,9 @@ class Rollout:
     rule: str = ""
     end: End | None = None
     last_act: LastAct | None = None
+    isolated: tuple[Isolated, ...] = ()
+    isolation: tuple[str, ...] = ()
+    isolation_asked_ms: int | None = None
 
     @property
     def name(self) -> str:
@@ -176,6 +193,29 @@ class Rollout:
     def challenger_slot(self) -> Slot | None:
         """The slot that the challenger is served from, known once the checks have passed."""
         return None if self.champion_slot is None else self.champion_slot.other
+
+    @property
+    def kept_off(self) -> tuple[str, ...]:
+        """The segments that the router shall keep on the base, by name.
+
+        On the way to an end nobody needs it any more once the share is zero: there is nothing to be kept off.
+        """
+        ending = self.recede is not None and self.recede.cause is not RecedeCause.BLINDNESS
+        if self.phase is Phase.RECEDING and ending and self.traffic.wanted == self.traffic.confirmed == ZERO:
+            return ()
+        return tuple(sorted(known.segment for known in self.isolated))
+
+    @property
+    def ours_off(self) -> frozenset[str]:
+        """The segments that the router may keep off because of this rollout."""
+        return frozenset((*self.isolation, *(known.segment for known in self.isolated)))
+
+    @property
+    def focus(self) -> Focus:
+        """Where champion and challenger are compared now."""
+        plan = self.spec.plan
+        audience = self.stage.segments if self.visits else ()
+        return focus(plan.segments, audience, self.traffic.confirmed, [known.segment for known in self.isolated])
 
     @property
     def share_changed_at_ms(self) -> int | None:

@@ -6,10 +6,13 @@ Nothing here reads a clock, talks to anyone or knows what a rollout is.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 FULL_BP = 10_000
+SPARSE = "sparse"
+"""Marks a field that is not written while it has its default: for what came late to a value that is everywhere."""
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9._-]{0,62}")
 _PERCENT = re.compile(r"(\d{1,3})(?:\.(\d{1,2}))?\s?%", re.ASCII)
 _DURATION_PART = re.compile(r"(\d+)(ms|s|m|h|d)")
@@ -39,17 +42,26 @@ class Slot(StrEnum):
         return Slot.B if self is Slot.A else Slot.A
 
 
-@dataclass(frozen=True, slots=True, order=True)
+@dataclass(frozen=True, slots=True)
 class Share:
-    """A part of a route's live traffic in basis points, 0 to 10000."""
+    """A part of a route's live traffic in basis points, 0 to 10000: everybody's, and what named segments have above it.
+
+    One share is at most another when nobody has more by it; of two that differ in segments neither may be at most the
+    other. What a segment would have anyway is left out, so that equal shares are written alike.
+    """
 
     basis_points: int
+    segments: tuple[tuple[str, int], ...] = field(default=(), metadata={SPARSE: True})
 
     def __post_init__(self) -> None:
-        if isinstance(self.basis_points, bool) or not isinstance(self.basis_points, int):
-            raise BadValue(f"A share is a whole number of basis points, not {self.basis_points!r}.")
-        if not 0 <= self.basis_points <= FULL_BP:
-            raise BadValue(f"A share lies between 0 and {FULL_BP} basis points, not {self.basis_points}.")
+        for points in (self.basis_points, *(points for _, points in self.segments)):
+            if isinstance(points, bool) or not isinstance(points, int):
+                raise BadValue(f"A share is a whole number of basis points, not {points!r}.")
+            if not 0 <= points <= FULL_BP:
+                raise BadValue(f"A share lies between 0 and {FULL_BP} basis points, not {points}.")
+        if self.segments:
+            above = dict(sorted(pair for pair in self.segments if pair[1] > self.basis_points))
+            object.__setattr__(self, "segments", tuple(above.items()))
 
     @classmethod
     def parse(cls, text: str) -> Share:
@@ -61,15 +73,50 @@ class Share:
 
     @property
     def fraction(self) -> float:
-        """The share as a number from 0 to 1."""
+        """Everybody's part as a number from 0 to 1."""
         return self.basis_points / FULL_BP
+
+    def of(self, segment: str) -> Share:
+        """What the users of this segment have."""
+        return Share(dict(self.segments).get(segment, self.basis_points))
 
     def less(self, part: Share) -> Share:
         """This share with ``part`` taken off, never below zero."""
         return Share(max(0, self.basis_points - part.basis_points))
 
+    def join(self, other: Share) -> Share:
+        """The least share that gives nobody less than either."""
+        return self._by_segment(other, max)
+
+    def meet(self, other: Share) -> Share:
+        """The greatest share that gives nobody more than either."""
+        return self._by_segment(other, min)
+
+    def _by_segment(self, other: Share, pick: Callable[[int, int], int]) -> Share:
+        names = dict((*self.segments, *other.segments))
+        own = {name: pick(self.of(name).basis_points, other.of(name).basis_points) for name in names}
+        return Share(pick(self.basis_points, other.basis_points), tuple(own.items()))
+
+    def __le__(self, other: Share) -> bool:
+        if not (self.segments or other.segments):
+            return self.basis_points <= other.basis_points
+        return self.meet(other) == self
+
+    def __lt__(self, other: Share) -> bool:
+        return self != other and self <= other
+
+    def __ge__(self, other: Share) -> bool:
+        return other <= self
+
+    def __gt__(self, other: Share) -> bool:
+        return other < self
+
     def __str__(self) -> str:
-        return f"{self.basis_points / 100:g}%"
+        own = [f"{points / 100:g}% of {name}" for name, points in self.segments]
+        everybody = f"{self.basis_points / 100:g}%"
+        if not own:
+            return everybody
+        return " and ".join([*own, *([f"{everybody} of the rest"] if self.basis_points else [])])
 
 
 ZERO = Share(0)

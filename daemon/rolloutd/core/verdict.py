@@ -15,9 +15,10 @@ from math import exp, inf, log
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.metrics import BlindReason, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
+from rolloutd.core.segments import Focus
 from rolloutd.core.stats.logs import log_mixture
 from rolloutd.core.suspicion import Outside, SplitVerdict, judge_champion, judge_split
-from rolloutd.core.values import FULL, Share
+from rolloutd.core.values import Share
 
 
 class Verdict(StrEnum):
@@ -32,7 +33,10 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
-    """One gate now. ``log_e_harm`` already carries the gate's weight; progress is the part of the way to the line."""
+    """One gate now. ``log_e_harm`` already carries the gate's weight; progress is the part of the way to the line.
+
+    ``segment`` is the one that shows the harm alone, where there is one.
+    """
 
     gate: Gate
     verdict: Verdict
@@ -43,6 +47,7 @@ class GateVerdict:
     over_limit: bool
     blind: Unreadable | None = None
     blind_for_ms: int = 0
+    segment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,11 +93,12 @@ def judge(
     now_ms: int,
     *,
     share: Share,
+    focus: Focus | None = None,
     watching_from_ms: int = 0,
     sticky: bool = False,
 ) -> Judgement:
     """All gates at this moment (rollout clock), at this confirmed share. A gate without evidence is BLIND."""
-    champion_has_none = share == FULL
+    focus = focus or Focus(share)
     excused = next((g.metric for g in plan.gates if _both_over(plan, evidence.get(g.metric))), None)
     parts = {gate.metric: _harm(plan, gate, evidence.get(gate.metric), excused) for gate in plan.gates}
     counted = [parts[g.metric] for g in plan.gates if g.on_fail is not OnFail.OBSERVE]
@@ -109,12 +115,13 @@ def judge(
             gate.metric == fired_metric,
             now_ms,
             watching_from_ms,
-            champion_has_none,
+            focus,
         )
         for gate in plan.gates
     )
     fired = next((v for v in verdicts if v.gate.metric == fired_metric), None)
-    split = judge_split(evidence.values(), share, sticky=sticky)
+    comparable = [known for known in evidence.values() if focus.whole or known.by is not None]
+    split = judge_split(comparable, focus.share, sticky=sticky)
     return Judgement(verdicts, total, fired, excused, split, judge_champion(evidence.values()))
 
 
@@ -124,9 +131,9 @@ def _harm(plan: Plan, gate: Gate, ev: GateEvidence | None, excused: str | None) 
         return -inf
     weight = log(plan.weight_of(gate)) if gate.on_fail is not OnFail.OBSERVE else 0.0
     if ev.limit is None:
-        return weight + ev.harm.log_e
+        return weight + ev.harm_log_e
     limit = -inf if excused == gate.metric else ev.limit.log_e
-    return weight + log_mixture([log(0.5), log(0.5)], [ev.harm.log_e, limit])
+    return weight + log_mixture([log(0.5), log(0.5)], [ev.harm_log_e, limit])
 
 
 def _both_over(plan: Plan, ev: GateEvidence | None) -> bool:
@@ -145,7 +152,7 @@ def _one(
     fired: bool,
     now_ms: int,
     watching_from_ms: int,
-    champion_has_none: bool,
+    focus: Focus,
 ) -> GateVerdict:
     line, safe_line = log(1.0 / plan.alpha), log(1.0 / plan.beta)
     safe = ev.safe.log_e if ev is not None else 0.0
@@ -156,9 +163,9 @@ def _one(
         verdict = Verdict.FAIL
     elif blind is not None:
         verdict = Verdict.BLIND
-    elif champion_has_none:
+    elif focus.champion_has_none:
         verdict = Verdict.NOT_CHECKED
-    elif safe >= safe_line:
+    elif safe >= safe_line and (focus.whole or gate.by):  # without its segments a gate compares unlike users
         verdict = Verdict.PASS
     else:
         verdict = Verdict.COLLECTING
@@ -172,6 +179,7 @@ def _one(
         over_limit=over_limit,
         blind=blind,
         blind_for_ms=blind_for_ms,
+        segment=(ev.by.harm.alone if ev is not None and ev.by is not None else None) or "",
     )
 
 

@@ -46,6 +46,7 @@ class Engine:
         self.override_slot: Slot | None = None
         self.override = ZERO
         self.instance = 1
+        self.isolated: tuple[str, ...] = ()
         self._expiry: asyncio.TimerHandle | None = None
 
     @property
@@ -58,7 +59,9 @@ class Engine:
         left_ms = None
         if self._expiry is not None:
             left_ms = max(0, round((self._expiry.when() - asyncio.get_running_loop().time()) * 1000))
-        return RouteReading(self.base, self.override_slot, self.override, left_ms, str(self.instance))
+        return RouteReading(
+            self.base, self.override_slot, self.override, left_ms, str(self.instance), isolated=self.isolated
+        )
 
     def set_share(self, slot: Slot, share: Share, cause: Cause, allowed_bp: int = 0) -> None:
         """Put an override, rounded down to what the engine can do; a share of zero removes it."""
@@ -79,6 +82,10 @@ class Engine:
         before = self.share_bp
         self.base = slot
         self._tell(cause, before, allowed_bp)
+
+    def isolate(self, segments: tuple[str, ...]) -> None:
+        """Keep exactly these segments on the base; it has no lease and outlives a restart."""
+        self.isolated = tuple(sorted(segments))
 
     def forget(self) -> None:
         """A new process: the base comes from the file, the override is gone."""

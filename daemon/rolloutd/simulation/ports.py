@@ -67,6 +67,11 @@ class SimulatedRouter:
         allowed_bp = self._checkers.calling_base(slot is CHALLENGER_SLOT)
         await self._write(partial(self._world.engine.set_base, slot, Cause.DAEMON, allowed_bp))
 
+    async def isolate(self, route: str, segments: tuple[str, ...]) -> None:
+        """See ``Router.isolate``."""
+        self._cross("router-before")
+        await self._write(partial(self._world.engine.isolate, segments))
+
     async def close(self) -> None:
         """Nothing is kept open."""
 

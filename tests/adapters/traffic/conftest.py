@@ -38,6 +38,11 @@ async def nginx(tmp_path: Path) -> AsyncIterator[NginxRig]:
 
 
 RIGS: dict[str, Callable[[Path], RealRig]] = {"haproxy": HAProxyRig, "envoy": EnvoyRig, "nginx": NginxRig}
+APART: dict[str, Callable[[Path], RealRig]] = {
+    "haproxy": lambda folder: HAProxyRig(folder, apart=True),
+    "envoy": lambda folder: EnvoyRig(folder, apart=True),
+    "nginx": lambda folder: NginxRig(folder, apart=True),
+}
 REAL = [pytest.param(kind, marks=pytest.mark.real) for kind in RIGS]
 
 
@@ -57,6 +62,27 @@ async def rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[R
 async def real_rig(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RealRig]:
     """Each router on a real engine in turn."""
     made = _real(request.param, tmp_path)
+    with running(made):
+        yield made
+        await made.router.close()
+
+
+@pytest.fixture(params=["memory", *REAL])
+async def apart(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Rig]:
+    """Each router in turn, on a route with segments."""
+    if request.param == "memory":
+        yield MemoryRig()
+        return
+    made = APART[request.param](tmp_path)
+    with running(made):
+        yield made
+        await made.router.close()
+
+
+@pytest.fixture(params=REAL)
+async def real_apart(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[RealRig]:
+    """Each router on a real engine in turn, on a route with segments."""
+    made = APART[request.param](tmp_path)
     with running(made):
         yield made
         await made.router.close()

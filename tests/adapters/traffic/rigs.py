@@ -12,8 +12,8 @@ from contextlib import AbstractAsyncContextManager, ExitStack, contextmanager
 from pathlib import Path
 
 from rollout_adapters.memory import Fault, MemoryRouter
-from rolloutd.core.values import FULL_BP, Instant, Slot
-from rolloutd.ports import Router
+from rolloutd.core.values import FULL_BP, ZERO, Instant, Slot
+from rolloutd.ports import OTHER, Router, Segments
 from tests.engines.envoy import Envoy
 from tests.engines.haproxy import HAProxy
 from tests.engines.load import Tally, burst, load
@@ -21,11 +21,16 @@ from tests.engines.nginx import Nginx
 from tests.engines.servers import ModelServer, ServerThread
 
 ROUTE = "ranker"
+SEGMENTS = Segments("x-region", "region", ("eu", "us", "apac"))
 
 
 def users(count: int, first: int = 0) -> list[str]:
     """So many distinct users."""
     return [f"user-{number}" for number in range(first, first + count)]
+
+
+def _apart(apart: bool) -> dict[str, Segments]:
+    return {ROUTE: SEGMENTS} if apart else {}
 
 
 class HandClock:
@@ -49,8 +54,8 @@ class Rig(ABC):
         """Another, independent adapter on the same engine."""
 
     @abstractmethod
-    async def send(self, who: Iterable[str]) -> Tally:
-        """One request for each of these users."""
+    async def send(self, who: Iterable[str], segment: str = "") -> Tally:
+        """One request for each of these users, who say that they are of this segment."""
 
     @abstractmethod
     def restart(self) -> None:
@@ -72,9 +77,10 @@ class RealRig(Rig):
         self.servers = {Slot.A: ModelServer("a", "v1"), Slot.B: ModelServer("b", "v2")}
         self.threads = ServerThread(*self.servers.values())
 
-    async def send(self, who: Iterable[str]) -> Tally:
-        """One request for each of these users."""
-        return await burst(self.port, who, path=self.path)
+    async def send(self, who: Iterable[str], segment: str = "") -> Tally:
+        """One request for each of these users, who say that they are of this segment."""
+        head = f"{SEGMENTS.header}: {segment}\r\n" if segment else ""
+        return await burst(self.port, who, path=self.path, head=head)
 
     def load(self, rate: float) -> AbstractAsyncContextManager[Tally]:
         """A steady load of distinct users."""
@@ -95,9 +101,11 @@ class HAProxyRig(RealRig):
 
     engine: HAProxy
 
-    def __init__(self, folder: Path, lease: str = "60s", edit: Callable[[str], str] | None = None) -> None:
+    def __init__(
+        self, folder: Path, lease: str = "60s", edit: Callable[[str], str] | None = None, apart: bool = False
+    ) -> None:
         super().__init__()
-        self.engine = HAProxy(folder, {ROUTE: self.servers}, lease=lease, edit=edit)
+        self.engine = HAProxy(folder, {ROUTE: self.servers}, lease=lease, edit=edit, segments=_apart(apart))
         self.port, self.path = self.engine.ports[ROUTE], "/predict"
         self.router = self.engine.router()
 
@@ -111,9 +119,9 @@ class EnvoyRig(RealRig):
 
     engine: Envoy
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, apart: bool = False) -> None:
         super().__init__()
-        self.engine = Envoy(folder, {ROUTE: self.servers, "other": self.servers})
+        self.engine = Envoy(folder, {ROUTE: self.servers, "other": self.servers}, segments=_apart(apart))
         self.port, self.path = self.engine.port, self.engine.path(ROUTE)
         self.router = self.engine.router()
 
@@ -127,9 +135,10 @@ class NginxRig(RealRig):
 
     engine: Nginx
 
-    def __init__(self, folder: Path, keepalive: str = "0") -> None:
+    def __init__(self, folder: Path, keepalive: str = "0", apart: bool = False) -> None:
         super().__init__()
-        self.engine = Nginx(folder, {ROUTE: self.servers, "other": self.servers}, keepalive=keepalive)
+        routes = {ROUTE: self.servers, "other": self.servers}
+        self.engine = Nginx(folder, routes, keepalive=keepalive, segments=_apart(apart))
         self.port, self.path = self.engine.port, self.engine.path(ROUTE)
         self.router = self.engine.router()
 
@@ -155,11 +164,13 @@ class MemoryRig(Rig):
         """Another adapter on the same engine."""
         return self.router
 
-    async def send(self, who: Iterable[str]) -> Tally:
-        """One request for each of these users."""
+    async def send(self, who: Iterable[str], segment: str = "") -> Tally:
+        """One request for each of these users, who say that they are of this segment."""
         tally, reading = Tally(), await self.router.read(ROUTE)
+        named = segment if segment in SEGMENTS.names else OTHER
+        share = ZERO if named in reading.isolated else reading.override.of(named)
         for user in who:
-            drawn = zlib.crc32(user.encode()) % FULL_BP < reading.override.basis_points
+            drawn = zlib.crc32(user.encode()) % FULL_BP < share.basis_points
             slot = reading.override_slot if drawn and reading.override_slot else reading.base
             tally.add(user, 200, slot.value, 0.0)
         return tally

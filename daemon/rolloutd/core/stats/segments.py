@@ -7,8 +7,8 @@ pooled counts would.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from math import log
+from dataclasses import dataclass, replace
+from math import inf, log
 from typing import Self
 
 from rolloutd.core.stats import robust
@@ -29,12 +29,14 @@ class SegmentedHarm:
     """Evidence that the challenger errs more often than the margin allows in some segment or in all.
 
     As valid as HarmEvidence, with weights fixed at the start: half stratified, half spread evenly over the segments.
+    ``off`` are segments that were taken off the challenger: they say nothing more, and what they said counts no more.
     """
 
     margin: Margin
     dispersion: Dispersion
     together: Restart
     segments: tuple[tuple[str, HarmEvidence], ...]
+    off: tuple[str, ...] = ()
 
     @classmethod
     def start(cls, margin: Margin, later_stages: int, names: tuple[str, ...], *, line: float | None = None) -> Self:
@@ -56,6 +58,7 @@ class SegmentedHarm:
     ) -> "SegmentedHarm":
         """With one more tick of each segment; a segment that is missing said nothing, an unknown one is left out."""
         together = self.together.stage(HARM.log_weights) if stage_started else self.together
+        ticks = {name: tick for name, tick in ticks.items() if name not in self.off}
         strata = [ticks[name] for name, _ in self.segments if name in ticks and ticks[name].comparable]
         dispersion = self.dispersion
         if strata:
@@ -69,14 +72,39 @@ class SegmentedHarm:
             (name, harm.observe(ticks.get(name, nothing), stage_started=stage_started, gross_only=gross_only))
             for name, harm in self.segments
         )
-        return SegmentedHarm(self.margin, dispersion, together, own)
+        return SegmentedHarm(self.margin, dispersion, together, own, self.off)
 
     @property
     def log_e(self) -> float:
         """log of the evidence now."""
-        each = log(0.5 / len(self.segments))
-        logs = [self.together.log_e, *(harm.log_e for _, harm in self.segments)]
-        return log_mixture([_HALF, *(each for _ in self.segments)], logs)
+        logs = [self.together.log_e, *(harm.log_e for name, harm in self.segments if name not in self.off)]
+        return log_mixture([_HALF, *(self._each for _ in logs[1:])], logs)
+
+    @property
+    def _each(self) -> float:
+        return log(0.5 / len(self.segments))
+
+    @property
+    def alone(self) -> str | None:
+        """The segment that shows at least as much by itself as all do together; None where many or all speak."""
+        own = [(harm.log_e, name) for name, harm in self.segments if name not in self.off]
+        most, name = max(own, default=(-inf, None))
+        return name if most >= max(self.together.log_e, 0.0) else None
+
+    def without(self, name: str, later_stages: int) -> "SegmentedHarm":
+        """The segment was taken off the challenger. The bet on all together held its harm too, and begins anew.
+
+        What is left was worth at most 1 on average at that moment, so it fires with odds of alpha at most once more.
+        """
+        return replace(self, together=Restart.start(later_stages), off=(*self.off, name))
+
+    def afresh(self, name: str, later_stages: int) -> "SegmentedHarm":
+        """The segment is let in again: its own evidence begins anew, the others' goes on."""
+        own = tuple(
+            (each, HarmEvidence.start(self.margin, later_stages, line=harm.line) if each == name else harm)
+            for each, harm in self.segments
+        )
+        return replace(self, segments=own, off=tuple(each for each in self.off if each != name))
 
     def encode(self) -> dict[str, object]:
         """As JSON can hold it."""
@@ -86,6 +114,7 @@ class SegmentedHarm:
             "dispersion": self.dispersion.encode(),
             "together": self.together.encode(),
             "segments": {name: harm.encode() for name, harm in self.segments},
+            "off": list(self.off),
         }
 
     @classmethod
@@ -98,4 +127,11 @@ class SegmentedHarm:
             Dispersion(*read.floats("dispersion", 5)),
             read.restart("together", len(HARM.ratios)),
             own,
+            _names(data.get("off", [])),
         )
+
+
+def _names(found: object) -> tuple[str, ...]:
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
+        raise ValueError(f"The segments that are off are a list of names, not {found!r}.")
+    return tuple(found)
