@@ -22,8 +22,8 @@ from rolloutd.server_routes import (
     acting,
     unbuilt_reading,
 )
-from rolloutd.verbs import BY_NAME, Risk, VerbRow
-from rolloutd.wire import API_VERSION, ActionDone, ActionRequest, FleetRow, Problem
+from rolloutd.verbs import API_VERSION, BY_NAME, Risk, VerbRow
+from rolloutd.wire import ActionDone, ActionRequest, FleetRow, Problem
 from rolloutd.wire_daemon import Heartbeat, Hello
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ from pydantic import ConfigDict, Field
 
 from rolloutd.wire import GateNow, Model, StageRow, Status
 
-_SCHEMA = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+_SCHEMA = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, defer_build=True)
 
 
 class Stages(Model):

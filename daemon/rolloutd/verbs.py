@@ -9,6 +9,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+API_VERSION = "1.0"
+"""Clients and daemon of one major version understand each other's actions."""
+
 
 class Socket(StrEnum):
     """Which socket carries a verb. The view socket has no mutating verb."""

@@ -12,13 +12,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from rolloutd.wire_plan import Needs, PlanOutlook
 
-API_VERSION = "1.0"
-
 
 class Model(BaseModel):
-    """Base of all pictures: unknown fields are ignored, so that an older reader can read a newer writer."""
+    """Base of all pictures: unknown fields are ignored, so that an older reader can read a newer writer.
 
-    model_config = ConfigDict(extra="ignore", frozen=True)
+    A model is built when it is first used: the screen's start needs four of them.
+    """
+
+    model_config = ConfigDict(extra="ignore", frozen=True, defer_build=True)
 
 
 class Age(Model):

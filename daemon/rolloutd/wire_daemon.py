@@ -9,7 +9,8 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from rolloutd.wire import API_VERSION, FleetHold, Model
+from rolloutd.verbs import API_VERSION
+from rolloutd.wire import FleetHold, Model
 
 
 class Hello(Model):

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class PlanModel(BaseModel):
     """Base of these pictures: unknown fields are ignored, so that an older reader can read a newer writer."""
 
-    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True, defer_build=True)
 
 
 class MeanP90(PlanModel):

@@ -14,11 +14,12 @@ from pathlib import Path
 import pytest
 
 from rollout_tui.bridge import Bridge, command
-from rollout_tui.client import Client, Order
+from rollout_tui.client import Client
 from rollout_tui.desk import RolloutApp
 from rollout_tui.http import Unreachable
 from rollout_tui.lines import texts
 from rollout_tui.options import Options
+from rollout_tui.orders import Order
 from rollout_tui.widgets.canvas import Canvas
 from rolloutd.frames import GREETING, PAYLOAD_MAX, Cutter, Frame, Kind, NotOurs, data
 from rolloutd.wire import ActionDone, ActionRequest

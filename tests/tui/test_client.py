@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from rollout_tui.client import Client, Order
+from rollout_tui.client import Client
 from rollout_tui.http import Unreachable
+from rollout_tui.orders import Order
 from rolloutd.wire import ActionDone, ActionRequest, Fleet, Problem, Status
 from rolloutd.wire_daemon import Heartbeat, Hello
 from tests.tui.fake_daemon import FakeDaemon, conflict

@@ -101,19 +101,19 @@ async def test_nobody_looks_one_frame_in_five_seconds(daemon: FakeDaemon) -> Non
     async with driven(daemon) as desk:
         await desk.sees("ranker")
         desk.app.on_app_blur()
-        drawn_s = desk.app._drawn_s
+        drawn_s = desk.app.drawn.at_s
         for _ in range(4):
             desk.clock.forward(1.0)
             daemon.beat()
             await desk.pilot.pause()
             desk.app.tick()
-        assert desk.app._drawn_s == drawn_s
+        assert desk.app.drawn.at_s == drawn_s
         desk.clock.forward(1.5)
         desk.app.tick()
-        assert desk.app._drawn_s == desk.clock.now_s
+        assert desk.app.drawn.at_s == desk.clock.now_s
         desk.clock.forward(0.1)
         desk.app.on_app_focus()
-        assert desk.app._drawn_s == desk.clock.now_s
+        assert desk.app.drawn.at_s == desk.clock.now_s
 
 
 async def test_moved_keys_act_and_are_shown_everywhere(daemon: FakeDaemon) -> None:

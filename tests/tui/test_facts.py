@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from rollout_tui.facts import Facts, fold, open_rollout
+from rollout_tui.facts import Facts, open_rollout
+from rollout_tui.folding import fold
 from rollout_tui.link import Link, LinkState
 from rolloutd.wire import Fleet
 from tests.tui import worlds

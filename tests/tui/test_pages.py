@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from rollout_tui.actions import lead
-from rollout_tui.facts import Facts, fold, open_rollout
+from rollout_tui.facts import Facts, open_rollout
+from rollout_tui.folding import fold
 from rollout_tui.keys import Place
 from rollout_tui.lines import Line, line_width, texts
 from rollout_tui.order import Listing, arrange

@@ -7,11 +7,12 @@ from contextlib import aclosing
 
 import pytest
 
-from rollout_tui.client import Client, Order
+from rollout_tui.client import Client
 from rollout_tui.desk import RolloutApp
-from rollout_tui.facts import Incoming
+from rollout_tui.folding import Incoming
 from rollout_tui.lines import texts
 from rollout_tui.options import Options
+from rollout_tui.orders import Order
 from rollout_tui.widgets.canvas import Canvas
 from rolloutd.wire import ActionDone, ActionRequest, Fleet, FleetRow, Problem, Status
 from rolloutd.wire_daemon import Heartbeat, Hello

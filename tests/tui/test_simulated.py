@@ -6,7 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from rollout_tui.facts import Facts, fold, open_rollout
+from rollout_tui.facts import Facts, open_rollout
+from rollout_tui.folding import fold
 from rollout_tui.lines import Line, line_width, plain
 from rollout_tui.order import Listing, arrange
 from rollout_tui.pages import render_fleet, render_rollout, render_why

@@ -7,6 +7,7 @@ daemon. What lowers or freezes exposure goes out at once on the rollout's own sc
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rollout_tui import figures, words
 from rollout_tui.facts import Facts
@@ -14,7 +15,9 @@ from rollout_tui.lines import clean
 from rollout_tui.link import LinkState
 from rollout_tui.strip import Send, Step, Strip
 from rolloutd.verbs import BY_NAME, Risk, VerbRow
-from rolloutd.wire import ActionRequest, FleetRow, GateNow, Status
+
+if TYPE_CHECKING:
+    from rolloutd.wire import FleetRow, GateNow, Status
 
 TRY_S = 60.0
 _ROLES = ("nobody", "viewer", "operator", "admin")
@@ -73,6 +76,8 @@ def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Statu
         return _raising(row, facts, name, status, now_s)
     if in_fleet and row.risk in _SAFE:
         return _naming(row, fleet_row, name, now_s)
+    from rolloutd.wire import ActionRequest
+
     return Send(name, row.verb, ActionRequest())
 
 

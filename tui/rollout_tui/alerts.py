@@ -8,10 +8,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from rollout_tui.lines import Role, clean
 from rollout_tui.words import state_word
-from rolloutd.wire import FleetRow
+
+if TYPE_CHECKING:
+    from rolloutd.wire import FleetRow
 
 TOGETHER_S = 3.0
 REPEAT_S = 60.0

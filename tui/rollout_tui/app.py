@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import argparse
 import gc
 import locale
 import os
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from rollout_tui.scene import Look
+from rollout_tui.told import THEMES, Told, understood
 
-THEMES = ("dark", "light", "terminal", "mono", "contrast")
+if TYPE_CHECKING:
+    from rollout_tui.background import Asked
+    from rollout_tui.desk import RolloutApp
+    from rollout_tui.early import Early
+    from rollout_tui.options import Options
+    from rollout_tui.scene import Look
 
 
 def wants_plain() -> bool:
@@ -30,22 +33,6 @@ def look(*, ascii_only: bool = False, utc: bool = False) -> Look:
 
     symbols = locale.getpreferredencoding(do_setlocale=False).lower().replace("-", "") == "utf8"
     return Look(ascii=ascii_only or not symbols or os.environ.get("TERM") == "linux", zone=UTC if utc else None)
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """What the command line says. ``theme`` empty: as the person's settings or the terminal say."""
-
-    socket_dir: str = ""
-    filter_text: str = ""
-    plain: bool = False
-    name: str = ""
-    theme: str = ""
-    ascii_only: bool = False
-    utc: bool = False
-    read_only: bool = False
-    mouse: bool = True
-    host: str = ""
 
 
 def run(socket_dir: str | None = None, filter_text: str = "", *, plain: bool = False, name: str = "") -> int:
@@ -63,38 +50,77 @@ def show(told: Told) -> int:
 
         shown = look(ascii_only=True, utc=told.utc)
         return run_plain(told.socket_dir, told.filter_text, told.name, shown, read_only=told.read_only)
+    return _screen(told)
+
+
+def quick(words: Sequence[str]) -> int | None:
+    """Open the screen on a plain command line; None where the line is for the parsers."""
+    told = understood(words)
+    return None if told is None else show(told)
+
+
+def _screen(told: Told) -> int:
+    """The screen in this terminal. The first frame is drawn before the libraries are there; keys wait for them."""
     from rollout_tui.background import Asked
 
     decided = told.theme or os.environ.get("NO_COLOR") or os.environ.get("COLORFGBG")
-    asked = None if decided else Asked()
+    asked = Asked(ask=not decided)
+    try:
+        return _opened(told, asked)
+    finally:
+        asked.close()
+
+
+def _opened(told: Told, asked: Asked) -> int:
+    from rollout_tui import early
+
     gc.disable()  # what is imported here stays for ever; looking through it again and again costs a tenth of the start
-    from rollout_tui.desk import RolloutApp
-    from rollout_tui.options import Options
+    begun = None if told.host or told.name else early.begin(told.socket_dir, read_only=told.read_only)
+    from rollout_tui import first
+    from rollout_tui.options import Options, boot_clock
     from rollout_tui.preferences import load, place
     from rollout_tui.theme import choose
 
+    mine = load(place())
+    palette = choose(told.theme or mine.theme, asked.answer())
+    shown = look(ascii_only=told.ascii_only, utc=told.utc)
+    options = Options(
+        told.socket_dir, told.filter_text, shown, palette, name=told.name, read_only=told.read_only, preferences=mine
+    )
+    at_s = boot_clock()
+    drawn = begun is not None and first.show(begun, options, at_s)
+    try:
+        app = _loaded(told, options, begun if drawn else None, at_s)
+    except BaseException:
+        if drawn:
+            sys.stdout.write(first.LEAVE)
+            sys.stdout.flush()
+        raise
+    app.run(mouse=told.mouse and mine.mouse)
+    return 0
+
+
+def _loaded(told: Told, options: Options, begun: Early | None, at_s: float) -> RolloutApp:
+    """The screen itself, with what the first frame knew."""
+    from rollout_tui.desk import RolloutApp
+    from rollout_tui.folding import opened
+
     gc.freeze()
     gc.enable()
-    background = asked.answer() if asked else None
-    mine = load(place())
-    palette = choose(told.theme or mine.theme, background)
-    shown = look(ascii_only=told.ascii_only, utc=told.utc)
-    where, bridge = told.socket_dir, None
     if told.host:
         from rollout_tui.bridge import Bridge, command
 
         bridge = Bridge(command(told.host, told.socket_dir))
-        where = str(bridge.where)
-    options = Options(
-        where, told.filter_text, shown, palette, name=told.name, read_only=told.read_only, preferences=mine,
-        bridge=bridge,
-    )  # fmt: skip
-    RolloutApp(options).run(mouse=told.mouse and mine.mouse)
-    return 0
+        options = replace(options, where=str(bridge.where), bridge=bridge)
+    if begun is not None:
+        options = replace(options, early=begun, facts=opened(begun.hello, begun.fleet, at_s))
+    return RolloutApp(options)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """The command line of the screen alone: ``python -m rollout_tui``."""
+    import argparse
+
     parser = argparse.ArgumentParser(prog="rollout tui", description="The screen of rolloutd.")
     parser.add_argument("name", nargs="?", default="", help="open this rollout")
     parser.add_argument("--socket-dir", default="", help="folder of control.sock and view.sock (or ROLLOUT_SOCKET_DIR)")

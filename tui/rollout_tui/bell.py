@@ -8,12 +8,15 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from rollout_tui import alerts, figures
 from rollout_tui.alerts import Alarms
 from rollout_tui.lines import clean
 from rollout_tui.words import attention, state_word
-from rolloutd.wire import FleetRow
+
+if TYPE_CHECKING:
+    from rolloutd.wire import FleetRow
 
 ESC, BEL, END = "\x1b", "\x07", "\x1b\\"
 NOTIFY = ("off", "bell", "osc9", "osc777", "osc99")
@@ -62,6 +65,7 @@ class Bell:
     def __init__(self, ways: Ways, write: Callable[[str], None]) -> None:
         self.ways = ways
         self._write = write
+        self._titled: tuple[Mapping[str, FleetRow], int, bool] | None = None
         self._title = ""
         self.alarms = Alarms()
         self.rung = 0
@@ -88,6 +92,9 @@ class Bell:
         if ring is not None:
             self.rung += 1
             self._write(sequence(self.ways, ring.text))
+        if self._titled is not None and self._titled[0] is rows and self._titled[1:] == (needs, lost):
+            return  # 5,000 rows are not gone through each second for the same title
+        self._titled = (rows, needs, lost)
         fresh = title(rows, needs, lost=lost)
         if fresh != self._title:
             self._title = fresh

@@ -9,18 +9,18 @@ import asyncio
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 from urllib.parse import quote
-from uuid import uuid4
 
 from pydantic import BaseModel, ValidationError
 
-from rollout_tui.facts import Gone, Incoming
-from rollout_tui.http import Answer, Unreachable, exchange, stream
+from rollout_tui.early import Early
+from rollout_tui.folding import Gone, Incoming
+from rollout_tui.http import Answer, Unreachable, exchange, resume, stream
+from rollout_tui.orders import Order
 from rolloutd.pictures import Past, Plan, Series
-from rolloutd.wire import ActionDone, ActionRequest, Fleet, FleetRow, Problem, Status, Timeline, Why
+from rolloutd.wire import ActionDone, Fleet, FleetRow, Problem, Status, Timeline, Why
 from rolloutd.wire_daemon import Heartbeat, Hello
 
 Read = TypeVar("Read", bound=BaseModel)
@@ -41,30 +41,14 @@ def socket_dir(given: str | None = None) -> Path:
     return Path(given or os.environ.get("ROLLOUT_SOCKET_DIR") or DEFAULT_DIR)
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
-    """One action to send. The key makes a second sending of the same order harmless."""
-
-    name: str
-    verb: str
-    request: ActionRequest
-    revision: int | None
-    key: str
-    shown: str = ""
-
-    @classmethod
-    def make(cls, name: str, verb: str, request: ActionRequest, revision: int | None, shown: str = "") -> Order:
-        """A new order under an idempotency key of its own; ``shown`` is the key on the keyboard that gives it."""
-        return cls(name, verb, request, revision, uuid4().hex, shown)
-
-
 class Client:
     """Requests to one daemon. Every method raises Unreachable when no answer came within its deadline."""
 
-    def __init__(self, where: Path, *, read_only: bool = False) -> None:
+    def __init__(self, where: Path, *, read_only: bool = False, early: Early | None = None) -> None:
         self.view = where / "view.sock"
         self.control = where / "control.sock"
         self._headers = {"Rollout-Read-Only": "1"} if read_only else {}
+        self.early = early
 
     async def _get(self, target: str) -> Answer:
         return await exchange(self.view, "GET", target, deadline_s=DEADLINE_S, headers=self._headers)
@@ -113,9 +97,15 @@ class Client:
         """Everything the daemon says, for ever: of all rollouts, or with ``name`` each status of that one.
 
         A reader that was away asks for a whole picture instead of resuming: it wants the present, not the diary.
+        Only a stream that was opened early goes on after the picture that it began with.
         """
         target = "/v1/events" + (f"?name={quote(name, safe='')}&rows=0" if name else "")
-        async with aclosing(stream(self.view, target, deadline_s=DEADLINE_S, headers=self._headers)) as pieces:
+        early = None if name else self.early
+        if early is not None:
+            self.early, source = None, resume(early)
+        else:
+            source = stream(self.view, target, deadline_s=DEADLINE_S, headers=self._headers)
+        async with aclosing(source) as pieces:
             async for event, data in _events(pieces):
                 if event == "bye":
                     raise Unreachable("the daemon said goodbye", sent=True)
@@ -136,7 +126,8 @@ async def follow(
     A stream that had spoken is opened again at once, one that had not after ``retry_s``.
     """
     while True:
-        trying()
+        if name or client.early is None:
+            trying()
         spoke = False
         try:
             async with aclosing(client.events(name)) as events:

@@ -12,10 +12,11 @@ from dataclasses import replace
 
 from rollout_tui import words
 from rollout_tui.actions import command
-from rollout_tui.client import DEADLINE_S, Client, Order
+from rollout_tui.client import DEADLINE_S, Client
 from rollout_tui.facts import Facts
 from rollout_tui.http import Unreachable
 from rollout_tui.keys import DEFAULT, Keymap
+from rollout_tui.orders import Order
 from rollout_tui.result import Result, accepted, observe, refused, unanswered
 from rollout_tui.strip import Send
 from rolloutd.wire import ActionDone, Problem

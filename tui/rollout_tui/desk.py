@@ -17,11 +17,14 @@ from textual.screen import Screen
 from rollout_tui import alerts, words
 from rollout_tui.actions import NeedsStatus, Say, in_past, lead
 from rollout_tui.archive import Archive
+from rollout_tui.background import LateAnswer
 from rollout_tui.bell import Bell
 from rollout_tui.client import Client, follow, socket_dir
 from rollout_tui.commands import common
 from rollout_tui.courier import Courier
-from rollout_tui.facts import Facts, Incoming, closed, fold, open_rollout, tells, trying
+from rollout_tui.drawn import Drawn
+from rollout_tui.facts import Facts, closed, open_rollout, trying
+from rollout_tui.folding import Incoming, fold, tells
 from rollout_tui.http import Unreachable
 from rollout_tui.link import LOST_S, LinkState
 from rollout_tui.options import Options, boot_clock
@@ -52,14 +55,16 @@ class RolloutApp(App[None]):
         super().__init__(ansi_color=options.palette.background is None or None)
         self.options = options
         self.now = now
-        self.client = Client(socket_dir(options.where), read_only=options.read_only)
+        self.client = Client(socket_dir(options.where), read_only=options.read_only, early=options.early)
         self.keys = options.preferences.keys
-        self.facts = Facts()
+        self.facts = options.facts
         self.look = options.look
-        self.listing = Listing(words=options.filter_text)
+        self.listing = arrange(Listing(words=options.filter_text), self.facts.rows)
         self.tab = Tab.STAGES
         self.strip: Strip | None = None
         self.note = options.preferences.trouble
+        self.late = LateAnswer()
+        self.drawn = Drawn()
         self.mouse_on = options.preferences.mouse
         self.watched = True
         self.reasons: tuple[str, ...] = ()
@@ -70,10 +75,8 @@ class RolloutApp(App[None]):
         self._streams: dict[bool, asyncio.Task[None]] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._dirty = self._looking = False
-        self._looking = False
-        self._drawn_s = self._settled_s = float("-inf")
+        self._settled_s = float("-inf")
         self._settled: tuple[Mapping[str, FleetRow], bool] | None = None
-        self._drawn_links = (LinkState.NEVER, LinkState.NEVER)
 
     def get_default_screen(self) -> Screen[None]:
         """The fleet is home."""
@@ -171,9 +174,8 @@ class RolloutApp(App[None]):
         self._settle(now_s)
         lost = self.facts.fleet_link.state(now_s) is LinkState.LOST
         self.ringer.tick(self.facts.rows, self.facts.needs_you, lost=lost, now_s=now_s)
-        aged = now_s - self._drawn_s >= 1.0 or self._links() != self._drawn_links
-        changed = self._dirty or self.strip is not None or aged
-        if changed and (self.watched or now_s - self._drawn_s >= UNSEEN_S):
+        changed = self._dirty or self.strip is not None or self.drawn.aged(now_s, self._links(), self._ages())
+        if changed and (self.watched or now_s - self.drawn.at_s >= UNSEEN_S):
             self.draw()
         if self.strip is not None or self.courier.trying:
             self._soon()
@@ -183,6 +185,11 @@ class RolloutApp(App[None]):
         self.facts = closed(self.facts, detail=detail, why=why)
         self._listen(detail=detail)
         self.news()
+
+    def _ages(self) -> object:
+        """What time alone changes on the open screen."""
+        screen = self.screen
+        return screen.ages(self.scene(on_rollout=screen.on_rollout)) if isinstance(screen, Sheet) else None
 
     def _links(self) -> tuple[LinkState, LinkState]:
         """What both links are now; a change is shown without waiting for the next second."""
@@ -229,8 +236,7 @@ class RolloutApp(App[None]):
     def draw(self) -> None:
         """Show the present scene on the open screen."""
         self._dirty = False
-        self._drawn_s = self.now()
-        self._drawn_links = self._links()
+        self.drawn.note(self.now(), self._links(), self._ages())
         if isinstance(self.screen, Sheet):
             self.screen.draw()
 

@@ -14,6 +14,8 @@ from pathlib import Path
 
 import h11
 
+from rollout_tui.early import Early, NotNow
+
 READ_BYTES = 65_536
 
 
@@ -140,6 +142,26 @@ async def stream(
     finally:
         if wire is not None:
             await wire.close()
+
+
+async def resume(early: Early) -> AsyncGenerator[bytes, None]:
+    """The rest of a stream that was opened early. Raises Unreachable at any end."""
+    writer: asyncio.StreamWriter | None = None
+    try:
+        early.socket.setblocking(False)
+        reader, writer = await asyncio.open_unix_connection(sock=early.socket)
+        yield early.left
+        while piece := await reader.read(READ_BYTES):
+            yield early.chunks.feed(piece)
+        raise Unreachable("the daemon closed the connection", sent=True)
+    except NotNow:
+        raise Unreachable("the daemon closed the connection", sent=True) from None
+    except OSError as error:
+        raise Unreachable(_reason(error), sent=True) from error
+    finally:
+        if writer is not None:
+            writer.close()
+        early.close()
 
 
 async def _parts(wire: _Wire) -> AsyncIterator[bytes]:

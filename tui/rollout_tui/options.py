@@ -6,12 +6,14 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from rollout_tui.facts import Facts
 from rollout_tui.preferences import Preferences
 from rollout_tui.scene import Look
 from rollout_tui.theme import DARK, Palette
 
 if TYPE_CHECKING:
     from rollout_tui.bridge import Bridge
+    from rollout_tui.early import Early
 
 RETRY_S = 2.0
 
@@ -23,7 +25,7 @@ def boot_clock() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the screen is started with."""
+    """What the screen is started with. ``facts`` is what the first frame showed, ``early`` the stream it came from."""
 
     where: str = ""
     filter_text: str = ""
@@ -34,3 +36,5 @@ class Options:
     read_only: bool = False
     bridge: Bridge | None = None
     preferences: Preferences = field(default_factory=Preferences)
+    facts: Facts = field(default_factory=Facts)
+    early: Early | None = None

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from rollout_tui.words import attention, state_word
-from rolloutd.wire import FleetRow
+
+if TYPE_CHECKING:
+    from rolloutd.wire import FleetRow
 
 QUIET_S = 5.0
 

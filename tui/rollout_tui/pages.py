@@ -6,6 +6,8 @@ stages; never the state, the shares, the worst signal, the NEXT line or the age 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rollout_tui import figures, words
 from rollout_tui.lines import Line, Part, Role, Span, clean, crop, flow, line, right, rule, wrap
 from rollout_tui.link import LinkState
@@ -32,7 +34,9 @@ from rollout_tui.widgets.plan import render_plan
 from rollout_tui.widgets.story import blocked, render_last, render_next, render_running, worst_signal
 from rollout_tui.widgets.strip_box import render_small_strip, render_strip
 from rollout_tui.widgets.timeline import render_timeline
-from rolloutd.wire import Status, Why
+
+if TYPE_CHECKING:
+    from rolloutd.wire import Status, Why
 
 Lines = list[Line]
 TAB_COMMANDS = ("stages", "charts", "segments", "record", "agreed")

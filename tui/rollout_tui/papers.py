@@ -6,9 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-
-from rolloutd.pictures import Past, Plan, Series
-from rolloutd.wire import Status, Timeline, TimelineEntry
+from typing import TYPE_CHECKING
 
 NO_SERIES: Mapping[str, Series] = MappingProxyType({})
 TEDIOUS = frozenset({"EvidenceSealed"})
@@ -20,6 +18,10 @@ _MOVES = frozenset(
         "RouterRestarted", "FinishStarted", "RolloutEnded",
     }
 )  # fmt: skip
+
+if TYPE_CHECKING:
+    from rolloutd.pictures import Past, Plan, Series
+    from rolloutd.wire import Status, Timeline, TimelineEntry
 """Entries that moved something: a share, a stage, or what a person is asked."""
 
 

@@ -12,12 +12,14 @@ import time
 from collections.abc import Awaitable, Callable
 
 from rollout_tui import figures
-from rollout_tui.client import Client, Order, follow, socket_dir
-from rollout_tui.facts import Facts, Incoming, closed, fold, open_rollout
+from rollout_tui.client import Client, follow, socket_dir
+from rollout_tui.facts import Facts, closed, open_rollout
+from rollout_tui.folding import Incoming, fold
 from rollout_tui.http import Unreachable
 from rollout_tui.lines import clean
 from rollout_tui.link import LOST_S
 from rollout_tui.order import matches
+from rollout_tui.orders import Order
 from rollout_tui.scene import Look
 from rollout_tui.words import state_word
 from rolloutd.verbs import BY_NAME, Risk, Socket

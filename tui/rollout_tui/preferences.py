@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from rollout_tui.app import THEMES
 from rollout_tui.bell import NOTIFY, Ways
 from rollout_tui.keys import DEFAULT, BadKeys, Keymap, remap
+from rollout_tui.told import THEMES
 
 VARIABLE = "ROLLOUT_TUI_CONFIG"
 

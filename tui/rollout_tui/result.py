@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from rollout_tui import figures, words
 from rollout_tui.actions import command
-from rollout_tui.client import Order
 from rollout_tui.facts import Facts
 from rollout_tui.lines import Line, Role, Span, clean, line
+from rollout_tui.orders import Order
 from rolloutd.verbs import BY_NAME, Risk
-from rolloutd.wire import ActionDone, FleetRow, Problem, Status
+
+if TYPE_CHECKING:
+    from rolloutd.wire import ActionDone, FleetRow, Problem, Status
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ def _unmoved(result: Result, status: Status | None, row: FleetRow | None) -> boo
     newest = status or row
     if verb is None or verb.risk is not Risk.RAISES or newest is None or newest.revision < (result.revision or 0):
         return False
-    asked = newest.on_new.asked if isinstance(newest, Status) else newest.asked
+    asked = status.on_new.asked if status is not None else row.asked if row is not None else None
     return asked == result.before
 
 

@@ -8,9 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 from rollout_tui.lines import clean
-from rolloutd.wire import ActionRequest
+
+if TYPE_CHECKING:
+    from rolloutd.wire import ActionRequest
 
 DEAD_S = 0.4
 REASON_LETTERS = 10
@@ -92,6 +95,8 @@ def paste(strip: Strip, text: str) -> Strip:
 
 
 def _send(strip: Strip) -> Send:
+    from rolloutd.wire import ActionRequest
+
     request = ActionRequest(reason=strip.reason.strip(), override=strip.override, confirm=strip.typed, wait_s=0)
     return Send(strip.name, strip.verb, request, strip.revision, strip.trying_s)
 

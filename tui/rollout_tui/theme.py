@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from functools import cache
-
-from rich.style import Style
+from typing import TYPE_CHECKING
 
 from rollout_tui.lines import Role, Span
+
+if TYPE_CHECKING:
+    from rich.style import Style
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,11 +72,17 @@ def choose(name: str | None = None, background: str | None = None) -> Palette:
     return LIGHT if 0.2126 * red + 0.7152 * green + 0.0722 * blue > 127 else DARK
 
 
+def looks(role: Role, cursor: bool) -> tuple[bool, bool]:
+    """Bold and reverse: the row under the cursor is reversed, critical text is bold and reversed."""
+    return role in {Role.STRONG, Role.CRITICAL, Role.WARNING}, cursor or role is Role.CRITICAL
+
+
 @cache
 def style(palette: Palette, role: Role, cursor: bool = False) -> Style:
-    """How a span in this role looks. The row under the cursor is reversed, critical text is bold and reversed."""
-    bold = role in {Role.STRONG, Role.CRITICAL, Role.WARNING}
-    reverse = cursor or role is Role.CRITICAL
+    """How a span in this role looks."""
+    from rich.style import Style
+
+    bold, reverse = looks(role, cursor)
     return Style(color=palette.colour(role), bgcolor=palette.background, bold=bold, reverse=reverse)
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from rollout_tui.lines import Role, clean
-from rolloutd.wire import API_VERSION
+from rolloutd.verbs import API_VERSION
 
 FORBIDDEN = ("kill", "terminate", "degraded", "unhealthy", "progressing", "invalid", "failed", "oops", "sorry")
 """Words that no string of the screen contains. They blame, alarm without a subject, or already have another word."""

@@ -53,6 +53,10 @@ class Sheet(Screen[None]):
         """Another size, another layout."""
         self.draw()
 
+    def ages(self, scene: Scene) -> object:
+        """What time alone changes here; while it stays the same there is nothing to draw. None: draw each second."""
+        return None
+
     def draw(self) -> None:
         """Show this moment."""
         for canvas in self.query(Canvas):  # one; none yet or no more while the screen is put up or taken down
@@ -87,6 +91,8 @@ class Sheet(Screen[None]):
             return  # the key before has left this screen: what was meant for it acts on no other
         desk.key_s = desk.now()
         desk.note = ""
+        if event.character and desk.late.takes(event.character, desk.now()):
+            return
         name = event.character if event.character and event.is_printable and event.key != "space" else event.key
         if event.key == "ctrl+c":
             desk.note = words.CTRL_C

@@ -14,6 +14,7 @@ from rollout_tui.scene import Room, Scene
 from rollout_tui.screens.base import Sheet
 from rollout_tui.screens.why import WhyScreen
 from rollout_tui.widgets.fleet_rows import row_at
+from rollout_tui.widgets.link_line import render_link, render_sources
 
 
 class FleetScreen(Sheet):
@@ -24,6 +25,10 @@ class FleetScreen(Sheet):
         listing = keep_visible(scene.listing, fleet_height(scene))
         self.desk.listing = listing
         return render_fleet(replace(scene, listing=listing))
+
+    def ages(self, scene: Scene) -> object:
+        """The ages of the link, the sources and the bell's silence."""
+        return render_link(scene), render_sources(scene), scene.bell
 
     def target(self) -> str:
         """The rollout under the cursor."""

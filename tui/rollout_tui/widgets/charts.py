@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from rollout_tui import figures
 from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, right, width
 from rollout_tui.papers import Chart, Range, metrics
 from rollout_tui.scene import Scene
 from rollout_tui.widgets.plot import Curve, Frame, plot, spread_of
-from rolloutd.pictures import SeriesPoint
-from rolloutd.wire import GateNow, Status
+
+if TYPE_CHECKING:
+    from rolloutd.pictures import SeriesPoint
+    from rolloutd.wire import GateNow, Status
 
 LABEL = 9
 LOWEST = 4

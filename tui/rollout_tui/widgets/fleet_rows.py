@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rollout_tui import figures
 from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, middle, right, rule
 from rollout_tui.order import below
 from rollout_tui.scene import Room, Scene
 from rollout_tui.words import state_word
-from rolloutd.wire import FleetRow
+
+if TYPE_CHECKING:
+    from rolloutd.wire import FleetRow
 
 KEPT_MOST = 300
 _kept: dict[str, tuple[FleetRow, tuple[object, ...], Line]] = {}

@@ -5,12 +5,16 @@ A gate without data shows how long it has had none, never its last numbers.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rollout_tui import figures
 from rollout_tui.lines import Line, Role, Span, clean, fit, line, middle, right
 from rollout_tui.scene import Scene
 from rollout_tui.widgets.evidence import render_bar
 from rollout_tui.words import GATE_ROLES
-from rolloutd.wire import GateNow, Status
+
+if TYPE_CHECKING:
+    from rolloutd.wire import GateNow, Status
 
 _URGENCY = {"fail": 0, "blind": 1, "collecting": 2, "not-checked": 3, "overridden": 4, "pass": 5}
 

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rollout_tui import figures
 from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, right, width
 from rollout_tui.scene import Scene
 from rollout_tui.widgets.gates import counts
-from rolloutd.wire import StageRow, Status
+
+if TYPE_CHECKING:
+    from rolloutd.wire import StageRow, Status
 
 _ROLES = {"passed": Role.GOOD, "running": Role.STRONG, "waiting": Role.PLAIN, "overridden": Role.WARNING}
 

@@ -5,11 +5,15 @@ Pure. These lines are never scrolled or covered, and state, shares and link age 
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rollout_tui import figures, words
 from rollout_tui.lines import Line, Part, Role, Span, clean, crop, fit, line, middle, rule, spread, wrap
 from rollout_tui.link import LinkState
 from rollout_tui.scene import Room, Scene
-from rolloutd.wire import Status
+
+if TYPE_CHECKING:
+    from rolloutd.wire import Status
 
 _LINK_ROLES = {LinkState.LIVE: Role.GOOD, LinkState.LATE: Role.WARNING}
 

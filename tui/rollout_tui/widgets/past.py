@@ -7,6 +7,7 @@ evidence) is not made up: the record does not have it.
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from rollout_tui import figures, words
 from rollout_tui.lines import Line, Part, Role, Span, clean, crop, fit, line, middle, right, rule, spread, wrap
@@ -17,7 +18,9 @@ from rollout_tui.widgets.ladder import render_ladder, render_small_ladder
 from rollout_tui.widgets.link_line import render_link, render_who
 from rollout_tui.widgets.plan import render_plan
 from rollout_tui.widgets.timeline import render_timeline
-from rolloutd.pictures import Past, Series
+
+if TYPE_CHECKING:
+    from rolloutd.pictures import Past, Series
 
 
 def as_then(scene: Scene, past: Past) -> Scene:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rollout_tui import figures
 from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, right, wrap
 from rollout_tui.scene import Scene
-from rolloutd.pictures import Plan, PlanGate, PlanStage
-from rolloutd.wire import Status
+
+if TYPE_CHECKING:
+    from rolloutd.pictures import Plan, PlanGate, PlanStage
+    from rolloutd.wire import Status
 
 _UNDECIDED = {"ask": "asks a person", "extend": "takes its time once more", "rollback": "goes back"}
 _ON_FAIL = {"rollback": "goes back", "hold": "holds and asks", "observe": "only says so"}

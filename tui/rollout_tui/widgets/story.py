@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from rollout_tui import figures, words
 from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, right, width, wrap
 from rollout_tui.scene import Scene
-from rolloutd.wire import GateNow, Status, TimelineEntry
+
+if TYPE_CHECKING:
+    from rolloutd.wire import GateNow, Status, TimelineEntry
 
 
 def triggers(status: Status) -> str:

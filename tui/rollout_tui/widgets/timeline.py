@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rollout_tui import figures
 from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, right
 from rollout_tui.papers import told
 from rollout_tui.scene import Scene
-from rolloutd.wire import TimelineEntry
+
+if TYPE_CHECKING:
+    from rolloutd.wire import TimelineEntry
 
 _SIGNS = {
     "StageEntered": "o", "VerdictReached": "!", "BlindnessBegan": "?", "RolloutHeld": "=", "RolloutResumed": "+",

@@ -1,0 +1,90 @@
+"""How what came changes what the screen knows: facts and a message make facts. Pure; it must not draw or send."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from types import MappingProxyType
+
+from pydantic import BaseModel, ValidationError
+
+from rollout_tui.facts import Facts, Restart, with_link
+from rollout_tui.link import Link
+from rolloutd.wire import Fleet, FleetRow, Status
+from rolloutd.wire_daemon import Heartbeat, Hello
+
+
+class Gone(BaseModel):
+    """A rollout that is no longer shown."""
+
+    name: str
+
+
+Incoming = Hello | Fleet | FleetRow | Gone | Status | Heartbeat
+
+
+def opened(hello: bytes, fleet: bytes, at_s: float) -> Facts:
+    """The facts after the first two messages of a stream, which came at ``at_s``; none where they cannot be read."""
+    try:
+        facts = fold(Facts(), Hello.model_validate_json(hello), detail=False, now_s=at_s)
+        return fold(facts, Fleet.model_validate_json(fleet), detail=False, now_s=at_s)
+    except ValidationError:
+        return Facts()
+
+
+def fold(facts: Facts, came: Incoming, *, detail: bool, now_s: float) -> Facts:
+    """The facts after one message of a stream. ``detail`` says that it was the open rollout's own stream."""
+    link = facts.detail_link if detail else facts.fleet_link
+    if isinstance(came, Hello):
+        new = link.opened(now_s)
+        return with_link(_hello(facts, came, link, now_s), new, detail=detail)
+    picture = isinstance(came, Status if detail else Fleet)
+    facts = with_link(facts, link.heard(now_s, picture=picture), detail=detail)
+    if detail:
+        if isinstance(came, Status) and came.name == facts.name:
+            return replace(facts, status=came, status_s=now_s)
+        return facts
+    return _fleet(facts, came, now_s)
+
+
+def _hello(facts: Facts, came: Hello, link: Link, now_s: float) -> Facts:
+    """Keep who we are; notice that the daemon is another process than before."""
+    before = facts.hello
+    if before is None or before.boot_id == came.boot_id:
+        return replace(facts, hello=came)
+    return replace(facts, hello=came, restart=Restart(link.age_s(now_s)))
+
+
+def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
+    """Fold one message of the stream of all rollouts."""
+    if isinstance(came, Heartbeat):
+        return replace(facts, beat=came, beat_s=now_s, as_of=came.as_of, hold=came.held is not None)
+    if isinstance(came, Fleet):
+        rows = MappingProxyType({row.name: row for row in came.rollouts})
+        needs = sum(1 for row in came.rollouts if row.needs_you)
+        return replace(facts, rows=rows, total=came.total, needs_you=needs, hold=came.hold, as_of=came.as_of)
+    if isinstance(came, FleetRow):
+        before = facts.rows.get(came.name)
+        if before is not None and before.revision > came.revision:
+            return facts
+        total = facts.total + (before is None)
+        needs = facts.needs_you + came.needs_you - (before is not None and before.needs_you)
+        return replace(facts, rows=MappingProxyType({**facts.rows, came.name: came}), total=total, needs_you=needs)
+    if isinstance(came, Gone) and came.name in facts.rows:
+        rows = MappingProxyType({name: row for name, row in facts.rows.items() if name != came.name})
+        needs = facts.needs_you - facts.rows[came.name].needs_you
+        return replace(facts, rows=rows, total=facts.total - 1, needs_you=needs)
+    return facts
+
+
+def tells(before: Facts, came: Incoming) -> bool:
+    """Whether a message changes more than numbers: a state, a revision, a share, or what is there at all."""
+    if isinstance(came, Heartbeat):
+        return False
+    known = before.rows.get(came.name) if isinstance(came, FleetRow) else None
+    if known is not None and isinstance(came, FleetRow):
+        fresh = (came.state, came.revision, came.asked, came.observed)
+        return fresh != (known.state, known.revision, known.asked, known.observed)
+    status = before.status
+    if status is not None and isinstance(came, Status):
+        return (came.state, came.revision, came.on_new) != (status.state, status.revision, status.on_new)
+    return True
