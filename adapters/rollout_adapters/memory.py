@@ -116,15 +116,15 @@ class MemoryRouter:
         """Override or, with zero, remove the override."""
         await self._write(lambda: self._put(route, slot, self._rounded(share)))
 
-    async def renew(self, route: str, slot: Slot, share: Share) -> bool:
-        """Lengthen the lease of exactly this override; False when it is not there."""
+    async def renew(self, route: str, slot: Slot, share: Share) -> RouteReading | None:
+        """Lengthen the lease of exactly this override; None when it is not there."""
         await self._open.wait()
         self._strike()
         found = self._find(route)
         if share == ZERO or found.slot is not slot or found.share != share:
-            return False
+            return None
         await self._write(lambda: self._put(route, slot, share))
-        return True
+        return await self.read(route)
 
     async def set_base(self, route: str, slot: Slot) -> None:
         """Make the slot the base; the override stays."""

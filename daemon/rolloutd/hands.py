@@ -189,7 +189,7 @@ class Hands:
         try:
             async with asyncio.timeout(ROUTER_DEADLINE_S):
                 renewed = await router.renew(effect.route, effect.slot, effect.share)
-                reading = await router.read(effect.route)
+                reading = renewed or await router.read(effect.route)
             self._note(effect.route, began_ms)
         except (RouterError, TimeoutError, OSError) as error:
             await self._report(lane, RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s"))

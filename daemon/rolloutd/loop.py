@@ -21,7 +21,7 @@ from rolloutd.core.decide import Accepted, decide
 from rolloutd.core.effects import MetricsAnswered, Observation, RouteSeen, SetTraffic, TickPassed
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.fold import fold
-from rolloutd.core.lane import Lane, before_write, follow, next_effects, next_events, observe, open_lane
+from rolloutd.core.lane import Lane, before_write, follow, next_effects, next_events, observe, open_lane, repeats
 from rolloutd.core.metrics import Answer
 from rolloutd.core.revival import REVIVING
 from rolloutd.core.rules import Rules
@@ -142,13 +142,13 @@ class Loop:
 
     async def observe(self, name: str, observation: Observation) -> None:
         """Take something seen into a rollout and do what follows from it."""
-        if name not in self.lanes:
-            return
         async with self._lock(name):
             if name not in self.lanes:
                 return
+            before = self.lanes[name]
             await self._see(name, observation)
-            await self._settle(name)
+            if not repeats(before, self.lanes[name], observation):
+                await self._settle(name)
 
     async def tick(self, name: str) -> None:
         """A check interval passed: look at everything of this rollout again."""

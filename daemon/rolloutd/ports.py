@@ -123,11 +123,11 @@ class Router(Protocol):
         """
         ...
 
-    async def renew(self, route: str, slot: Slot, share: Share) -> bool:
+    async def renew(self, route: str, slot: Slot, share: Share) -> RouteReading | None:
         """Lengthen the lease of an override that still holds exactly ``share``; never create one.
 
-        Returns False, having changed nothing, when the entry is missing or holds something else. Engines without
-        leases return True when the override is as said.
+        Returns the route as read afterwards, or None, having changed nothing, when the entry is missing or holds
+        something else. Engines without leases only look.
         """
         ...
 

@@ -80,9 +80,9 @@ class WorldRouter:
         self.written.append(share)
         self.world.override, self.world.override_slot = share, slot
 
-    async def renew(self, route: str, slot: Slot, share: Share) -> bool:
+    async def renew(self, route: str, slot: Slot, share: Share) -> RouteReading | None:
         """Nothing expires here."""
-        return self.world.override == share
+        return await self.read(route) if self.world.override == share else None
 
     async def set_base(self, route: str, slot: Slot) -> None:
         """Move the base."""

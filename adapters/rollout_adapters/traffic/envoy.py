@@ -88,10 +88,11 @@ class EnvoyRouter:
         else:
             await self._give(arms, slot, share)
 
-    async def renew(self, route: str, slot: Slot, share: Share) -> bool:
-        """There is nothing to renew; says whether the override is as said."""
+    async def renew(self, route: str, slot: Slot, share: Share) -> RouteReading | None:
+        """There is nothing to renew; reads whether the override is as said."""
         reading = await self.read(route)
-        return share > ZERO and reading.override_slot is slot and reading.override == share
+        as_said = share > ZERO and reading.override_slot is slot and reading.override == share
+        return reading if as_said else None
 
     async def set_base(self, route: str, slot: Slot) -> None:
         """Write the base into the file, keep the override noted there, and see it in force."""

@@ -12,15 +12,17 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Coroutine, Mapping
+from dataclasses import replace
 from pathlib import Path
+from typing import Any, TypeVar
 
 from pydantic import field_validator
 
 from rollout_adapters.files import rewrite_in_thread
 from rollout_adapters.options import AdapterOptions, BadOption, check_options
 from rollout_adapters.traffic.haproxy_isolation import HAProxyIsolation
-from rollout_adapters.traffic.haproxy_socket import ANSWER_WITHIN_S, Answered, ask
+from rollout_adapters.traffic.haproxy_socket import ANSWER_WITHIN_S, Answered, ask, conversation
 from rollout_adapters.traffic.haproxy_spare import Spare
 from rolloutd.core.values import ZERO, Share, Slot, parse_duration_ms
 from rolloutd.ports import (
@@ -33,6 +35,7 @@ from rolloutd.ports import (
     RouterUnreachable,
 )
 
+T = TypeVar("T")
 SHORTEST_LEASE_MS = 500
 REMOVALS_MORE = 3
 log = logging.getLogger("rolloutd.haproxy")
@@ -82,7 +85,7 @@ class HAProxyRouter:
             name: () if route.segments is None else route.segments.everybody for name, route in routes.items()
         }
         self._writes: dict[str, int] = dict.fromkeys(routes, 0)
-        self._under_way: dict[str, set[asyncio.Task[Answered]]] = {route: set() for route in routes}
+        self._under_way: dict[str, set[asyncio.Task[Any]]] = {route: set() for route in routes}
         self.spare = Spare(self._socket)
 
     @property
@@ -93,11 +96,18 @@ class HAProxyRouter:
     async def read(self, route: str) -> RouteReading:
         """Read the entries, the base and the process in one command line. Raises RouterError."""
         self._check(route)
+        return self._reading(route, await ask(self._socket, *self._look(route)))
+
+    def _look(self, route: str) -> tuple[str, ...]:
         keys = [key for slot in Slot for key in self._keys(route, slot)]
+        shows = [f"show table {self._table} key {key}" for key in keys]
         isolation = self._isolation.get(route)
-        commands = [f"show table {self._table} key {key}" for key in keys]
         looks = () if isolation is None else isolation.looks
-        answered = await ask(self._socket, *commands, f"get map {self._base_map} {route}", *looks, "show info")
+        return (*shows, f"get map {self._base_map} {route}", *looks, "show info")
+
+    def _reading(self, route: str, answered: Answered) -> RouteReading:
+        """What the answer to ``_look`` says."""
+        isolation = self._isolation.get(route)
         instance = _instance(answered)
         self.spare.keep(instance)
         base = self._base_in(answered, route)
@@ -123,28 +133,38 @@ class HAProxyRouter:
             f"get map {self._base_map} {route}",
         )
         if share > ZERO:
-            await self._check_held(await self._ask_to_the_end(route, *line), wanted)
+            await self._check_held(await self._to_the_end(route, ask(self._socket, *line)), wanted)
             return
         answered = await self._remove(route, line)
         await self._check_held(answered, {})
         await self._mend_base_file(route, answered)
 
-    async def renew(self, route: str, slot: Slot, share: Share) -> bool:
+    async def renew(self, route: str, slot: Slot, share: Share) -> RouteReading | None:
         """Write the entry again when it still holds exactly ``share``; HAProxy starts its expiry anew.
 
         HAProxy cannot compare and set, so between our look and our write somebody else's removal can be undone for
         as long as the next tick takes. A removal of ours that began meanwhile is seen here and wins.
         """
         self._check(route)
-        wanted, writes = self._wanted(route, slot, share), self._writes[route]
-        looks = [f"show table {self._table} key {key}" for key in self._keys(route, slot)]
-        held = _shares(await ask(self._socket, *looks))
-        if share == ZERO or held != wanted or writes != self._writes[route]:
-            return False
-        again = [f"set table {self._table} key {key} data.gpt0 {points}" for key, points in wanted.items()]
-        answered = await self._ask_to_the_end(route, *again, *looks)
-        await self._check_held(answered, wanted)
-        return True
+        wanted = self._wanted(route, slot, share)
+        if share == ZERO:
+            return None
+        answered = await self._to_the_end(route, self._renewed(route, slot, wanted))
+        if answered is None:
+            return None
+        mine = {key: answered.entries[key] for key in self._keys(route, slot) if key in answered.entries}
+        await self._check_held(replace(answered, entries=mine), wanted)  # a hand's entry on the other slot is drift
+        return self._reading(route, answered)
+
+    async def _renewed(self, route: str, slot: Slot, wanted: Mapping[str, int]) -> Answered | None:
+        """Look, write and look again on one connection, so by one process of HAProxy's; None without a write."""
+        writes = self._writes[route]
+        async with conversation(self._socket) as say:
+            held = _shares(await say(*(f"show table {self._table} key {key}" for key in self._keys(route, slot))))
+            if held != wanted or writes != self._writes[route]:
+                return None
+            again = (f"set table {self._table} key {key} data.gpt0 {points}" for key, points in wanted.items())
+            return await say(*again, *self._look(route))
 
     async def set_base(self, route: str, slot: Slot) -> None:
         """Write the map file, then HAProxy's own copy, and read that back. The file first: a reload reads it.
@@ -183,13 +203,13 @@ class HAProxyRouter:
         for task in set().union(*self._under_way.values()):
             task.cancel()
 
-    async def _ask_to_the_end(self, route: str, *line: str) -> Answered:
+    async def _to_the_end(self, route: str, asking: Coroutine[Any, Any, T]) -> T:
         """Ask in a task that a cancelled caller does not end.
 
         Closing the connection takes nothing back: HAProxy may carry out the line later, on another thread, after a
         removal that was sent later. Only its answer tells that it is over, and a removal waits for that.
         """
-        task = asyncio.create_task(ask(self._socket, *line))
+        task = asyncio.create_task(asking)
         self._under_way[route].add(task)
         task.add_done_callback(self._under_way[route].discard)
         return await asyncio.shield(task)

@@ -97,10 +97,11 @@ class NginxRouter:
             # Only a stop file that was there before is ours to drop. One that appears meanwhile is somebody's way down.
             self._go(route, stop)
 
-    async def renew(self, route: str, slot: Slot, share: Share) -> bool:
-        """There is nothing to renew; says whether the override is as said."""
+    async def renew(self, route: str, slot: Slot, share: Share) -> RouteReading | None:
+        """There is nothing to renew; reads whether the override is as said."""
         reading = await self.read(route)
-        return share > ZERO and reading.override_slot is slot and reading.override == share
+        as_said = share > ZERO and reading.override_slot is slot and reading.override == share
+        return reading if as_said else None
 
     async def set_base(self, route: str, slot: Slot) -> None:
         """Write the base, keep the override noted there, and see it served."""

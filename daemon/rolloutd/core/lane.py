@@ -38,6 +38,7 @@ from rolloutd.core.values import Slot
 
 PREFLIGHT_PATIENCE_MS = 10_000
 _WATCHED_ANEW = frozenset({ev.HoldCause.RATIO, ev.HoldCause.CHAMPION})
+_STEADY = frozenset({Phase.RUNNING, Phase.WATCHING, Phase.HELD, Phase.ASKING})
 OVERSLEPT_MS = 5_000
 """Two ticks in which nothing at all was seen give reason to doubt, but never less time than this."""
 
@@ -212,6 +213,27 @@ def next_effects(lane: Lane, *, tick: bool) -> tuple[Effect, ...]:
     renews = any(isinstance(effect, RenewLease) for effect in wanted)
     looks = tuple(look for look in reads(lane.rollout) if not (renews and isinstance(look, ReadRoute)))
     return (*looks, *smoking(lane.rollout), *wanted)
+
+
+def repeats(before: Lane, after: Lane, observation: Observation) -> bool:
+    """Whether this observation only said again what was known, on a lane in rest: then nothing can follow from it.
+
+    What follows from time passing is the tick's matter. Anything new, missing, under way or in doubt is no repetition.
+    """
+    rollout, then, now = after.rollout, before.seen, after.seen
+    in_rest = rollout.phase in _STEADY and rollout.traffic.settled and rollout.traffic.drift is None
+    if not in_rest or now.overslept_ms or now.differs_since_ms is not None or then.route_error:
+        return False
+    since_ms = (now.looked_at_ms or 0) - 2 * rollout.spec.plan.timing.tick_ms  # what is older was in doubt soon
+    match observation:
+        case SlotProbed(slot=slot, health=health):
+            known = then.slot(slot)
+            return known is not None and known.health == health and known.at_ms >= since_ms
+        case RouteSeen(reading=reading):
+            same = then.route is not None and replace(reading, lease_left_ms=then.route.lease_left_ms) == then.route
+            return same and then.route_at_ms is not None and then.route_at_ms >= since_ms
+        case _:
+            return False
 
 
 def before_write(lane: Lane) -> Lane:

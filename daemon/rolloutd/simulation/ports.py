@@ -55,11 +55,11 @@ class SimulatedRouter:
         allowed_bp = self._checkers.calling(slot is CHALLENGER_SLOT, share)
         await self._write(partial(self._world.engine.set_share, slot, share, Cause.DAEMON, allowed_bp))
 
-    async def renew(self, route: str, slot: Slot, share: Share) -> bool:
+    async def renew(self, route: str, slot: Slot, share: Share) -> RouteReading | None:
         """See ``Router.renew``."""
         self._cross("router-before")
         await self._way()
-        return self._world.engine.renew(slot, share)
+        return await self.read(route) if self._world.engine.renew(slot, share) else None
 
     async def set_base(self, route: str, slot: Slot) -> None:
         """See ``Router.set_base``."""

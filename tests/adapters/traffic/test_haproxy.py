@@ -85,6 +85,17 @@ async def test_a_share_set_by_hand_is_seen(haproxy: HAProxyRig) -> None:
 
 
 @real
+async def test_a_renewal_shows_a_hands_entry_on_the_other_slot(haproxy: HAProxyRig) -> None:
+    """It is what was read, no failure of the renewal: only a reading lets the drift be seen and said."""
+    await haproxy.router.set_share(ROUTE, Slot.B, Share(100))
+    await haproxy.router.set_base(ROUTE, Slot.B)
+    await by_hand(haproxy, f"set table lease key {ROUTE}/a data.gpt0 4000")
+    reading = await haproxy.router.renew(ROUTE, Slot.B, Share(100))
+    assert reading is not None
+    assert (reading.override_slot, reading.override) == (Slot.A, Share(4_000))
+
+
+@real
 async def test_of_two_entries_the_one_that_traffic_follows_is_read(haproxy: HAProxyRig) -> None:
     """With entries for both slots only the one that is not the base counts; the base may not change under them."""
     await haproxy.router.set_share(ROUTE, Slot.B, Share(5_000))
