@@ -7,7 +7,7 @@ all shares count; a row holds unless the estimate lies over its goal by more tha
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import product
 from math import log
 
@@ -22,10 +22,10 @@ from bench.rig import figures
 from bench.rivals import classic, loops, minutes
 from bench.table import Row
 from rolloutd.core.stats.combine import harm_average
+from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging, clinging
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.segments import SegmentedHarm
-from rolloutd.core.stats.serial import psi_of_history
 
 P0 = 0.01
 SHARES = (0.01, 0.1, 0.5)
@@ -62,7 +62,7 @@ WORLDS: dict[str, World] = {
     "retries spill into the next tick": lambda r, t, n: worlds.spilling(r, t, n, P0, 3),
     "instance storms of ten ticks": lambda r, t, n: worlds.storms(r, t, n, P0, factor=5.0, ticks=10, part=0.05),
 }
-PAST_KNOWN, PAST_TICKS = ", two hours of the champion's past known", 720
+PAST_KNOWN, PAST_TICKS = ", after two earlier rollouts of as many ticks", 6_000
 WORLDS |= {
     f"{name}{PAST_KNOWN}": WORLDS[name] for name in ("retries spill into the next tick", "instance storms of ten ticks")
 }
@@ -116,8 +116,8 @@ def _alarms(case: Case) -> int:
     if name.startswith("mix shift"):
         return sum(_segmented(case, number) for number in range(first, first + runs))
     sizes, margin = arm_sizes(share, CHALLENGER_N), MARGINS.get(name, engine.EQUAL)
-    line, past = engine.FIRE + log(2.0), np.array([_history_psi(case, sizes, first + k) for k in range(runs)])
-    pair = [Many(runs, line=line, margin=margin, history_psi=past.copy()) for _ in range(2)]
+    line, past = engine.FIRE + log(2.0), [_history(case, sizes, first + k) for k in range(runs)]
+    pair = [Many(runs, line=line, margin=margin, history=past) for _ in range(2)]
     counts = [
         _stacked([list(WORLDS[name](_random(case, first + k, m), ticks, sizes)) for k in range(runs)]) for m in (0, 1)
     ]
@@ -138,14 +138,16 @@ def _stacked(runs: list[list[Tick]]) -> NDArray[np.int64]:
     return np.array(runs, dtype=np.int64).transpose(1, 2, 0)
 
 
-def _history_psi(case: Case, sizes: Sizes, number: int) -> float:
-    """What the champion's ticks from before say of spilling, where the world has them known: by default nothing is."""
-    random, name = _random(case, number, 9), case[1]
+def _history(case: Case, sizes: Sizes, number: int) -> Clinging:
+    """What earlier rollouts on the route show, where the world has any: by default there were none."""
+    random, name, ticks = _random(case, number, 9), case[1], PAST_TICKS
     if name.startswith("history"):
-        return psi_of_history([(sizes[1], int(bad)) for bad in random.binomial(sizes[1], P0 / 30, PAST_TICKS)])
-    if name.endswith(PAST_KNOWN):
-        return psi_of_history([(n0, x0) for n0, x0, _, _ in WORLDS[name](random, PAST_TICKS, sizes)])
-    return 1.0
+        made: Iterable[Tick] = worlds.independent(random, ticks, sizes, P0 / 30, P0 / 30)
+    elif name.endswith(PAST_KNOWN):
+        made = WORLDS[name](random, ticks, sizes)
+    else:
+        return NOTHING_KNOWN
+    return clinging([[Increment(*tick) for tick in made]])
 
 
 def _segmented(case: Case, number: int) -> bool:

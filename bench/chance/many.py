@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from bench.chance.engine import EQUAL, FIRE
 from rolloutd.core.stats import aim, harm, learnt, robust, serial
+from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging
 from rolloutd.core.stats.grid import HARM, HARM_LATE
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.restart import FIRST_TICK_MASS, LATER_STAGES_MASS, tick_mass
@@ -36,11 +37,12 @@ class Many:
         margin: Margin = EQUAL,
         later_stages: int = 3,
         restarts: bool = True,
-        history_psi: Reals | None = None,
+        history: Sequence[Clinging] = (),
     ) -> None:
         self._line, self._factor, self._shift, self._restarts = line, margin.factor, margin.shift, restarts
         self._stage_mass = LATER_STAGES_MASS / max(later_stages, 1)
-        self._history_psi = np.ones(runs) if history_psi is None else history_psi
+        known = history or [NOTHING_KNOWN] * runs
+        self._history_psi, self._history_ticks = np.array([h.psi for h in known]), np.array([h.ticks for h in known])
         self._logs = np.full((len(_RATIOS), runs), -np.inf)
         self._spent, self._steps = np.zeros(runs), np.zeros(runs, dtype=np.int64)
         self._totals = np.zeros((5, runs))  # as Dispersion's five
@@ -76,7 +78,7 @@ class Many:
         self._block_ticks += 1
         if not gross_only:
             self._learn(*tick)
-        self._close(self._block_ticks >= np.where(long, harm.SPILLING_BLOCK, 1))
+        self._close(self._block_ticks >= np.where(long, np.maximum(self._history_ticks, harm.SPILLING_BLOCK), 1))
 
     @property
     def log_e(self) -> Reals:
@@ -91,11 +93,11 @@ class Many:
 
     @property
     def _spilling(self) -> NDArray[np.bool_]:
-        return self._spills | (self._history_psi > learnt.SPILLING_PSI)
+        return self._spills | (self._history_psi > 1.0)
 
     @property
     def _discount(self) -> Reals:
-        blocks = np.where(self._history_psi > learnt.SPILLING_PSI, harm.SPILLING_BLOCK, 1)
+        blocks = np.where(self._history_psi > 1.0, harm.SPILLING_BLOCK, 1)
         found: Reals = 1.0 + (np.maximum(self._history_psi, self._psi) - 1.0) / blocks
         return found
 

@@ -13,7 +13,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcon
 from dataclasses import replace
 from functools import partial
 
-from rolloutd import outcomes, unrecorded
+from rolloutd import earlier, outcomes, unrecorded
 from rolloutd.after_end import decide_after_end, refusal, rollout_of
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, Refused, Start, Verb
@@ -86,7 +86,7 @@ class Loop:
             if not rollout.live:
                 self.ended[stream] = rollout
                 continue
-            evidence = await self._keeper.load(stream)
+            evidence = await earlier.taken_up(self._keeper, rollout.spec, self.ended)
             lane, leased_ms = self._lane_of(rollout, evidence), await self._keeper.leased_at_ms(rollout)
             seen = replace(lane.seen, renewed_at_ms=leased_ms, rebooted=self._rebooted)
             self.lanes[stream] = replace(lane, seen=seen)
@@ -248,6 +248,7 @@ class Loop:
     async def start(self, command: Start, key: CommandKey | None) -> Accepted | Refused:
         """Start a rollout: one at a time, so that two starts cannot both find the route free."""
         async with self._start_lock:
+            evidence = await earlier.taken_up(self._keeper, command.spec, self.ended)
             decision = self.standing.would_start(command)
             if isinstance(decision, Refused):
                 return decision
@@ -257,7 +258,7 @@ class Loop:
             rollout = fold(recorded)
             assert rollout is not None
             self._recorded(recorded)
-            self.lanes[name] = self._lane_of(rollout)
+            self.lanes[name] = self._lane_of(rollout, evidence)
             self._changed(name)
         await self.tick(name)
         return decision

@@ -15,6 +15,7 @@ from bench.chance.kept import Kept
 from bench.chance.many import Many
 from bench.chance.slowness import BIMODAL, LOGNORMAL, Slower, bucketed
 from bench.chance.worlds import Ticks, arm_sizes, independent, spilling
+from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.proportion import HarmEvidence
@@ -95,9 +96,9 @@ def test_runs_side_by_side_are_the_daemons_own_evidence(margin: Margin) -> None:
     """Clean traffic, harm, spilling bursts, a later stage with a warm-up, a run that leaves: every log, every tick."""
     random, sizes = np.random.default_rng(6), arm_sizes(0.1, 20)
     made = [spilling(random, 300, sizes, 0.012, 3), *(independent(random, 300, sizes, p, 0.01) for p in (0.01, 0.03))]
-    many, left = Many(3, line=FIRE, margin=margin, history_psi=np.array([1.0, 1.0, 1.3])), np.arange(3)
-    one = [HarmEvidence.start(margin, 3, line=FIRE) for _ in made]
-    one[2] = one[2]._replace(history_psi=1.3)
+    known = [NOTHING_KNOWN, NOTHING_KNOWN, Clinging(1.3, 8)]
+    many, left = Many(3, line=FIRE, margin=margin, history=known), np.arange(3)
+    one = [HarmEvidence.start(margin, 3, line=FIRE, history=history) for history in known]
     for number in range(300):
         if number == 200:
             many.stage()

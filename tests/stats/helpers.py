@@ -37,3 +37,14 @@ def ticks(
         x1 = burst * poisson(random, n1 * rates[0] / burst)
         x0 = burst * poisson(random, n0 * rates[1] / burst)
         yield Increment(n0, min(x0, n0), n1, min(x1, n1))
+
+
+def spilling(random: Random, count: int) -> list[Increment]:
+    """Bursts of three of which two errors fall into the next tick; both arms alike."""
+    series, last = [], (0, 0)
+    for _ in range(count):
+        new = poisson(random, 0.4), poisson(random, 3.6)
+        counts = [a + 2 * b for a, b in zip(new, last, strict=True)]
+        series.append(Increment(1080, counts[1], 120, counts[0]))
+        last = new
+    return series

@@ -7,12 +7,13 @@ from random import Random
 import pytest
 
 from rolloutd.core.stats import gro, robust, slices
+from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging, clinging
 from rolloutd.core.stats.grid import EIGHT, HARM
 from rolloutd.core.stats.increment import EventIncrement, Increment, exchanged
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.proportion import HarmEvidence, SafeEvidence
-from rolloutd.core.stats.serial import Serial, psi_of_history
-from tests.stats.helpers import binomial, exact_mean, poisson, ticks
+from rolloutd.core.stats.serial import Serial
+from tests.stats.helpers import binomial, exact_mean, poisson, spilling, ticks
 
 SLACK = 1.0 + 1e-11
 FIRE = log(100.0)
@@ -84,17 +85,6 @@ def test_harm_that_comes_late_is_found_at_any_share(n1: int, n0: int, rate: floa
     assert found is not None
 
 
-def spilling(random: Random, count: int) -> list[Increment]:
-    """Bursts of three of which two errors fall into the next tick; both arms alike."""
-    series, last = [], (0, 0)
-    for _ in range(count):
-        new = poisson(random, 0.4), poisson(random, 3.6)
-        counts = [a + 2 * b for a, b in zip(new, last, strict=True)]
-        series.append(Increment(1080, counts[1], 120, counts[0]))
-        last = new
-    return series
-
-
 def test_spilling_bursts_are_noticed_and_a_regression_is_not_taken_for_them() -> None:
     """psi rises for bursts cut by ticks; it stays put for independent ticks and where one arm steps up for good."""
     cut, clean = HarmEvidence.start(Margin.ratio(1.0), 1), HarmEvidence.start(Margin.ratio(1.0), 1)
@@ -108,21 +98,23 @@ def test_spilling_bursts_are_noticed_and_a_regression_is_not_taken_for_them() ->
     assert clean.psi < 1.1
 
 
-def test_history_makes_blocks_from_the_first_tick_on() -> None:
-    """Champion ticks from before the rollout show the spilling; unrelated ones leave single ticks."""
-    history = [(t.champion_n, t.champion_bad) for t in spilling(Random(4), 300)]
-    warned = HarmEvidence.start(Margin.ratio(1.0), 1, history=history)
-    assert warned.psi > 1.2
+def test_earlier_rollouts_make_blocks_from_the_first_tick_on() -> None:
+    """Their ticks show the spilling; unrelated ones, few ones, a regression and a common incident show none."""
+    warned = HarmEvidence.start(Margin.ratio(1.0), 1, history=clinging([spilling(Random(4), 600)]))
+    assert warned.psi > 1.5
     assert warned.observe(Increment(90, 1, 10, 1)).block is not None
-    calm = [(t.champion_n, t.champion_bad) for t in ticks(Random(5), 300, 1, 1000, (0.0, 0.01))]
-    assert HarmEvidence.start(Margin.ratio(1.0), 1, history=calm).observe(Increment(90, 1, 10, 1)).block is None
-    assert psi_of_history([]) == 1.0
+    calm = list(ticks(Random(5), 600, 120, 1080, (0.01, 0.01)))
+    worse = [*calm, *ticks(Random(6), 600, 120, 1080, (0.05, 0.01))]
+    both = [t for k in range(20) for t in ticks(Random(k), 30, 120, 1080, (0.01 + k % 2 / 50, 0.01 + k % 2 / 50))]
+    for series in (calm, worse, both):
+        assert clinging([series]) == NOTHING_KNOWN
+    assert clinging([]) == clinging([[]]) == clinging([spilling(Random(4), 300)]) == NOTHING_KNOWN
+    assert clinging([spilling(Random(4), 300), spilling(Random(5), 300)]).ticks == 4
 
 
 def test_a_stage_start_closes_an_open_block() -> None:
     """Ticks of two shares are never bet on as one."""
-    history = [(t.champion_n, t.champion_bad) for t in spilling(Random(4), 300)]
-    evidence = HarmEvidence.start(Margin.ratio(1.0), 1, history=history).observe(Increment(90, 1, 10, 1))
+    evidence = HarmEvidence.start(Margin.ratio(1.0), 1, history=Clinging(1.5, 4)).observe(Increment(90, 1, 10, 1))
     later = evidence.observe(Increment(50, 1, 50, 1), stage_started=True)
     assert later.restart.ticks == 1
     assert later.block is not None

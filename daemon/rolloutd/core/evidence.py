@@ -15,6 +15,7 @@ from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, Unre
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.ratio import RatioWatch
 from rolloutd.core.segments import Focus
+from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.jump import JumpEvidence
 from rolloutd.core.stats.proportion import HarmEvidence, LimitEvidence, SafeEvidence
@@ -59,14 +60,14 @@ class GateEvidence:
     by: BySegment | None = None
 
     @classmethod
-    def start(cls, plan: Plan, gate: Gate) -> GateEvidence:
-        """Before the first reading of a rollout."""
+    def start(cls, plan: Plan, gate: Gate, history: Clinging = NOTHING_KNOWN) -> GateEvidence:
+        """Before the first reading of a rollout; ``history`` as earlier ones on its route showed it."""
         later = plan.last
         limit = None if gate.limit is None else LimitEvidence.start(gate.limit, later)
         line, segments = _line(plan, gate), plan.segments if gate.by else None
         return cls(
             metric=gate.metric,
-            harm=HarmEvidence.start(gate.harm, later, line=line),
+            harm=HarmEvidence.start(gate.harm, later, history=history, line=line),
             safe=SafeEvidence.start(gate.accept),
             limit=limit,
             champion_limit=limit,

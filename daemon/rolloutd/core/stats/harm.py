@@ -7,12 +7,12 @@ from typing import NamedTuple, Self
 from rolloutd.core.stats import aim, gro, robust, slices
 from rolloutd.core.stats.block import Block
 from rolloutd.core.stats.codec import Reader
+from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging
 from rolloutd.core.stats.grid import HARM, HARM_LATE
 from rolloutd.core.stats.increment import AnyTick
-from rolloutd.core.stats.learnt import SPILLING_PSI, Learnt
+from rolloutd.core.stats.learnt import Learnt
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.restart import Restart
-from rolloutd.core.stats.serial import psi_of_history
 
 GROSS_FACTOR = 3.0  # during a warm-up only harm beyond this ratio counts
 _LOPSIDED = 0.75
@@ -32,8 +32,8 @@ class HarmEvidence(NamedTuple):
         the mixture of `gro` for rare events, divided by the dispersion; exact for independent errors, for bursts as
         good as the dispersion, which the stages before have taught.
       - Bursts that spill into later ticks: the log is discounted by psi (`serial`), and once psi > 1.2 four ticks are
-        bet on as one, so that few bursts are cut (where no history says so, from 128 learnt ticks on). Never unfair for
-        unrelated ticks; for spilling bursts good once learnt, hence `history`.
+        bet on as one, so that few bursts are cut. What earlier rollouts showed (`earlier`) counts from the first tick
+        on, otherwise it begins after 128 learnt ticks. Never unfair for unrelated ticks; for bursts good once learnt.
       - Close to the `line`, bets are cut to what the line still takes (`aim`): as fair, and a little sooner.
     """
 
@@ -44,6 +44,7 @@ class HarmEvidence(NamedTuple):
     block: Block | None
     restart: Restart
     line: float | None = None
+    history_ticks: int = 1
 
     @classmethod
     def start(
@@ -52,16 +53,16 @@ class HarmEvidence(NamedTuple):
         later_stages: int,
         *,
         sliced: bool = False,
-        history: Sequence[tuple[float, int]] = (),
+        history: Clinging = NOTHING_KNOWN,
         line: float | None = None,
     ) -> Self:
         """Before the first tick of a plan with so many stages after the first.
 
-        `sliced`: ticks may bring the champion's errors in slices of the challenger's size. `history`: the champion's
-        ticks before the rollout as (requests, errors), of the length the rollout will use. `line`: the log evidence
+        `sliced`: ticks may bring the champion's errors in slices of the challenger's size. `history`: what
+        earlier rollouts show, in ticks of the length that this one will use. `line`: the log evidence
         with which harm is shown by this evidence alone, so that bets need not win more; without one they never stop.
         """
-        return cls(margin, sliced, psi_of_history(history), Learnt.start(), None, Restart.start(later_stages), line)
+        return cls(margin, sliced, history.psi, Learnt.start(), None, Restart.start(later_stages), line, history.ticks)
 
     def observe(
         self,
@@ -83,8 +84,8 @@ class HarmEvidence(NamedTuple):
             return state
         if state.block is not None and not state.block.takes(inc, gross_only=gross_only, slices=len(slice_bad)):
             state = _closed(state)
-        margin, sliced, history_psi, learnt, block, restart, line = state
-        length = SPILLING_BLOCK if state.spilling else 1
+        margin, sliced, history_psi, learnt, block, restart, line, history_ticks = state
+        length = max(history_ticks, SPILLING_BLOCK) if state.spilling else 1
         if not gross_only:
             learnt = learnt.observe_tick(inc, margin, calm=restart.is_at_most(CALM))
         if block is None and length == 1:
@@ -92,7 +93,7 @@ class HarmEvidence(NamedTuple):
         block = Block.start(inc, gross_only, slice_bad) if block is None else block.add(inc, slice_bad)
         if block.ticks >= length:
             return _bet(state, learnt, block.tick, block.slices, gross_only=gross_only)
-        return HarmEvidence(margin, sliced, history_psi, learnt, block, restart, line)
+        return HarmEvidence(margin, sliced, history_psi, learnt, block, restart, line, history_ticks)
 
     @property
     def psi(self) -> float:
@@ -102,7 +103,7 @@ class HarmEvidence(NamedTuple):
     @property
     def spilling(self) -> bool:
         """Whether errors are known to spill over, from the history or from enough ticks, so that ticks go together."""
-        return self.learnt.spills or self.history_psi > SPILLING_PSI
+        return self.learnt.spills or self.history_psi > 1.0
 
     @property
     def log_e(self) -> float:
@@ -126,6 +127,7 @@ class HarmEvidence(NamedTuple):
             "block": None if self.block is None else self.block.encode(),
             "restart": self.restart.encode(),
             "line": self.line,
+            "history_ticks": self.history_ticks,
         }
 
     @classmethod
@@ -141,6 +143,7 @@ class HarmEvidence(NamedTuple):
             Block.decode(read, "block"),
             read.restart("restart", len(_log_weights(sliced)[0])),
             None if data.get("line") is None else read.number("line"),
+            read.integer("history_ticks") if read.has("history_ticks") else 1,
         )
 
 
@@ -160,16 +163,16 @@ def _closed(evidence: HarmEvidence) -> HarmEvidence:
 def _bet(
     evidence: HarmEvidence, learnt: Learnt, tick: AnyTick, slice_bad: Sequence[int], *, gross_only: bool
 ) -> HarmEvidence:
-    margin, sliced, history_psi, _, _, restart, line = evidence
+    margin, sliced, history_psi, _, _, restart, line, history_ticks = evidence
     found = _log_factors(evidence, learnt, margin.widened(GROSS_FACTOR) if gross_only else margin, tick, slice_bad)
     restart = restart.step(found, *_log_weights(sliced))
     if not gross_only:
         learnt = learnt.observe_bet(tick, slice_bad, margin)
-    return HarmEvidence(margin, sliced, history_psi, learnt, None, restart, line)
+    return HarmEvidence(margin, sliced, history_psi, learnt, None, restart, line, history_ticks)
 
 
 def _discount(history_psi: float, learnt: Learnt) -> float:
-    in_blocks_from_the_start = history_psi > SPILLING_PSI
+    in_blocks_from_the_start = history_psi > 1.0
     return 1.0 + (max(history_psi, learnt.told.psi) - 1.0) / (SPILLING_BLOCK if in_blocks_from_the_start else 1)
 
 

@@ -5,22 +5,19 @@ learnt from, an exact test stays exact. psi is the variance of residuals summed 
 the variance of one: 1 for unrelated ticks, at least the number of ticks a burst is spread over for bursts that spill
 over. Variances are Allan's, of neighbouring blocks: neither the time of day nor a regression, which moves the residual
 once, is taken for clinging; nor may a single pair count for more than nine usual ones. Each ratio is drawn to 1 by 30
-pseudo-pairs and lowered by two standard errors: what chance alone still makes of it costs 1.5 % of the requests to a
-verdict. Three would cost .4 %; over 300 harmless rollouts each, retries that spill over took back 11 % with two and
-12 % with three, storms 26 and 31 %: no more than chance apart, so the careful one is shipped.
+pseudo-pairs and lowered by three standard errors: what chance alone still makes of it costs .4 % of the requests to a
+verdict. With two it cost 1.5 %, and took back no fewer harmless rollouts than chance explains, over 300 each: retries
+that spill over 11 % instead of 12 %, storms 26 % instead of 31 %. Both do their harm before a rollout can have learnt
+anything; what helps against them is `earlier`.
 """
 
-from collections.abc import Sequence
-from itertools import pairwise
 from math import sqrt
 from typing import NamedTuple
 
 SPANS = (1, 2, 4, 8, 16, 32)
 _LONGER = SPANS[1:]
-_HISTORY_SPANS = SPANS[1:5]
-_LEAST_HISTORY_PAIRS = 8
 SHRINKAGE = 30.0
-STANDARD_ERRORS = 2.0
+STANDARD_ERRORS = 3.0
 LARGEST = 9.0
 _NONE = (0.0,) * len(SPANS)
 
@@ -58,6 +55,10 @@ class Serial(NamedTuple):
     @property
     def psi(self) -> float:
         """The discount, at least 1."""
+        return self.lowered(STANDARD_ERRORS, SPANS[-1])
+
+    def lowered(self, standard_errors: float, longest: int) -> float:
+        """The discount from spans up to the longest, each ratio lowered by so many of its standard errors."""
         single = self.squares[0]
         if single <= 0.0:
             return 1.0
@@ -65,31 +66,10 @@ class Serial(NamedTuple):
         one, found = single / (ticks - 1), 1.0
         for span, squares in zip(_LONGER, self.squares[1:]):  # noqa: B905 - on every tick's path, and as long by make
             pairs = ticks // span - 1
-            if pairs < 1:
+            if pairs < 1 or span > longest:
                 break
             over = squares / (span * one) - pairs
             if over > 0.0:  # else the ratio below is under 1
-                over -= STANDARD_ERRORS * sqrt(3.0 * pairs)
+                over -= standard_errors * sqrt(3.0 * pairs)
                 found = max(found, 1.0 + over / (SHRINKAGE + pairs))
         return found
-
-
-def psi_of_history(ticks: Sequence[tuple[float, int]]) -> float:
-    """psi from the champion's own ticks before the rollout, as (requests, errors); 1 where there are too few."""
-    useful = [(n, bad) for n, bad in ticks if n > 0]
-    single = _neighbours(useful, 1)
-    found = 1.0
-    for span in _HISTORY_SPANS:
-        pairs = len(useful) // span - 1
-        if single > 0.0 and pairs >= _LEAST_HISTORY_PAIRS:
-            ratio = _neighbours(useful, span) / (span * single)
-            found = max(found, ratio * (1.0 - STANDARD_ERRORS * sqrt(3.0 / pairs)))
-    return found
-
-
-def _neighbours(ticks: Sequence[tuple[float, int]], span: int) -> float:
-    """Mean square of what successive blocks differ by, their sizes made equal."""
-    starts = range(0, len(ticks) - span + 1, span)
-    blocks = [(sum(n for n, _ in ticks[i : i + span]), sum(bad for _, bad in ticks[i : i + span])) for i in starts]
-    squares = [(after - before * n1 / n0) ** 2 for (n0, before), (n1, after) in pairwise(blocks)]
-    return sum(squares) / len(squares) if squares else 0.0
