@@ -36,7 +36,7 @@ def even(ratios: tuple[float, ...]) -> Grid:
 EIGHT = even(spread(1.35, 8.0, 8))
 
 _TOTAL_FAILURE = 64.0
-_EVEN_REGRET = (0.05, 0.185, 0.165, 0.07, 0.05, 0.14, 0.225, 0.115)
+_EVEN_REGRET = (0.05, 0.192, 0.17, 0.07, 0.05, 0.138, 0.22, 0.11)
 
 
 def _with_total_failure(weight: float) -> Grid:
