@@ -57,6 +57,7 @@ class AboutDaemon:
         self._version = program_version()
         self.head = Head(0, "")
         self._verified: tuple[ChainReport, str] | None = None
+        self.verified_wall_ms: int | None = None
 
     def hello(self, actor: Actor, read_only: bool) -> wire_daemon.Hello:
         """The first message of an event stream."""
@@ -133,7 +134,10 @@ class AboutDaemon:
 
     def verified(self, report: ChainReport) -> None:
         """The whole chain was verified just now, with this result."""
-        self._verified = report, rfc3339(self._parts.clock.now().wall_ms)
+        wall_ms = self._parts.clock.now().wall_ms
+        self._verified = report, rfc3339(wall_ms)
+        if report.intact:
+            self.verified_wall_ms = wall_ms
 
     def audit(self) -> Audit:
         """The last verification, and the chain's end now."""

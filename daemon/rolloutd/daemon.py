@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from rolloutd.about import AboutDaemon, Parts
+from prometheus_client import CollectorRegistry
+
+from rolloutd.about import AboutDaemon, Parts, program_version
 from rolloutd.access import Access
 from rolloutd.alerting import Alerting, Told
 from rolloutd.clock import BoottimeClock, ClockReading
@@ -28,6 +30,7 @@ from rolloutd.evidence_sqlite import SqliteEvidence
 from rolloutd.feed import Feed
 from rolloutd.foreteller import Foreteller, SpecReader
 from rolloutd.freeze import NEVER, Calendar
+from rolloutd.gauges import NO_METRICS, Gauges, Pulse, ToldMetrics
 from rolloutd.hands import Hands
 from rolloutd.holding import FleetHolding
 from rolloutd.journal import JournalError, StoreBusy, StoreFull
@@ -40,6 +43,7 @@ from rolloutd.ports import MetricSource, Prober, RolloutdError, RouteConfig, Rou
 from rolloutd.published import PublishedHeads
 from rolloutd.schedule import Schedule
 from rolloutd.server import LocalServer
+from rolloutd.server_loopback import Loopback
 from rolloutd.snapshots import Recall, SqliteSnapshots, open_snapshots
 from rolloutd.sockets import Listener
 from rolloutd.spill import SpillFile
@@ -119,6 +123,11 @@ class Daemon:
     alerting: Alerting
     failure: BaseException | None = None
     beats: int = 0
+    registry: CollectorRegistry = field(default_factory=CollectorRegistry)
+    gauges: Gauges = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.gauges = Gauges(self.registry)
 
     @classmethod
     async def open(cls, state_dir: Path, outside: Outside, read_spec: SpecReader) -> Daemon:
@@ -183,7 +192,12 @@ class Daemon:
         )  # fmt: skip
 
     async def run(
-        self, stop: asyncio.Event, access: Access, listeners: Mapping[str, Listener], seal_every_ticks: int
+        self,
+        stop: asyncio.Event,
+        access: Access,
+        listeners: Mapping[str, Listener],
+        seal_every_ticks: int,
+        told: ToldMetrics = NO_METRICS,
     ) -> None:
         """Serve until ``stop`` is set or something breaks; raises what broke."""
 
@@ -199,7 +213,11 @@ class Daemon:
             self.loop, self.poller, self.outside.every_ms, self.clock, self._beat, seal_every_ticks, broke
         )
         self.desk.when_started(lambda spec: _follow_up(schedule, spec))
-        server = LocalServer(self.desk, access, listeners)
+        server = LocalServer(self.desk, access, listeners, registry=self.registry)
+        self.gauges.file = told.file
+        loopback = Loopback(self.registry)
+        if told.port:
+            await loopback.open(told.port)
         serving = asyncio.create_task(server.run(stop), name="server")
         serving.add_done_callback(lambda task: _tell_failure(task, broke))
         verifying = asyncio.create_task(self._verify(), name="verify the chain")
@@ -212,6 +230,7 @@ class Daemon:
         reach(CrashPoint.IN_SHUTDOWN)
         schedule.stop()
         verifying.cancel()
+        await loopback.close()
         await asyncio.gather(serving, verifying, return_exceptions=True)
         await self.close()
         if self.failure is not None:
@@ -257,10 +276,18 @@ class Daemon:
         await self.loop.catch_up()
         await self.about.refresh_head()
         self.heads.tell(self.about.head)
+        await self.gauges.beat(self._pulse(), self.loop.lanes)
         self.beats += 1
         if self.beats % KEEP_CLOCK_BEATS == 0:
             await self._keep_clock()
             await self._snap()
+
+    def _pulse(self) -> Pulse:
+        loop, about = self.loop, self.about
+        return Pulse(
+            self.clock.now().wall_ms, program_version(), not loop.why_not_raise, bool(loop.broken), about.head.seq,
+            about.verified_wall_ms,
+        )  # fmt: skip
 
     async def _keep_clock(self) -> None:
         kept = self.clock.reading()

@@ -24,6 +24,7 @@ from rolloutd.alerting import Told
 from rolloutd.core.plan import Spec
 from rolloutd.core.rules import Limits
 from rolloutd.daemon import AlreadyRunning, Daemon, Outside
+from rolloutd.gauges import ToldMetrics
 from rolloutd.journal import JournalError
 from rolloutd.logs import set_up_logging
 from rolloutd.ports import MetricSource, RolloutdError, Router
@@ -144,7 +145,8 @@ async def serve(settings: Settings) -> None:
         running.add_signal_handler(number, stop.set)
     group = settings.sockets.group or None
     listeners = open_listeners(Path(settings.sockets.dir), group, os.environ)
-    await daemon.run(stop, Access(settings.roles), listeners, settings.daemon.seal_every)
+    told = ToldMetrics(settings.daemon.metrics_port, settings.daemon.metrics_file)
+    await daemon.run(stop, Access(settings.roles), listeners, settings.daemon.seal_every, told)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -21,10 +21,14 @@ _CHUNK = 65_536
 
 
 class Prometheus:
-    """Scrapes each ``(address, labels)`` of ``targets`` every ``scrape_s``."""
+    """Scrapes each ``(address, labels)`` of ``targets`` every ``scrape_s``; ``rules`` is the text of a rule file."""
 
     def __init__(
-        self, folder: Path, targets: Iterable[tuple[str, Mapping[str, str]]] = (), scrape_s: float = 1.0
+        self,
+        folder: Path,
+        targets: Iterable[tuple[str, Mapping[str, str]]] = (),
+        scrape_s: float = 1.0,
+        rules: str = "",
     ) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -35,6 +39,10 @@ class Prometheus:
             "storage": {"tsdb": {"out_of_order_time_window": "1d"}},
             "scrape_configs": [{"job_name": "model", "static_configs": static}],
         }
+        if rules:
+            (folder / "rules.yml").write_text(rules)
+            config["rule_files"] = ["rules.yml"]
+            every["evaluation_interval"] = every["scrape_interval"]
         file = folder / "prometheus.yml"
         file.write_text(json.dumps(config))  # JSON is YAML
         listen = f"--web.listen-address=127.0.0.1:{self.port}"
@@ -60,6 +68,11 @@ class Prometheus:
         answer = httpx.get(f"{self.url}/api/v1/query", params={"query": text}, trust_env=False).json()
         result: list[Any] = answer["data"]["result"]
         return result
+
+    def firing(self) -> set[str]:
+        """The names of the alerts that fire now."""
+        answer = httpx.get(f"{self.url}/api/v1/alerts", trust_env=False).json()
+        return {one["labels"]["alertname"] for one in answer["data"]["alerts"] if one["state"] == "firing"}
 
     def write(self, samples: Iterable[Written]) -> None:
         """Store samples; they can be asked for at once. Their times may lie in the past, not in the future."""

@@ -36,6 +36,10 @@ class DaemonTable(Table):
     """Every this many ticks the digest of the evidence enters the journal's hash chain."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """The least important line that is logged: debug, info, warning or error."""
+    metrics_port: int = Field(0, ge=0, le=65_535)
+    """A port of 127.0.0.1 on which a Prometheus may scrape /metrics; 0 is none. The view socket has them anyway."""
+    metrics_file: v.FileOrNone = ""
+    """A file for node_exporter's textfile collector, written anew every ten seconds; empty is none."""
 
 
 class SocketsTable(Table):

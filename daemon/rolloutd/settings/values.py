@@ -120,6 +120,10 @@ def _folder(text: str) -> str:
     return text
 
 
+def _file_or_none(text: str) -> str:
+    return _folder(_printable(text)) if text else text
+
+
 def _socket_folder(text: str) -> str:
     if len(text.encode()) > SOCKET_FOLDER_MAX:
         raise ValueError(f"A socket's path cannot be that long; its folder has at most {SOCKET_FOLDER_MAX} bytes.")
@@ -184,6 +188,7 @@ Line = Annotated[str, Field(max_length=2_000), AfterValidator(_one_line)]
 Reason = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
 Url = Annotated[str, Field(max_length=500), AfterValidator(_url)]
 Folder = Annotated[str, Field(max_length=TEXT_MAX), AfterValidator(_printable), AfterValidator(_folder)]
+FileOrNone = Annotated[str, Field(max_length=TEXT_MAX), AfterValidator(_file_or_none)]
 SocketFolder = Annotated[Folder, AfterValidator(_socket_folder)]
 Groups = Annotated[tuple[Text, ...], Strict(False)]
 Names = Annotated[tuple[Name, ...], Strict(False)]
