@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -16,7 +17,7 @@ from rollout_adapters.memory import MemoryProber, MemoryRouter
 from rollout_adapters.memory_metrics import MemorySource
 from rolloutd.core.metrics import Counted, GateKind, MetricTemplate, Question, Selector
 from rolloutd.core.values import Instant, Share, Slot
-from rolloutd.simdemo.stories import METRIC, STORIES, arm
+from rolloutd.simdemo.stories import METRIC, STORIES, Fault, arm, cast, spec
 from rolloutd.simdemo.town import Town
 from tests.engines.processes import wait_until
 
@@ -92,6 +93,26 @@ def test_words_it_does_not_know_are_a_usage_error(place: Path) -> None:
     assert process.returncode == 2
     assert "usage: rollout demo" in errors
     assert list(place.iterdir()) == []
+
+
+def test_in_a_drill_nothing_but_the_screen_tells_which_one_is_harmful() -> None:
+    """By another seed other names in another order; neither name nor reason says what goes wrong."""
+    drills = [cast(seed, drill=True) for seed in range(20)]
+    assert cast(1, drill=False) == STORIES
+    assert all(sorted(one.outcome for one in drill) == sorted(one.outcome for one in STORIES) for drill in drills)
+    assert len({[one.fault for one in drill].index(Fault.ERRORS) for drill in drills}) == len(STORIES)
+    assert len({one.route for drill in drills for one in drill if one.fault is Fault.ERRORS}) > 4
+    for story in drills[0]:
+        body = json.dumps(spec(story, story.route, "v1", "v2"))
+        assert not any(word in body for word in (story.fault.value, "harmful", "healthy", "blind", "drifting"))
+
+
+def test_a_drill_needs_a_terminal(place: Path) -> None:
+    """Without one it is a usage error, and nothing is started."""
+    with demo(place, "--drill") as process:
+        _, errors = process.communicate(timeout=30)
+    assert process.returncode == 2
+    assert "in a terminal" in errors
 
 
 class StillClock:

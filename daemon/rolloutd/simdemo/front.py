@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib
+import random
 import shutil
 import signal
 import subprocess
@@ -20,7 +21,7 @@ from types import FrameType
 
 from rolloutd.ctl.client import Client
 from rolloutd.ctl.exits import Failure
-from rolloutd.simdemo.stories import STORIES, figures
+from rolloutd.simdemo.stories import STORIES, Fault, cast, figures
 from rolloutd.simdemo.told import Teller
 
 READY_WITHIN_S = 30.0
@@ -74,13 +75,14 @@ class Stage:
 
 
 @contextlib.contextmanager
-def staged(seed: int, *, again: bool) -> Iterator[Stage]:
+def staged(seed: int, *, again: bool, drill: bool = False) -> Iterator[Stage]:
     """Start the process; when the block ends so does it, and its folder and log are removed."""
     usual = tempfile.gettempdir()
     place = usual if len(usual) < _FOLDER_CHARS_MAX else "/tmp"  # noqa: S108 # sockets need a short name
     folder = Path(tempfile.mkdtemp(prefix="rollout-demo-", dir=place))
     log_file = folder.with_suffix(".log")
     command = [sys.executable, "-m", "rolloutd.simdemo.stage", str(folder), str(seed), *(["again"] if again else [])]
+    command += ["drill"] if drill else []
     try:
         with log_file.open("wb") as log:
             process = subprocess.Popen(  # noqa: S603 # this program's own module
@@ -125,13 +127,16 @@ def headless(seed: int) -> int:
     return 1 if wrong else 0
 
 
-def interactive(seed: int) -> int:
-    """Open the screen; it is loaded while the daemon starts."""
-    with staged(seed, again=True) as stage:
+def interactive(seed: int, *, drill: bool) -> int:
+    """Open the screen; it is loaded while the daemon starts. After a drill it is said which one was harmful."""
+    with staged(seed, again=True, drill=drill) as stage:
         screen = importlib.import_module("rollout_tui.app")
         importlib.import_module("rollout_tui.desk")
         stage.wait()  # some hundredths of a second after it answers all four are there
         code = int(screen.run(str(stage.sockets)))
+    if drill:
+        harmful = next(story.route for story in cast(seed, drill=True) if story.fault is Fault.ERRORS)
+        print(f"The harmful one was {harmful}. Once more: rollout demo --drill")
     print("The simulated demo is over; nothing is left behind. The real one, from a checkout: ./dev demo")
     return code
 
@@ -144,14 +149,21 @@ def run(argv: list[str]) -> int:
     """The command line of ``rollout demo``."""
     parser = argparse.ArgumentParser(prog="rollout demo", description="Four rollouts on SIMULATED traffic.")
     parser.add_argument("--headless", action="store_true", help="tell what happens line by line and judge it")
-    parser.add_argument("--seed", type=int, default=1, help="another seed, other chance (default 1)")
+    parser.add_argument("--seed", type=int, help="another seed, other chance (default 1; any for a drill)")
+    parser.add_argument("--drill", action="store_true", help="everyday names: find the harmful one and stop it")
     options = parser.parse_args(argv)
+    on_screen = not options.headless and sys.stdin.isatty() and sys.stdout.isatty()
+    if options.drill and not on_screen:
+        parser.error("--drill is for the screen, in a terminal")
+    seed = random.randrange(1_000_000) if options.drill else 1  # no secret
+    if options.seed is not None:
+        seed = options.seed
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _stop)
     try:
-        if options.headless or not (sys.stdin.isatty() and sys.stdout.isatty()):
-            return headless(options.seed)
-        return interactive(options.seed)
+        if not on_screen:
+            return headless(seed)
+        return interactive(seed, drill=options.drill)
     except Stopped as stopped:
         print(f"Stopped by {stopped}. Everything the demo had started is gone.", file=sys.stderr)
         return stopped.exit_code

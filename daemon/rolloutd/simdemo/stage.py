@@ -1,7 +1,7 @@
 """The demo's own process: the real daemon on doubles, the made-up town, and the four rollouts; it shows nothing.
 
-``python -m rolloutd.simdemo.stage FOLDER SEED [again]``. It lives as long as its stdin is open, and removes FOLDER and
-its log. With ``again`` what has ended is begun anew, for a screen.
+``python -m rolloutd.simdemo.stage FOLDER SEED [again] [drill]``. It lives as long as its stdin is open, and removes
+FOLDER and its log. With ``again`` what has ended is begun anew, for a screen; with ``drill`` no name says what happens.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from rolloutd.daemon import Daemon
 from rolloutd.logs import set_up_logging
 from rolloutd.main import make_outside, spec_reader, vocabulary
 from rolloutd.settings.load import load_settings
-from rolloutd.simdemo.stories import ROUTER, SOURCE, STORIES, Story, config_text, spec
+from rolloutd.simdemo.stories import ROUTER, SOURCE, Story, cast, config_text, spec
 from rolloutd.simdemo.town import STEP_S, Town
 from rolloutd.sockets import open_listeners
 
@@ -63,7 +63,7 @@ class Director:
 
     async def begin_again(self) -> None:
         """Start anew what ended ``AGAIN_AFTER_S`` ago, so that there is always something to see."""
-        for story in STORIES:
+        for story in self._town.stories:
             count = self._counts[story.route]
             found = self._daemon.desk.status(story.route if count == 1 else f"{story.route}-{count}")
             if found is None or not found.ended:
@@ -76,7 +76,7 @@ class Director:
 async def _play(daemon: Daemon, town: Town, again: bool) -> None:
     """Move the town on, start the stories, and for a screen start them again. Never ends by itself."""
     director = Director(daemon, town)
-    starting = asyncio.gather(*(director.begin(story) for story in STORIES))
+    starting = asyncio.gather(*(director.begin(story) for story in town.stories))
     while True:
         began_s = time.monotonic()
         await town.step()
@@ -94,10 +94,11 @@ def _group() -> str:
     return ""
 
 
-async def serve(folder: Path, seed: int, *, again: bool) -> None:
+async def serve(folder: Path, seed: int, *, again: bool, drill: bool) -> None:
     """Run everything until stdin is closed or a signal comes."""
     config = folder / "config.toml"
-    config.write_text(config_text(folder, _group()), encoding="utf-8")
+    stories = cast(seed, drill=drill)
+    config.write_text(config_text(folder, _group(), stories), encoding="utf-8")
     config.chmod(0o600)
     settings = load_settings(str(config), vocabulary())
     set_up_logging(settings.daemon.log_level)
@@ -108,7 +109,7 @@ async def serve(folder: Path, seed: int, *, again: bool) -> None:
     router, source = outside.routers[ROUTER], outside.sources[SOURCE]
     if not isinstance(router, MemoryRouter) or not isinstance(source, MemorySource):
         raise Broken("The demo's router and source are not the doubles.")
-    town = Town(router, source, prober, seed)
+    town = Town(router, source, prober, seed, stories)
     daemon = await Daemon.open(Path(settings.daemon.state_dir), outside, spec_reader(settings))
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -144,7 +145,7 @@ def main() -> int:
     """Serve in the given folder, then remove it."""
     folder, seed = Path(sys.argv[1]), int(sys.argv[2])
     try:
-        asyncio.run(serve(folder, seed, again="again" in sys.argv[3:]))
+        asyncio.run(serve(folder, seed, again="again" in sys.argv[3:], drill="drill" in sys.argv[3:]))
         folder.with_suffix(".log").unlink(missing_ok=True)  # after trouble somebody will want to read it
     finally:
         shutil.rmtree(folder, ignore_errors=True)

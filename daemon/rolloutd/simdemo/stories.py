@@ -6,16 +6,18 @@ Only margins, rates, shares and times are the demo's own. alpha and beta are the
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from pathlib import Path
 
 RPS = 400
 """Requests a second on each route."""
-CHAMPION_ERRORS, CHALLENGER_ERRORS, FAULTY_ERRORS = 0.05, 0.04, 0.16
+CHAMPION_ERRORS, CHALLENGER_ERRORS, FAULTY_ERRORS, DRILL_ERRORS = 0.05, 0.04, 0.16, 0.085
 LIMIT, HARM_RATIO, ACCEPT_RATIO = "30%", 1.2, 2.0
 STAGES = (("canary", "10%", "12s"), ("half", "50%", "8s"), ("watch", "100%", "8s"))
+DRILL_STAGE = ("canary", "10%", "60s")
 HOLDBACK = "10%"
 TICK, EVERY = "500ms", "250ms"
 WARM_UP, WINDOW_TICKS, MIN_TICKS, BLIND_RECEDE = "2s", 6, 10, 12
@@ -36,12 +38,19 @@ class Fault(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """One route, which is also its model's name, what goes wrong on it, and how its rollout must end."""
+    """One route, which is also its model's name, what goes wrong on it, and how its rollout must end.
+
+    It does so ``after_s`` of traffic; ``errors`` is the challenger's rate from then on, where that is what goes wrong.
+    ``tells``: whether the record says what will.
+    """
 
     route: str
     fault: Fault
     outcome: str
     share: float
+    errors: float = FAULTY_ERRORS
+    after_s: float = FAULT_AFTER_S
+    tells: bool = True
 
 
 # What is to be seen first stands first.
@@ -53,12 +62,30 @@ STORIES = (
 )
 
 
+NAMES = (
+    "ads-ctr", "churn", "eta-model", "feed-rank", "fraud-score", "invoice-ocr", "price-elastic", "query-spell",
+    "ranker", "search-embed", "spam-filter", "translate",
+)  # fmt: skip
+
+
+def cast(seed: int, *, drill: bool) -> tuple[Story, ...]:
+    """The stories; in a drill under everyday names by chance, in any order, and with harm that can be forestalled."""
+    if not drill:
+        return STORIES
+    chance = random.Random(seed)
+    names = chance.sample(NAMES, len(STORIES))
+    slow = replace(STORIES[0], errors=DRILL_ERRORS, after_s=0.0)
+    told = [replace(one, route=name, tells=False) for one, name in zip((slow, *STORIES[1:]), names, strict=True)]
+    chance.shuffle(told)
+    return tuple(told)
+
+
 def arm(route: str, slot: str) -> str:
     """What the counters call a slot of a route."""
     return f"{route}-{slot}"
 
 
-def config_text(folder: Path, group: str) -> str:
+def config_text(folder: Path, group: str, stories: Sequence[Story] = STORIES) -> str:
     """The daemon's configuration, TOML. Its probe addresses are never asked."""
     parts = [
         f'[daemon]\nstate_dir = "{folder}/state"\ntick = "{TICK}"',
@@ -67,8 +94,8 @@ def config_text(folder: Path, group: str) -> str:
         f'[routers.{ROUTER}]\nkind = "memory"\nlease = "10s"',
         f'[sources.{SOURCE}]\nkind = "memory"\nevery = "{EVERY}"',
         _metric(),
-        *(_route(story.route) for story in STORIES),
-        _strategy(),
+        *(_route(story.route) for story in stories),
+        _strategy(STAGES if stories[0].tells else (DRILL_STAGE, *STAGES[1:])),
     ]
     return "\n\n".join(parts) + "\n"
 
@@ -81,7 +108,7 @@ def spec(story: Story, name: str, champion: str, challenger: str) -> Mapping[str
         "route": story.route,
         "champion": champion,
         "challenger": challenger,
-        "reason": f"the simulated demo: {story.fault.value}",
+        "reason": f"the simulated demo: {story.fault.value}" if story.tells else "a drill of the simulated demo",
     }
     gate = {
         "metric": METRIC,
@@ -118,14 +145,14 @@ def _route(route: str) -> str:
     return "\n".join([f'[routes.{route}]\nrouter = "{ROUTER}"', *slots])
 
 
-def _strategy() -> str:
+def _strategy(stages: Sequence[tuple[str, str, str]]) -> str:
     head = (
         f'[strategies.demo]\ntick = "{TICK}"\nwarm_up = "{WARM_UP}"\nwindow_ticks = {WINDOW_TICKS}\n'
         f"blind_hold = 2\nblind_recede = {BLIND_RECEDE}"
     )
-    stages = [
+    told = [
         f"[[strategies.demo.stage]]\nname = {json.dumps(name)}\nshare = {json.dumps(share)}\n"
         f'min_time = {json.dumps(time)}\nmax_time = "2m"\nmin_ticks = {MIN_TICKS}\non_undecided = "extend"'
-        for name, share, time in STAGES
+        for name, share, time in stages
     ]
-    return "\n\n".join([head, *stages])
+    return "\n\n".join([head, *told])

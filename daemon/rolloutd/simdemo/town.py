@@ -6,6 +6,7 @@ By one seed, the same shares at the same steps make the same counts. It knows th
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from rollout_adapters.memory import MemoryProber, MemoryRouter
@@ -16,8 +17,6 @@ from rolloutd.simdemo.stories import (
     BY_HAND_BP,
     CHALLENGER_ERRORS,
     CHAMPION_ERRORS,
-    FAULT_AFTER_S,
-    FAULTY_ERRORS,
     METRIC,
     RPS,
     STORIES,
@@ -50,11 +49,19 @@ class Street:
 class Town:
     """All routes. Call ``step`` every ``STEP_S``."""
 
-    def __init__(self, router: MemoryRouter, source: MemorySource, prober: MemoryProber, seed: int) -> None:
+    def __init__(
+        self,
+        router: MemoryRouter,
+        source: MemorySource,
+        prober: MemoryProber,
+        seed: int,
+        stories: Sequence[Story] = STORIES,
+    ) -> None:
         self._router = router
         self._source = source
         self._prober = prober
-        self.streets = {one.route: Street(one, random.Random(f"{seed}/{one.route}")) for one in STORIES}
+        self.stories = tuple(stories)
+        self.streets = {one.route: Street(one, random.Random(f"{seed}/{one.route}")) for one in stories}
         for street in self.streets.values():
             for slot in Slot:
                 self._source.count(METRIC, arm(street.route, slot.value), 0, 0)
@@ -81,7 +88,7 @@ class Town:
             self._ask(street, slot, share)
             if share.basis_points > 0:
                 street.staged_s += STEP_S
-            if not street.broken and street.staged_s >= FAULT_AFTER_S:
+            if not street.broken and street.staged_s >= street.story.after_s:
                 street.broken = True
                 self._break(street, slot)
 
@@ -95,7 +102,7 @@ class Town:
     def _break(self, street: Street, slot: Slot) -> None:
         match street.story.fault:
             case Fault.ERRORS:
-                street.errors[slot] = FAULTY_ERRORS
+                street.errors[slot] = street.story.errors
             case Fault.BLIND:
                 lost = arm(street.route, slot.value)
                 self._source.fail(BlindReason.TARGET_DOWN, lost, f"the made-up server {lost} shows no counters")
