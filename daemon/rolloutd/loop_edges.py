@@ -19,6 +19,8 @@ from rolloutd.core.state import Rollout
 from rolloutd.core.values import Slot
 from rolloutd.crashpoints import CrashPoint, reach
 
+TELL_AFTER_S = 0.001
+"""By then the effects of what was recorded have begun. (A timer of zero seconds would come before them.)"""
 log = logging.getLogger("rolloutd.loop")
 
 
@@ -72,6 +74,8 @@ class Standing:
     def on(self, seen: Seen) -> Seen:
         """What was seen of a route, with what stands against increases now."""
         why = self.why_not_raise
+        if (seen.may_raise, seen.why_not_raise) == (not why, why) and seen.rules is self.rules:
+            return seen
         return replace(seen, may_raise=not why, why_not_raise=why, rules=self.rules)
 
     def know(self, lanes: Mapping[str, Lane], ended: Mapping[str, Rollout]) -> None:
@@ -168,8 +172,7 @@ class Notice:
         Words cost as much as asking the router does; an abort does not wait for its own.
         """
         if not self._untold:
-            # A timer that is due comes after all that is ready now, which is where the effects are.
-            asyncio.get_running_loop().call_later(0, self._tell)
+            asyncio.get_running_loop().call_later(TELL_AFTER_S, self._tell)
         self._untold += rows
 
     def _tell(self) -> None:

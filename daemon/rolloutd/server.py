@@ -18,10 +18,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.routing import Route
+from starlette.types import ASGIApp
 
 from rolloutd.access import Access
 from rolloutd.problems import Trouble, bad_input, unexpected
-from rolloutd.server_acting import Acting, ViewOnly
+from rolloutd.server_acting import Acting, Straight, ViewOnly
 from rolloutd.server_connection import Door, DoorConfig, Limits
 from rolloutd.server_events import Events
 from rolloutd.server_metrics import Counted, ServerMetrics
@@ -71,9 +72,7 @@ class LocalServer:
             await asyncio.wait({stopped, *serving}, return_when=asyncio.FIRST_COMPLETED)
             stopped.cancel()
         finally:
-            context.stopping.set()
-            for subscription in context.subscriptions:
-                subscription.end()
+            context.stop()
             for server in self._servers.values():
                 server.should_exit = True
             results = await asyncio.gather(*serving, return_exceptions=True)
@@ -93,8 +92,12 @@ class LocalServer:
     def _embedded(self, name: str) -> EmbeddedServer:
         door = self._doors[name]
         self.metrics.watch(name, door)
-        routes = control_routes(self._context) if name == CONTROL else view_routes(self._context)
-        app = Starlette(routes=routes, exception_handlers=_HANDLERS)
+        app: ASGIApp
+        if name == CONTROL:
+            acts = Acting(self._context)
+            app = Straight(Starlette(routes=control_routes(self._context, acts), exception_handlers=_HANDLERS), acts)
+        else:
+            app = Starlette(routes=view_routes(self._context), exception_handlers=_HANDLERS)
         return EmbeddedServer(DoorConfig(Counted(app, self.metrics, name), door))
 
 
@@ -138,12 +141,11 @@ def reading_routes(context: Context) -> list[Route]:
     return [*built, *unbuilt]
 
 
-def control_routes(context: Context) -> list[Route]:
-    """Reading, and every verb that changes something."""
-    acts = Acting(context)
+def control_routes(context: Context, acts: Acting) -> list[Route]:
+    """Reading, and every verb that changes something; a POST on a rollout comes here only for what Straight leaves."""
     fleet_wide = [Route(f"/v1/{row.verb}", acts.fleet_wide(row), methods=["POST"]) for row in acting(on_rollout=False)]
     return [
-        Route(ACT_PATH, acts.act, methods=["POST"]),  # routes are tried in turn: an abort comes first
+        Route(ACT_PATH, acts.act, methods=["POST"]),
         *reading_routes(context),
         Route(START_PATH, acts.start, methods=["POST"]),
         *fleet_wide,

@@ -7,17 +7,19 @@ import unicodedata
 import uuid
 
 from pydantic import ValidationError
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.values import Actor
-from rolloutd.problems import Trouble, bad_input, of_refused, problem
+from rolloutd.problems import Trouble, bad_input, of_refused, problem, unexpected
 from rolloutd.server_connection import SCOPE_PEER
 from rolloutd.server_reading import Handler
 from rolloutd.server_requests import (
     Context,
     answer,
+    answer_problem,
     is_read_only,
     json_object,
     name_of,
@@ -31,6 +33,7 @@ from rolloutd.verbs import BY_NAME, Risk, VerbRow, nearest
 from rolloutd.wire import ActionDone, ActionRequest
 
 _KEY = re.compile(r"[A-Za-z0-9._:-]{8,128}")
+_ACT = re.compile("/v1/rollouts/(?P<name>[^/]+)/(?P<verb>[^/]+)")
 _REVISION = re.compile(r'"?(\d{1,18})"?')
 
 
@@ -82,6 +85,32 @@ class Acting:
             return answer(outcome, 200 if outcome.router_confirmed else 202)
         status = self._service.status(name) if name else None
         raise Trouble(of_refused(outcome, self._service.traffic(name), status.revision if status else None))
+
+
+class Straight:
+    """The way of a verb on a rollout past the search for a route: the shortest one, for it may be an abort."""
+
+    def __init__(self, app: ASGIApp, acts: Acting) -> None:
+        self._app = app
+        self._acts = acts
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Carry out a verb; whatever else is asked goes the usual way."""
+        found = _ACT.fullmatch(scope["path"]) if scope["type"] == "http" and scope["method"] == "POST" else None
+        if found is None:
+            await self._app(scope, receive, send)
+            return
+        scope["path_params"] = found.groupdict()
+        try:
+            response = await self._acts.act(Request(scope, receive, send))
+        except Trouble as error:
+            response = answer_problem(error.problem, error.close)
+        except ClientDisconnect:
+            response = Response(status_code=400)  # nobody reads it
+        except Exception:
+            await answer_problem(unexpected())(scope, receive, send)
+            raise  # uvicorn logs it
+        await response(scope, receive, send)
 
 
 class ViewOnly:

@@ -43,6 +43,31 @@ class Context:
     here: Counter[str] = field(default_factory=Counter)
     commands: set[asyncio.Task[Any]] = field(default_factory=set)
     refusals: dict[int, asyncio.Lock] = field(default_factory=dict)
+    waiting: set[asyncio.Future[None]] = field(default_factory=set)
+
+    def over_with(self, task: asyncio.Task[Any]) -> asyncio.Future[None]:
+        """Done when the task is, or when the server stops."""
+        over = asyncio.get_running_loop().create_future()
+        if self.stopping.is_set():
+            over.set_result(None)
+            return over
+        self.waiting.add(over)
+        over.add_done_callback(self.waiting.discard)
+        task.add_done_callback(lambda _: _done(over))
+        return over
+
+    def stop(self) -> None:
+        """The server stops: streams and whoever waits for a command get their last word."""
+        self.stopping.set()
+        for over in tuple(self.waiting):
+            _done(over)
+        for subscription in self.subscriptions:
+            subscription.end()
+
+
+def _done(over: asyncio.Future[None]) -> None:
+    if not over.done():
+        over.set_result(None)
 
 
 def answer(model: BaseModel, status: int = 200, headers: dict[str, str] | None = None) -> Response:
@@ -107,6 +132,8 @@ def missing(context: Context, name: str) -> Problem:
 def query(request: Request, *known: str) -> dict[str, str]:
     """The query's values. Unknown or repeated keys are refused: a misspelt ``dry_run`` must not become a real start."""
     found: dict[str, str] = {}
+    if not request.scope["query_string"]:
+        return found
     for key, value in request.query_params.multi_items():
         if key not in known or key in found:
             close = nearest(key, list(known))
@@ -168,11 +195,7 @@ async def until_stop(context: Context, work: Coroutine[Any, Any, T], traffic: st
     task = asyncio.create_task(work)
     context.commands.add(task)
     task.add_done_callback(context.commands.discard)
-    stop = asyncio.create_task(context.stopping.wait())
-    try:
-        await asyncio.wait({task, stop}, return_when=asyncio.FIRST_COMPLETED)
-    finally:
-        stop.cancel()
+    await context.over_with(task)
     if task.done():
         return task.result()
     raise Trouble(stopping(traffic))

@@ -93,7 +93,8 @@ class GateEvidence:
 
     def on_share_change(self) -> GateEvidence:
         """The share is changing: the tick that straddles the change compares nothing and is dropped."""
-        return replace(self, skip_next=True, ratio=self.ratio and self.ratio.on_share_change())
+        ratio = self.ratio and self.ratio.on_share_change()
+        return self if self.skip_next and ratio == self.ratio else replace(self, skip_next=True, ratio=ratio)
 
     def on_resume(self) -> GateEvidence:
         """A person let it go on although the split or the champion strayed: both are watched anew from here."""

@@ -101,7 +101,7 @@ def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
         case TickPassed():
             if awaited(lane.rollout.spec, seen.earlier)[0]:
                 seen = replace(seen, waited_to_ms=now_ms)
-    return _mark_difference(replace(lane, seen=seen), now_ms)
+    return replace(lane, seen=_mark_difference(lane.rollout, seen, now_ms))
 
 
 def _wake(lane: Lane, now_ms: int) -> Lane:
@@ -115,14 +115,12 @@ def _wake(lane: Lane, now_ms: int) -> Lane:
     return replace(lane, seen=replace(seen, looked_at_ms=now_ms, overslept_ms=slept_ms, watching_from_ms=now_ms))
 
 
-def _mark_difference(lane: Lane, now_ms: int) -> Lane:
+def _mark_difference(rollout: Rollout, seen: Seen, now_ms: int) -> Seen:
     """Remember since when the router has not shown the wanted share."""
-    shown = observed_share(lane.rollout, lane.seen)
-    if lane.rollout.champion_slot is None or shown == lane.rollout.traffic.wanted:
-        return replace(lane, seen=replace(lane.seen, differs_since_ms=None))
-    if lane.seen.differs_since_ms is None:
-        return replace(lane, seen=replace(lane.seen, differs_since_ms=now_ms))
-    return lane
+    agrees = rollout.champion_slot is None or observed_share(rollout, seen) == rollout.traffic.wanted
+    if agrees == (seen.differs_since_ms is None):
+        return seen
+    return replace(seen, differs_since_ms=None if agrees else now_ms)
 
 
 def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
@@ -156,8 +154,8 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
     evidence, seen = lane.evidence, lane.seen
     if isinstance(recorded.event, ev.StageEntered):
         seen = replace(seen, smokes=())
-    if before.traffic.wanted != after.traffic.wanted:  # the router has not been asked for this one yet
-        seen = replace(seen, differs_since_ms=None)
+    if seen.differs_since_ms is not None and before.traffic.wanted != after.traffic.wanted:
+        seen = replace(seen, differs_since_ms=None)  # the router has not been asked for this one yet
     match recorded.event:
         case ev.TrafficConfirmed() if _stage_begins(before, after):
             later = after.stage_index > 0
@@ -180,7 +178,7 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
             evidence = {name: known.on_resume() for name, known in evidence.items()}
         case _:
             pass
-    return _mark_difference(replace(lane, rollout=after, evidence=evidence, seen=seen), recorded.at.clock_ms)
+    return Lane(after, evidence, _mark_difference(after, seen, recorded.at.clock_ms), lane.arms)
 
 
 def _stage_begins(before: Rollout, after: Rollout) -> bool:
