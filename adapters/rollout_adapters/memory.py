@@ -61,6 +61,8 @@ class _Route:
     share: Share = ZERO
     expires_ms: int | None = None
     isolated: tuple[str, ...] = ()
+    mirror: Share = ZERO
+    mirror_slot: Slot | None = None
 
 
 class MemoryRouter:
@@ -90,6 +92,7 @@ class MemoryRouter:
             "memory",
             leases=leases,
             finest_step_bp=self._step_bp,
+            mirrors=not leases,
             survives_restart=not leases,
             simulated=True,
             segments=True,
@@ -109,12 +112,30 @@ class MemoryRouter:
         found = self._find(route)
         left_ms = None if found.expires_ms is None else found.expires_ms - self._clock.now().clock_ms
         return RouteReading(
-            found.base, found.slot, found.share, left_ms, f"memory:{self._starts}", isolated=found.isolated
+            found.base,
+            found.slot,
+            found.share,
+            left_ms,
+            f"memory:{self._starts}",
+            isolated=found.isolated,
+            mirror=found.mirror if self.leases_ms is None else None,
+            mirror_slot=found.mirror_slot,
         )
 
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
         """Override or, with zero, remove the override."""
         await self._write(lambda: self._put(route, slot, self._rounded(share)))
+
+    async def set_mirror(self, route: str, slot: Slot, share: Share) -> None:
+        """Copy this part to the slot; an engine with leases cannot."""
+        if self.leases_ms is not None:
+            raise RouterRefused("The router in memory cannot mirror requests while it has leases.")
+
+        def change() -> None:
+            found = self._find(route)
+            found.mirror, found.mirror_slot = share, slot if share > ZERO else None
+
+        await self._write(change)
 
     async def renew(self, route: str, slot: Slot, share: Share) -> RouteReading | None:
         """Lengthen the lease of exactly this override; None when it is not there."""

@@ -21,10 +21,13 @@ ROUTERS = {
     "nginx": "rollout_adapters.traffic.nginx:make",
     "memory": "rollout_adapters.memory:make",
 }
+CANNOT_MIRROR = frozenset({"haproxy"})
+"""The kinds of routers that copy no requests; all others are asked when a rollout begins that needs it."""
 SOURCES = {
     "prometheus": "rollout_adapters.metrics.prometheus:make",
     "scrape": "rollout_adapters.metrics.scrape:make",
     "memory": "rollout_adapters.memory_metrics:make",
+    "predictions": "rollout_adapters.predictions.source:make",
 }
 NOTIFIERS = {
     "alertmanager": "rollout_adapters.notify.alertmanager:make",

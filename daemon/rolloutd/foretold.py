@@ -25,7 +25,8 @@ def foretell(
         MetricSeen(metric=name, rps=one.rps, champion_rate=one.rate, phi=one.phi, basis=basis.get(name, "given"))
         for name, one in traffic.items()
     ]
-    unknown = [gate.metric for gate in spec.plan.gates if gate.metric not in traffic]
+    unpaired = [gate.metric for gate in spec.plan.gates if not gate.template.kind.of_pairs]
+    unknown = [metric for metric in unpaired if metric not in traffic]
     missing = [f"The traffic of {', '.join(unknown)} is not known; the forecast leaves it out."] if unknown else []
     late = [_undecided(stage) for stage in found.stages[1:] if not stage.decides]
     plan = ruling.plan

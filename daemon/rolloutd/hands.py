@@ -24,6 +24,7 @@ from rolloutd.core.effects import (
     RouteSeen,
     SetBase,
     SetIsolated,
+    SetMirror,
     SetTraffic,
     SlotProbed,
     SlotSmoked,
@@ -32,7 +33,7 @@ from rolloutd.core.effects import (
 from rolloutd.core.observed import RouteReading
 from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.crashpoints import CrashPoint, reach
-from rolloutd.ports import Clock, Prober, Router, RouterError
+from rolloutd.ports import Clock, Mirrors, Prober, Router, RouterError, RouterRefused
 from rolloutd.promptness import Stopwatch
 
 ROUTER_DEADLINE_S = 2.0
@@ -40,7 +41,7 @@ PROBE_DEADLINE_S = 2.0
 RETRY_PAUSE_S = 1.0
 """A write that came to nothing is asked for again at once; it goes out again only so long after its last end."""
 
-Write = SetTraffic | SetBase | DropOverride | SetIsolated
+Write = SetTraffic | SetMirror | SetBase | DropOverride | SetIsolated
 Report = Callable[[str, Observation], Awaitable[None]]
 log = logging.getLogger("rolloutd.hands")
 
@@ -88,7 +89,7 @@ class Hands:
     def perform(self, lane: str, effect: Effect) -> bool:
         """Begin an effect for a rollout; returns whether a *write* was begun. Reading is single-flight and silent."""
         match effect:
-            case SetTraffic() | SetBase() | DropOverride() | SetIsolated():
+            case SetTraffic() | SetMirror() | SetBase() | DropOverride() | SetIsolated():
                 return self._begin_write(lane, effect)
             case RenewLease():
                 self._alone(("renew", effect.route), self._renew(lane, effect))
@@ -168,6 +169,10 @@ class Hands:
         match effect:
             case SetTraffic():
                 call = router.set_share(effect.route, effect.slot, effect.share)
+            case SetMirror():
+                if not isinstance(router, Mirrors):
+                    raise RouterRefused(f"The router of {effect.route} cannot mirror requests; nothing was changed.")
+                call = router.set_mirror(effect.route, effect.slot, effect.share)
             case SetBase():
                 call = router.set_base(effect.route, effect.slot)
             case DropOverride():

@@ -40,6 +40,7 @@ def ladder(rollout: Rollout, now: Instant, samples: tuple[int, int]) -> list[wir
                 index=index,
                 name=stage.name,
                 share=stage.share.fraction,
+                mirror=stage.mirror.fraction,
                 min_s=stage.min_time_ms / 1000,
                 max_s=stage.max_time_ms / 1000,
                 result=result,

@@ -51,8 +51,9 @@ async def measure(
     spec: Spec, arms: Mapping[Slot, str], base: Slot, sources: Mapping[str, MetricSource], every_ms: Mapping[str, int]
 ) -> Measured:
     """Read every metric of the plan twice, far enough apart for new samples; what cannot be read is left out."""
-    found = await asyncio.gather(*(_gate(gate, arms, base, sources, every_ms) for gate in spec.plan.gates))
-    known = [(gate.metric, one) for gate, one in zip(spec.plan.gates, found, strict=True)]
+    gates = [gate for gate in spec.plan.gates if not gate.template.kind.of_pairs]  # pairs there are only in a shadow
+    found = await asyncio.gather(*(_gate(gate, arms, base, sources, every_ms) for gate in gates))
+    known = [(gate.metric, one) for gate, one in zip(gates, found, strict=True)]
     return Measured(
         {metric: one.traffic for metric, one in known if one.traffic is not None},
         {metric: one.basis for metric, one in known if one.traffic is not None},

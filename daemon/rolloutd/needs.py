@@ -6,7 +6,7 @@ from rolloutd.core.blockers import Picture
 from rolloutd.core.forecast.live import remaining
 from rolloutd.core.lane import Lane
 from rolloutd.core.phases import Phase
-from rolloutd.core.values import format_duration
+from rolloutd.core.values import ZERO, format_duration
 from rolloutd.core.verdict import Verdict
 from rolloutd.wire_plan import MeanP90, Needs
 
@@ -16,14 +16,14 @@ _COLLECTS = frozenset({Phase.RUNNING, Phase.WATCHING, Phase.HELD, Phase.ASKING})
 def needs_of(lane: Lane, pic: Picture) -> dict[str, Needs]:
     """By metric; a gate of which nothing can be said yet, or that passes, is left out."""
     rollout = lane.rollout
-    if rollout.phase not in _COLLECTS or not rollout.traffic.settled or rollout.stage.preview:
+    if rollout.phase not in _COLLECTS or not rollout.traffic.settled or rollout.stage.share == ZERO:
         return {}
     plan, changed_at = rollout.spec.plan, rollout.share_changed_at_ms
     left_ms = 0 if changed_at is None else max(0, changed_at + plan.timing.warm_up_ms - pic.now_ms)
     found = {}
     for verdict in pic.judgement.gates:
         gate = verdict.gate
-        if verdict.verdict is not Verdict.COLLECTING:
+        if verdict.verdict is not Verdict.COLLECTING or gate.template.kind.of_pairs:
             continue
         left = remaining(plan, rollout.stage_index, gate, lane.evidence[gate.metric], left_ms)
         if left is not None:

@@ -24,6 +24,7 @@ __all__ = [
     "Manner",
     "Message",
     "MetricSource",
+    "Mirrors",
     "Notifier",
     "NotifierError",
     "NotifierRefused",
@@ -148,6 +149,15 @@ class Router(Protocol):
 
 
 @runtime_checkable
+class Mirrors(Protocol):
+    """What a router can besides where its engine can copy requests. It fails as routers do."""
+
+    async def set_mirror(self, route: str, slot: Slot, share: Share) -> None:
+        """Have this part of the route's requests copied to ``slot``, whose answers reach nobody. Zero ends it."""
+        ...
+
+
+@runtime_checkable
 class Prober(Protocol):
     """Asks a slot's own model server whether it is up and which version it serves. Never raises for a dead server."""
 
@@ -239,10 +249,14 @@ class RouteSlot:
 
 @dataclass(frozen=True, slots=True)
 class RouteConfig:
-    """One route: its router, what its two slots are called there, whose it is, and by what header users are told."""
+    """One route: its router, what its two slots are called there, whose it is, and by what header users are told.
+
+    ``mirror_is_safe``: its requests have no side effects, and its servers bear them twice.
+    """
 
     name: str
     router: str
     slots: Mapping[Slot, RouteSlot]
     team: str = ""
     segments: Segments | None = None
+    mirror_is_safe: bool = False

@@ -68,6 +68,11 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     ev.StageEntered: lambda e: (f"entered stage {e.index + 1}", ""),
     ev.TrafficWanted: _wanted,
     ev.TrafficConfirmed: lambda e: (f"router confirms {e.share}", f"read-back after {e.took_ms} ms"),
+    ev.MirrorWanted: lambda e: (
+        f"asked the router to mirror {e.share} of the requests (from {e.previous})",
+        e.basis.why,
+    ),
+    ev.MirrorConfirmed: lambda e: (f"router mirrors {e.share} of the requests", f"read-back after {e.took_ms} ms"),
     ev.TrafficNotObeyed: lambda e: (f"router does not obey: asked {e.wanted}", e.detail),
     ev.VerdictReached: _verdict,
     ev.BlindnessBegan: lambda e: (f"{e.metric}: BLIND, nothing goes up", e.detail),

@@ -12,6 +12,7 @@ from rolloutd import wire
 from rolloutd.core.blockers import blockers
 from rolloutd.core.events import HoldCause
 from rolloutd.core.lane import Lane
+from rolloutd.core.mirroring import observed_mirror
 from rolloutd.core.observed import Seen
 from rolloutd.core.overrides import REQUEST_LASTS_MS, open_request
 from rolloutd.core.phases import Phase
@@ -51,6 +52,7 @@ class _Live:
     next: wire.Next
     age: wire.Age = field(default_factory=wire.Age)
     observed: float | None = None
+    mirrored: float | None = None
     gates: list[wire.GateNow] = field(default_factory=list)
     ratio: wire.RatioNow | None = None
     blocked_by: list[str] = field(default_factory=list)
@@ -63,13 +65,14 @@ def status(lane: Lane, now: Instant, frame: Frame) -> wire.Status:
     rollout, seen = lane.rollout, lane.seen
     pic = lane.picture(now.clock_ms)
     against = blockers(rollout, pic, now.clock_ms)
-    shown = _shown_share(rollout, seen)
+    shown, mirrored = _shown_share(rollout, seen), observed_mirror(rollout, seen)
     needs = needs_of(lane, pic) if frame.ranges else {}
     live = _Live(
         state=state_word(rollout, pic.judgement),
         next=foresee(lane, pic, against, now, needs),
         age=_ages(lane, now),
         observed=None if shown is None else shown.fraction,
+        mirrored=None if mirrored is None else mirrored.fraction,
         gates=[_gate(lane, verdict, now, needs, ranges=frame.ranges) for verdict in pic.judgement.gates],
         ratio=_ratio(pic.judgement.split),
         blocked_by=[blocker.what for blocker in against] if rollout.phase in _CLIMBING else [],
@@ -131,6 +134,8 @@ def _status(rollout: Rollout, now: Instant, live: _Live, frame: Frame) -> wire.S
             observed=live.observed,
             confirmed=traffic.confirmed.fraction,
             confirmed_is_asked=traffic.settled,
+            mirror_asked=rollout.mirror.wanted.fraction,
+            mirror_observed=live.mirrored,
         ),
         gates=live.gates,
         ratio=live.ratio,
@@ -201,7 +206,8 @@ def _gate(lane: Lane, verdict: GateVerdict, now: Instant, needs: Mapping[str, Ne
     """One gate's row. A blind gate shows no numbers: the last ones must not look live."""
     gate, known = verdict.gate, lane.evidence[verdict.gate.metric]
     sums = known.stage_sum
-    blind = verdict.verdict is Verdict.BLIND
+    blind, paired = verdict.verdict is Verdict.BLIND, gate.template.kind.of_pairs
+    ranges = ranges and not blind and not paired  # the range is of two separate samples
     champion = None if blind else rates(sums.champion_n, sums.champion_bad)
     challenger = None if blind else rates(sums.challenger_n, sums.challenger_bad)
     delta = challenger - champion if champion is not None and challenger is not None else None
@@ -214,7 +220,7 @@ def _gate(lane: Lane, verdict: GateVerdict, now: Instant, needs: Mapping[str, Ne
         challenger=challenger,
         delta=delta,
         delta_kind="difference",
-        range=difference_range([sums], 1 - CONFIDENCE, known.harm.learnt.totals.phi) if ranges and not blind else None,
+        range=difference_range([sums], 1 - CONFIDENCE, known.harm.learnt.totals.phi) if ranges else None,
         confidence=CONFIDENCE,
         limit=gate.limit,
         harm_margin=margin_words(gate.harm),

@@ -41,7 +41,10 @@ class StageNow(Model):
 
 
 class StageRow(Model):
-    """One row of the ladder. ``result`` is passed, running, waiting, overridden or empty."""
+    """One row of the ladder. ``result`` is passed, running, waiting, overridden or empty.
+
+    ``mirror`` is the part of the requests that the stage copies to the challenger.
+    """
 
     index: int
     name: str
@@ -54,15 +57,22 @@ class StageRow(Model):
     elapsed_s: float | None = None
     champion_n: int = 0
     challenger_n: int = 0
+    mirror: float = 0.0
 
 
 class OnNew(Model):
-    """The challenger's share as asked, as the router shows it, and as last read back and recorded."""
+    """The challenger's share as asked, as the router shows it, and as last read back and recorded.
+
+    The same for the part of the requests of which it gets copies; ``mirror_observed`` is null where the router was not
+    read, or cannot mirror.
+    """
 
     asked: float
     observed: float | None
     confirmed: float
     confirmed_is_asked: bool
+    mirror_asked: float = 0.0
+    mirror_observed: float | None = None
 
 
 class Samples(Model):

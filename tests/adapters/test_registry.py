@@ -26,6 +26,7 @@ SOURCE_OPTIONS: dict[str, dict[str, object]] = {
     "prometheus": {"url": "http://127.0.0.1:9090"},
     "scrape": {"targets": [{"url": "http://127.0.0.1:9901/stats/prometheus"}]},
     "memory": {},
+    "predictions": {"listen": "127.0.0.1:9188"},
 }
 LEASES = {"haproxy": 30_000, "envoy": None, "nginx": None, "memory": 60_000}
 
@@ -60,7 +61,7 @@ def test_an_unknown_kind_names_the_nearest() -> None:
     with pytest.raises(BadOption, match=r"no router of kind 'haprxy'[.] Did you mean haproxy") as caught:
         make_router("haprxy", {}, ROUTES)
     assert caught.value.key == "kind"
-    with pytest.raises(BadOption, match="Known are memory, prometheus, scrape"):
+    with pytest.raises(BadOption, match="Known are memory, predictions, prometheus, scrape"):
         make_source("zzz", "s", {})
 
 

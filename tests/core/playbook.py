@@ -20,6 +20,7 @@ from rolloutd.core.effects import (
     RouteSeen,
     SetBase,
     SetIsolated,
+    SetMirror,
     SetTraffic,
     SlotProbed,
     SlotSmoked,
@@ -55,6 +56,7 @@ TEMPLATE = MetricTemplate(
 OPERATOR = Actor(ActorKind.PERSON, "ops1", 1001, Role.OPERATOR, "cli")
 ADMIN = Actor(ActorKind.PERSON, "sr1", 1002, Role.ADMIN, "cli")
 ARMS = {Slot.A: "a", Slot.B: "b"}
+_OF_PAIRS = ("asked", "n", "differ", "worse", "better")
 
 
 def a_gate(**changes: object) -> Gate:
@@ -112,15 +114,33 @@ class World:
     rates: dict[str, float] = field(default_factory=lambda: {"a": 0.01, "b": 0.01})
     debt: dict[str, float] = field(default_factory=lambda: {"a": 0.0, "b": 0.0})
     blind: dict[str, BlindReason] = field(default_factory=dict)
+    blind_metrics: dict[str, BlindReason] = field(default_factory=dict)
     up: dict[Slot, bool] = field(default_factory=lambda: {Slot.A: True, Slot.B: True})
     smoke: str = "right"
     versions: dict[Slot, str] = field(default_factory=lambda: {Slot.A: "v41", Slot.B: "v42"})
+    mirror: Share | None = ZERO
+    mirror_slot: Slot = Slot.B
+    obeys_mirror: bool = True
+    differ: float = 0.01
+    lost_alone: float = 0.01
+    won_alone: float = 0.01
+    lost: float = 0.0
+    paired: dict[str, float] = field(default_factory=lambda: dict.fromkeys(_OF_PAIRS, 0.0))
+    paired_at_ms: int = 0
 
     def reading(self) -> RouteReading:
         """What the router shows."""
         slot = self.override_slot if self.override > ZERO else None
+        copied = self.mirror_slot if self.mirror not in (None, ZERO) else None
         return RouteReading(
-            self.base, slot, self.override if slot else ZERO, None, self.instance, isolated=self.isolated
+            self.base,
+            slot,
+            self.override if slot else ZERO,
+            None,
+            self.instance,
+            isolated=self.isolated,
+            mirror=self.mirror,
+            mirror_slot=copied,
         )
 
     def flow(self, seconds: float) -> None:
@@ -128,12 +148,38 @@ class World:
         reading = self.reading()
         for slot in Slot:
             given = reading.share_of(Slot.B).fraction * self.gives
-            n = round(self.rps * seconds * (given if slot is Slot.B else 1.0 - given))
+            copies = reading.mirror.fraction if reading.mirror is not None and slot is Slot.B else 0.0
+            n = round(self.rps * seconds * (given + copies if slot is Slot.B else 1.0 - given))
             self.debt[slot] += n * self.rates[slot]
             bad = int(self.debt[slot])
             self.debt[slot] -= bad
             self.n[slot] += n
             self.bad[slot] += bad
+
+        if self.mirror is not None and self.mirror > ZERO:
+            made = self.rps * seconds * self.mirror.fraction * (1.0 - self.lost)
+            grew = {"asked": self.rps * seconds, "n": made}
+            grew |= {"differ": made * self.differ, "worse": made * self.lost_alone, "better": made * self.won_alone}
+            self.paired = {what: count + grew[what] for what, count in self.paired.items()}
+
+    def answer_pairs(self, kind: GateKind, at_ms: int) -> Answer:
+        """What the source of pairs says: counted as whole pairs, and silent while there are none."""
+        if self.mirror not in (None, ZERO) and self.lost < 1.0:
+            self.paired_at_ms = at_ms
+        if not self.paired["n"]:
+            silent = Unreadable(BlindReason.NO_SERIES, "no pair yet")
+            return Answer(at_ms, dict.fromkeys(ARMS.values(), silent))
+        by_arm = {}
+        for slot in Slot:
+            n, bad = int(self.paired["n"]), int(self.paired["differ"])
+            if kind is GateKind.PAIRED:
+                bad = int(self.paired["worse" if slot is Slot.B else "better"])
+            elif kind is GateKind.COVERAGE:
+                n = int(self.paired["asked"] if slot is Slot.A else n)
+                bad = n - int(self.paired["n"])
+            point = (Point("n", float(n), self.paired_at_ms),)
+            by_arm[ARMS[slot]] = Counted(point, (Point("bad", float(bad), self.paired_at_ms),))
+        return Answer(at_ms, by_arm)
 
     def answer(self, at_ms: int) -> Answer:
         """What the metric source says."""
@@ -222,6 +268,8 @@ class Playbook:
                     wrote = self._report()
                 case DropOverride(slot=slot):
                     wrote = self._write(slot, ZERO)
+                case SetMirror(slot=slot, share=share):
+                    wrote = self._copy(slot, share)
                 case SetBase(slot=slot):
                     self.world.base = slot if self.world.moves_base else self.world.base
                     wrote = self._report() and self.world.moves_base
@@ -241,6 +289,13 @@ class Playbook:
             self.world.override, self.world.override_slot = share, slot
             self._killable()
         return self._report()
+
+    def _copy(self, slot: Slot, share: Share) -> bool:
+        obeys = self.world.obeys_mirror and self.world.reachable
+        if obeys:
+            self.world.mirror, self.world.mirror_slot = share, slot
+            self._killable()
+        return self._report() and obeys
 
     def _report(self) -> bool:
         self.lane = before_write(self.lane)
@@ -273,9 +328,18 @@ class Playbook:
             self.see(TickPassed())
             if metrics:
                 for gate in self.spec.plan.gates:
-                    self.see(MetricsAnswered(gate.metric, self.world.answer(self.now.wall_ms)))
+                    self.see(MetricsAnswered(gate.metric, self._answer(gate)))
             self.settle(tick=True)
         return self
+
+    def _answer(self, gate: Gate) -> Answer:
+        kind = gate.template.kind
+        if kind.of_pairs and gate.metric not in self.world.blind_metrics:
+            return self.world.answer_pairs(kind, self.now.wall_ms)
+        if gate.metric in self.world.blind_metrics:
+            why = Unreadable(self.world.blind_metrics[gate.metric], "told to be blind")
+            return Answer(self.now.wall_ms, dict.fromkeys(ARMS.values(), why))
+        return self.world.answer(self.now.wall_ms)
 
     def until(self, phase: str, most_s: int = 5_000) -> Playbook:
         """Run until the rollout is in this phase. Fails when it never comes there."""

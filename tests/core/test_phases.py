@@ -119,7 +119,8 @@ def test_a_stream_begins_with_its_request() -> None:
 FACTS = (
     *("TrafficWanted", "TrafficConfirmed", "TrafficNotObeyed", "VerdictReached", "BlindnessBegan", "BlindnessEnded"),
     *("DriftSeen", "LeaseLapsed", "RouterRestarted", "WindowRestarted", "EvidenceSealed", "GateOverridden"),
-    *("OverrideProposed", "RolloutClaimed", "CommandRefused", "BaseConfirmed"),
+    *("OverrideProposed", "RolloutClaimed", "CommandRefused", "BaseConfirmed", "MirrorWanted", "MirrorConfirmed"),
+    *("SegmentIsolated", "SegmentPutBack", "IsolationConfirmed"),
 )
 MOVES = """
     preflight: PreflightPassed>running PreflightFailed>preflight RolloutHeld>held RecedeStarted>receding

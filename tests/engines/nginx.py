@@ -33,6 +33,7 @@ class Nginx:
         *,
         keepalive: str = "0",
         segments: Mapping[str, Segments] | None = None,
+        mirror_timeout: str | None = "250ms",
         edit: Callable[[str], str] | None = None,
     ) -> None:
         """``edit`` changes the rendered configuration, to make it wrong on purpose."""
@@ -57,7 +58,12 @@ class Nginx:
             keepalive=keepalive,
         )
         self._layout = [
-            NginxRoute(self.routes[name], {slot: servers[slot].address for slot in Slot}, location=f"/{name}/")
+            NginxRoute(
+                self.routes[name],
+                {slot: servers[slot].address for slot in Slot},
+                location=f"/{name}/",
+                mirror_timeout=mirror_timeout,
+            )
             for name, servers in routes.items()
         ]
         # Its own log in the folder, also before it has read its files; as a child, not as a daemon.

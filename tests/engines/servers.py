@@ -10,6 +10,7 @@ import asyncio
 import json
 import random
 import threading
+import zlib
 from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import dataclass, field
@@ -32,9 +33,12 @@ class ModelServer:
     slow_rate: float = 0.0
     slow_s: float = 0.5
     healthy: bool = True
+    log: str = ""
+    differ_rate: float = 0.0
     shows_metrics: bool = True
     port: int = field(default_factory=free_port)
     users: set[str] = field(default_factory=set)
+    request_ids: set[str] = field(default_factory=set)
     codes: Counter[int] = field(default_factory=Counter)
     under: Counter[float] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -65,6 +69,17 @@ class ModelServer:
             self.under[bound] += took_s <= bound
         return code, took_s
 
+    def predict(self, request_id: str, code: int, took_s: float) -> None:
+        """Write the answer into the prediction log: a label that follows from the request, or now and then another."""
+        if not self.log:
+            return
+        label = zlib.crc32(request_id.encode()) % 10
+        label = (label + 1) % 10 if self.chance.random() < self.differ_rate else label
+        said = {"request_id": request_id, "arm": self.slot, "version": self.version, "status": code}
+        line = json.dumps({**said, "latency_ms": 1_000 * took_s, "output": f"label-{label}"})
+        with open(self.log, "a", encoding="utf-8") as log:  # noqa: PTH123  a server's own line, whole at once
+            log.write(line + "\n")
+
     def metrics(self) -> str:
         """The counters in Prometheus' text format; both codes are there from the start."""
         label = f'slot="{self.slot}"'
@@ -80,6 +95,7 @@ class ModelServer:
     def reset(self) -> None:
         """Forget all counts, as a restart would."""
         self.users.clear()
+        self.request_ids.clear()
         self.codes.clear()
         self.under.clear()
         self.seconds = 0.0
@@ -128,6 +144,8 @@ class _Connection(asyncio.Protocol):
             return
         code, took_s = self._server.draw()
         self._server.users.add(fields.get("x-user-id", ""))
+        self._server.request_ids.add(fields.get("x-request-id", ""))
+        self._server.predict(fields.get("x-request-id", ""), code, took_s)
         if took_s > 0:
             self._busy = True
             asyncio.get_running_loop().call_later(took_s, self._answer, code, b"prediction\n")

@@ -26,7 +26,8 @@ def own_keys(path: Path) -> tuple[str, ...]:
     known = keys_of(table_at(ConfigTables, path))
     if len(path) == 2 and path[0] in ("routers", "sources"):
         kinds = FULL_VOCABULARY.router_keys if path[0] == "routers" else FULL_VOCABULARY.source_keys
-        kind = {"edge": "envoy", "gateway": "haproxy", "front": "nginx", "prometheus": "prometheus"}[str(path[1])]
+        named = {"edge": "envoy", "gateway": "haproxy", "front": "nginx", "answers": "predictions"}
+        kind = named.get(str(path[1]), str(path[1]))
         known = (*known, *(kinds or {})[kind])
     return known
 

@@ -159,7 +159,6 @@ def test_what_is_refused_and_where(text: str, expected: tuple[int, str, str]) ->
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        (REASON + STAGES.replace('share = "1%"', 'share = "1%"\nmirror = "100%"'), "stage[0].mirror"),
         (REASON + STAGES.replace('share = "1%"', 'share = "1%"\nsegments = ["internal"]'), "stage[0].segments"),
         ('[[gate]]\nmetric = "latency"\nby = ["region"]\n', "gate[0].by"),
     ],

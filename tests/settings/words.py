@@ -46,10 +46,19 @@ route = "ranker"
 
 
 TEMPLATES = ("envoy.errors", "envoy.latency", "haproxy.errors")
+PAIRS = {
+    "pairs.agreement": GateKind.AGREEMENT,
+    "pairs.coverage": GateKind.COVERAGE,
+    "pairs.errors": GateKind.PAIRED,
+    "pairs.slow": GateKind.PAIRED,
+}
 
 
 def template_of(name: str, arm_label: str | None, slo_ms: float | None) -> MetricTemplate:
     """A template as adapters make them: counters by cluster; latency needs a bucket's bound."""
+    if name in PAIRS:
+        bad = Selector(f"{name.replace('.', '_')}_total")
+        return MetricTemplate(name, PAIRS[name], "arm", Selector("pairs_total"), bad=bad, slo_ms=slo_ms)
     if name not in TEMPLATES:
         raise ValueError(f"There is no template {name}. {did_you_mean(name, TEMPLATES)}")
     label = arm_label or "cluster"
@@ -70,7 +79,12 @@ FULL_VOCABULARY = Vocabulary(
         "haproxy": ("socket", "base_map", "table", "lease"),
         "nginx": ("splits_file", "readback", "pid_file", "check"),
     },
-    source_keys={"prometheus": ("url", "token"), "scrape": ("targets",), "memory": ()},
+    source_keys={
+        "prometheus": ("url", "token"),
+        "scrape": ("targets",),
+        "memory": (),
+        "predictions": ("files", "listen", "listen_format", "window", "tolerance", "most_waiting"),
+    },
     notifier_keys={
         "alertmanager": ("url", "hosts", "networks", "labels"),
         "pagerduty": ("routing_secret",),

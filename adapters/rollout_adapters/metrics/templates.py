@@ -98,6 +98,32 @@ def _latency(name: str, arm_label: str, histogram: str, bound: Decimal, bound_ms
     return MetricTemplate(name, GateKind.LATENCY, arm_label, total, good=within, slo_ms=float(bound_ms))
 
 
+def _pairs_errors(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
+    return _pairs(name, GateKind.PAIRED, arm_label, slo_ms, ("pairs_total", "pairs_failed_alone_total"))
+
+
+def _pairs_slow(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
+    bound = float(_bound(name, slo_ms))
+    bad = Selector("pairs_slow_alone_total")
+    return MetricTemplate(name, GateKind.PAIRED, arm_label, Selector("pairs_timed_total"), bad=bad, slo_ms=bound)
+
+
+def _pairs_agreement(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
+    return _pairs(name, GateKind.AGREEMENT, arm_label, slo_ms, ("pairs_answered_total", "pairs_differ_total"))
+
+
+def _pairs_coverage(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
+    return _pairs(name, GateKind.COVERAGE, arm_label, slo_ms, ("requests_due_total", "requests_unpaired_total"))
+
+
+def _pairs(name: str, kind: GateKind, arm_label: str, slo_ms: float | None, series: tuple[str, str]) -> MetricTemplate:
+    """What a source of predictions counts; any other source may have counters of these names, too."""
+    if slo_ms is not None:
+        raise BadValue(f"{name} takes no slo; that belongs to pairs.slow.")
+    total, bad = series
+    return MetricTemplate(name, kind, arm_label, Selector(total), bad=Selector(bad))
+
+
 def _bound(name: str, slo_ms: float | None) -> Decimal:
     if slo_ms is None:
         raise BadValue(f"{name} needs an slo: the bound of a histogram's bucket, such as 250ms.")
@@ -118,5 +144,9 @@ _MAKERS: dict[str, tuple[str, _Maker]] = {
     "haproxy.errors": ("proxy", _haproxy_errors),
     "python.errors": ("slot", _python_errors),
     "python.latency": ("slot", _python_latency),
+    "pairs.agreement": ("arm", _pairs_agreement),
+    "pairs.coverage": ("arm", _pairs_coverage),
+    "pairs.errors": ("arm", _pairs_errors),
+    "pairs.slow": ("arm", _pairs_slow),
 }
 NAMES: Sequence[str] = tuple(_MAKERS)

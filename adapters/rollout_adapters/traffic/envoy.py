@@ -19,6 +19,7 @@ from rollout_adapters.files import Overtaken, rewrite_in_thread
 from rollout_adapters.options import AdapterOptions, check_options
 from rollout_adapters.split import Split
 from rollout_adapters.traffic.envoy_admin import EnvoyAdmin, InForce
+from rollout_adapters.traffic.envoy_mirror import mirror_in_force, mirrored
 from rollout_adapters.traffic.envoy_routes import (
     Arms,
     Json,
@@ -34,6 +35,8 @@ from rolloutd.ports import Abilities, RouteConfig, RouteReading, RouterError, Ro
 IN_FORCE_WITHIN_S = 1.5
 _POLL_S = 0.003
 _THREADS = 4
+Change = Callable[[Json, int], Json]
+"""Makes of a whole route file and its next generation the file that is written."""
 log = logging.getLogger("rolloutd.envoy")
 
 
@@ -64,9 +67,15 @@ class EnvoyRouter:
 
     @property
     def abilities(self) -> Abilities:
-        """No lease; steps of 0.01 %; the file survives a restart."""
+        """No lease; steps of 0.01 %; the file survives a restart; requests can be copied."""
         return Abilities(
-            engine="envoy", leases=False, finest_step_bp=1, survives_restart=True, sticky=True, segments=True
+            engine="envoy",
+            leases=False,
+            finest_step_bp=1,
+            mirrors=True,
+            survives_restart=True,
+            sticky=True,
+            segments=True,
         )
 
     async def read(self, route: str) -> RouteReading:
@@ -77,7 +86,9 @@ class EnvoyRouter:
         )
         split = split_in_force(in_force.config, runtime, arms)
         slot = split.override_slot if split.override > ZERO else None
-        return RouteReading(split.base, slot, split.override, None, started, in_force.version, split.isolated)
+        mirror, copied = mirror_in_force(in_force.config, arms)
+        version, off = in_force.version, split.isolated
+        return RouteReading(split.base, slot, split.override, None, started, version, off, mirror, copied)
 
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
         """Write the share into the file and see it in force; a share of zero is in force before the file is written."""
@@ -98,7 +109,7 @@ class EnvoyRouter:
         """Write the base into the file, keep the override noted there, and see it in force."""
         arms = self._arms_of(route)
         zeroed = self._zeroed[arms.route]
-        await self._put(arms, lambda noted: replace(noted, base=slot), await self._admin.in_force(), zeroed)
+        await self._split(arms, lambda noted: replace(noted, base=slot), await self._admin.in_force(), zeroed)
 
     async def isolate(self, route: str, segments: tuple[str, ...]) -> None:
         """Write the segments into the file, which lasts, and see them in force; the shares stay as they are noted."""
@@ -106,7 +117,17 @@ class EnvoyRouter:
         zeroed = self._zeroed[arms.route]
         running = await self._admin.in_force()
         check_segments(running.config, arms)
-        await self._put(arms, lambda noted: replace(noted, isolated=tuple(sorted(segments))), running, zeroed)
+        await self._split(arms, lambda noted: replace(noted, isolated=tuple(sorted(segments))), running, zeroed)
+
+    async def set_mirror(self, route: str, slot: Slot, share: Share) -> None:
+        """Write the mirror into the file and see it in force; the split stays as it is."""
+        arms = self._arms_of(route)
+        zeroed = self._zeroed[route]
+
+        def copied(document: Json, generation: int) -> Json:
+            return mirrored(document, arms, slot, share, generation)
+
+        await self._put(arms, copied, await self._admin.in_force(), zeroed)
 
     async def close(self) -> None:
         """Close the connections and let the threads go."""
@@ -120,7 +141,7 @@ class EnvoyRouter:
         keys = runtime_keys(in_force.config, arms)
         await self._admin.set_runtime({key: str(to_base.weights()[slot]) for key, slot in keys.items()})
         try:
-            await self._put(arms, lambda noted: replace(to_base, isolated=noted.isolated), in_force, zeroed)
+            await self._split(arms, lambda noted: replace(to_base, isolated=noted.isolated), in_force, zeroed)
         except RouterError as error:
             raise type(error)(
                 f"{error} The share of {arms.route} is 0 all the same, by a runtime override; a restart of Envoy would "
@@ -137,13 +158,17 @@ class EnvoyRouter:
         if share.segments:
             check_segments(in_force.config, arms)
         given = Split(base_of(in_force.config, arms), slot, share)
-        await self._put(arms, lambda noted: replace(given, isolated=noted.isolated), in_force, zeroed)
+        await self._split(arms, lambda noted: replace(given, isolated=noted.isolated), in_force, zeroed)
         if zeroed != self._zeroed[arms.route]:
             raise _overtaken(arms)
         if stale:
             await self._admin.set_runtime(dict.fromkeys(stale, ""))
 
-    async def _put(self, arms: Arms, change: Callable[[Split], Split], running: InForce, zeroed: int) -> None:
+    async def _split(self, arms: Arms, edit: Callable[[Split], Split], running: InForce, zeroed: int) -> None:
+        """Change how the route is split, as ``_put`` does."""
+        await self._put(arms, lambda document, generation: changed(document, arms, edit, generation), running, zeroed)
+
+    async def _put(self, arms: Arms, change: Change, running: InForce, zeroed: int) -> None:
         """Change the file and wait until Envoy runs that or a later one.
 
         ``zeroed`` is how many returns had begun when this change did: one more, and the file is left as it is.
@@ -155,7 +180,7 @@ class EnvoyRouter:
             nonlocal written
             document = _document(text, running)
             written = max(_generation(document), running.generation) + 1
-            return json.dumps(changed(document, arms, change, written), indent=1) + "\n"
+            return json.dumps(change(document, written), indent=1) + "\n"
 
         try:
             await rewrite_in_thread(self._file, edit, lambda: zeroed == self._zeroed[arms.route], self._threads)

@@ -122,13 +122,19 @@ def changed(document: Json, arms: Arms, edit: Callable[[Split], Split], generati
     """A copy of a whole route file with this route split as ``edit`` makes it of the noted split, else as it was."""
     after = copy.deepcopy(document)
     after["version_info"] = str(generation)
-    entries = [entry for config in after["resources"] for entry in _entries_or_none(config, arms)]
-    if not entries:
-        raise RouterBadAnswer(f"The route file has no entry for {arms.route}; nothing was written.")
+    entries = in_file(after, arms)
     split = edit(_note(entries[0], arms))
     for entry in entries:
         _write(entry, arms, split, generation)
     return after
+
+
+def in_file(document: Json, arms: Arms) -> list[Json]:
+    """The route's entries in a whole route file. Raises RouterBadAnswer when there is none."""
+    entries = [entry for config in document["resources"] for entry in _entries_or_none(config, arms)]
+    if not entries:
+        raise RouterBadAnswer(f"The route file has no entry for {arms.route}; nothing was written.")
+    return entries
 
 
 def _entries_or_none(config: Json, arms: Arms) -> list[Json]:

@@ -25,6 +25,7 @@ from rollout_adapters.split import Split
 from rollout_adapters.traffic.nginx_master import NginxMaster, Serves
 from rollout_adapters.traffic.nginx_split import (
     UPSTREAM,
+    Routed,
     Splits,
     identifier,
     lower_of,
@@ -69,9 +70,15 @@ class NginxRouter:
 
     @property
     def abilities(self) -> Abilities:
-        """No lease; steps of 0.01 %; the file survives a restart."""
+        """No lease; steps of 0.01 %; the file survives a restart; requests can be copied where nginx.conf says how."""
         return Abilities(
-            engine="nginx", leases=False, finest_step_bp=1, survives_restart=True, sticky=True, segments=True
+            engine="nginx",
+            leases=False,
+            finest_step_bp=1,
+            mirrors=True,
+            survives_restart=True,
+            sticky=True,
+            segments=True,
         )
 
     async def read(self, route: str) -> RouteReading:
@@ -82,8 +89,17 @@ class NginxRouter:
             serves = await self._take_back_leftover(route, serves)
         split = serves.split
         slot = split.override_slot if split.override > ZERO else None
-        instance, generation = self._master.instance(), str(serves.generation)
-        return RouteReading(split.base, slot, split.override, None, instance, generation, serves.isolated)
+        return RouteReading(
+            split.base,
+            slot,
+            split.override,
+            None,
+            self._master.instance(),
+            str(serves.generation),
+            serves.isolated,
+            serves.routed.mirror if serves.mirrors else None,
+            serves.routed.mirror_slot,
+        )
 
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
         """Write the share and see it served; a share of zero is in force before any of that."""
@@ -93,7 +109,7 @@ class NginxRouter:
             await self._zero(route)
         else:
             zeroed, stop = self._zeroed[route], _identity(self._stop(route))
-            await self._change(route, zeroed, lambda now: replace(now, override_slot=slot, override=share))
+            await self._change(route, zeroed, _to(lambda now: replace(now, override_slot=slot, override=share)))
             # Only a stop file that was there before is ours to drop. One that appears meanwhile is somebody's way down.
             self._go(route, stop)
 
@@ -106,12 +122,23 @@ class NginxRouter:
     async def set_base(self, route: str, slot: Slot) -> None:
         """Write the base, keep the override noted there, and see it served."""
         self._check(route)
-        await self._change(route, self._zeroed[route], lambda now: replace(now, base=slot))
+        await self._change(route, self._zeroed[route], _to(lambda now: replace(now, base=slot)))
+
+    async def set_mirror(self, route: str, slot: Slot, share: Share) -> None:
+        """Write the mirror and see it served; the split stays as it is."""
+        self._check(route)
+        if not (await self._master.serves(route)).mirrors:
+            raise RouterRefused(
+                f"nginx.conf has no mirror for {route}; nothing was changed.",
+                "Write the route's mirror and its location, as docs/routers.md shows them.",
+            )
+        copied = slot if share > ZERO else None
+        await self._change(route, self._zeroed[route], lambda now: replace(now, mirror=share, mirror_slot=copied))
 
     async def isolate(self, route: str, segments: tuple[str, ...]) -> None:
         """Write the segments, which lasts, and see them served; the share stays as it is served."""
         self._check(route)
-        await self._change(route, self._zeroed[route], lambda now: replace(now, isolated=tuple(sorted(segments))))
+        await self._change(route, self._zeroed[route], _to(lambda now: replace(now, isolated=tuple(sorted(segments)))))
 
     async def close(self) -> None:
         """Close the connections and let the threads go."""
@@ -126,7 +153,7 @@ class NginxRouter:
             raise self._unwritable(stop, error) from error
         mine = _identity(stop)
         try:
-            await self._change(route, self._zeroed[route], _to_base, lowers=True)
+            await self._change(route, self._zeroed[route], _to(_to_base), lowers=True)
         except RouterError as error:
             serves = await self._serves_or_none(route)
             if serves is not None and not serves.stopped:
@@ -139,7 +166,7 @@ class NginxRouter:
             ) from error
         self._go(route, mine)
 
-    async def _change(self, route: str, zeroed: int, edit: Callable[[Split], Split], *, lowers: bool = False) -> None:
+    async def _change(self, route: str, zeroed: int, edit: Callable[[Routed], Routed], *, lowers: bool = False) -> None:
         """Change the file, have nginx load it, and wait until it serves that or a later one.
 
         ``zeroed`` is how many returns had begun when this change did: one more, and the file is left as it is. What
@@ -151,8 +178,8 @@ class NginxRouter:
                 raise RouterRefused(f"Another process keeps {self._file} locked; nginx goes on as it is.")
             old, splits = await self._splits(route, serves)
             routed = splits.routes[route]
-            now = serves.routed.split if serves else routed.split
-            wanted = replace(routed, split=edit(now), segments=self._segments[route])
+            now = serves.routed if serves else routed
+            wanted = replace(edit(now), arms=routed.arms, segments=self._segments[route])
             splits = replace(splits.put(route, wanted), generation=splits.generation + 1)
             new = render_splits(splits)
             await self._write(new, lambda: zeroed == self._zeroed[route] and self._text() == old)
@@ -269,6 +296,11 @@ class NginxRouter:
 
 def _to_base(now: Split) -> Split:
     return replace(now, override_slot=None, override=ZERO)
+
+
+def _to(edit: Callable[[Split], Split]) -> Callable[[Routed], Routed]:
+    """A change of the split alone."""
+    return lambda now: replace(now, split=edit(now.split))
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -16,6 +16,8 @@ from rollout_adapters.traffic.nginx_split import Routed, Splits, identifier, ren
 from rolloutd.core.values import Slot
 from rolloutd.ports import RouteConfig
 
+_REQUEST_ID = '  map $http_x_request_id $rollout_request_id { "" $request_id; default $http_x_request_id; }'
+
 
 @dataclass(frozen=True, slots=True)
 class NginxRoute:
@@ -26,6 +28,9 @@ class NginxRoute:
     location: str = "/"
     user_header: str = "x-user-id"
     timeout: str = "2s"
+    mirror_timeout: str | None = None
+    """How long a copy may take, where the route's requests may be copied; None where they may not. While a copy runs,
+    the next request of the same client connection waits, so keep it short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +53,7 @@ class NginxFiles:
 
 def render_config(files: NginxFiles, routes: Sequence[NginxRoute]) -> str:
     """The text of nginx.conf."""
-    maps = "\n".join(_user(route) for route in routes)
+    maps = "\n".join([*(_user(route) for route in routes), *([_REQUEST_ID] if _mirrors(routes) else [])])
     upstreams = "\n".join(_upstream(route, slot) for route in routes for slot in Slot)
     user = f"user {files.user};\n" if files.user else ""
     return f"""\
@@ -63,7 +68,7 @@ events {{
 
 http {{
   access_log off;
-  # Three variables a route.
+  # Four variables a route.
   variables_hash_max_size 4096;
   map_hash_bucket_size 128;
 {_temporary(files)}\
@@ -141,16 +146,43 @@ def _chosen(files: NginxFiles, route: NginxRoute) -> str:
 
 
 def _location(files: NginxFiles, route: NginxRoute) -> str:
+    copied = route.mirror_timeout is not None
+    own = identifier(route.config.name)
+    mirror = f"      mirror /_rollout_mirror_{own};\n      proxy_set_header X-Request-Id $rollout_request_id;\n"
     return f"""\
     location {route.location} {{
-      proxy_pass http://$rollout_{identifier(route.config.name)};
+{mirror if copied else ""}\
+      proxy_pass http://$rollout_{own};
       proxy_http_version 1.1;
       proxy_set_header Connection "";
       proxy_set_header Host $host;
       proxy_connect_timeout {files.connect_timeout};
       proxy_read_timeout {route.timeout};
       proxy_next_upstream off;
+    }}{_copy(route) if copied else ""}"""
+
+
+def _copy(route: NginxRoute) -> str:
+    """Where a copy goes, if it is drawn at all. Its answer is thrown away."""
+    own = identifier(route.config.name)
+    return f"""
+    location = /_rollout_mirror_{own} {{
+      internal;
+      if ($rollout_mirror_{own} = "") {{ return 204; }}
+      proxy_pass http://$rollout_mirror_{own}$request_uri;
+      proxy_http_version 1.1;
+      proxy_set_header Connection "";
+      proxy_set_header Host $host;
+      proxy_set_header X-Request-Id $rollout_request_id;
+      proxy_connect_timeout {route.mirror_timeout};
+      proxy_send_timeout {route.mirror_timeout};
+      proxy_read_timeout {route.mirror_timeout};
+      proxy_next_upstream off;
     }}"""
+
+
+def _mirrors(routes: Sequence[NginxRoute]) -> bool:
+    return any(route.mirror_timeout is not None for route in routes)
 
 
 def _readback(files: NginxFiles, routes: Sequence[NginxRoute]) -> str:
@@ -175,5 +207,5 @@ def _note(files: NginxFiles, route: NginxRoute) -> str:
       set $rollout_stopped false;
       if (-f {_stop(files, route)}) {{ set $rollout_stopped true; }}
       return 200 '{{"worker": $pid, "generation": $rollout_generation, "stopped": $rollout_stopped, \
-"runs": $rollout_note_{own}}}';
+"mirrors": {"false" if route.mirror_timeout is None else "true"}, "runs": $rollout_note_{own}}}';
     }}"""

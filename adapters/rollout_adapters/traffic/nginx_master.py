@@ -34,11 +34,15 @@ _PROC = Path("/proc")
 
 @dataclass(frozen=True, slots=True)
 class Serves:
-    """What one worker says of one route. ``stopped`` says that the stop file keeps the route on its base."""
+    """What one worker says of one route. ``stopped`` says that the stop file keeps the route on its base.
+
+    ``mirrors`` says that nginx.conf has what copies the route's requests.
+    """
 
     generation: int
     stopped: bool
     routed: Routed
+    mirrors: bool = False
 
     @property
     def split(self) -> Split:
@@ -84,7 +88,7 @@ class NginxMaster:
             name, routed = read_note(json.dumps(said["runs"]))
             if name != route:
                 raise ValueError(f"a note of {name}")
-            return Serves(int(said["generation"]), bool(said["stopped"]), routed)
+            return Serves(int(said["generation"]), bool(said["stopped"]), routed, bool(said.get("mirrors", False)))
         except (ValueError, KeyError, TypeError):
             raise RouterBadAnswer(f"nginx answers {url} with {answer.text[:120]!r} where a note belongs.") from None
 

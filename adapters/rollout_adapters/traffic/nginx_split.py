@@ -1,8 +1,9 @@
 """The file that nginx includes for its splits: written from values, read back into the same. Pure: it opens nothing.
 
-For each route it defines ``$rollout_drawn_ID`` (the arm that a request draws), ``$rollout_base_ID`` (the base's arm)
-and ``$rollout_note_ID`` (what the two say, for a location to answer); ``$rollout_generation`` counts the writes. All
-four are loaded together, so a worker that answers a note also splits by it.
+For each route it defines ``$rollout_drawn_ID`` (the arm that a request draws), ``$rollout_base_ID`` (the base's arm),
+``$rollout_mirror_ID`` (the arm that gets a copy of it, or nothing) and ``$rollout_note_ID`` (what these say, for a
+location to answer); ``$rollout_generation`` counts the writes. All are loaded together, so a worker that answers a note
+also splits by it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rollout_adapters.split import Split
-from rolloutd.core.values import FULL_BP, Share, Slot
+from rolloutd.core.values import FULL_BP, ZERO, Share, Slot
 from rolloutd.ports import OTHER, Segments
 
 UPSTREAM = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
@@ -23,11 +24,13 @@ _NOTE = re.compile(r"^map \"\" \$rollout_note_\w+ \{ default '(.*)'; \}$", re.MU
 
 @dataclass(frozen=True, slots=True)
 class Routed:
-    """One route: how it is split, the upstreams of its slots, and its segments."""
+    """One route: how it is split, the upstreams of its slots, its segments, and what is copied to which slot."""
 
     split: Split
     arms: Mapping[Slot, str]
     segments: Segments | None = None
+    mirror: Share = ZERO
+    mirror_slot: Slot | None = None
 
     def at_most(self, other: Routed) -> bool:
         """Whether it gives nobody more of the slot that is not the base; only where the bases are the same."""
@@ -83,7 +86,9 @@ def read_note(text: str) -> tuple[str, Routed]:
             split, override=Share(split.override.basis_points, own), isolated=tuple(sorted(said.get("isolated", [])))
         )
         arms = {each: _upstream(said["arms"][each.value]) for each in Slot}
-        return str(said["route"]), Routed(split, arms, _segments(said.get("segments")))
+        copied = Slot(said["mirror_slot"]) if said.get("mirror_slot") else None
+        mirror = Share(said.get("mirror_bp", 0))
+        return str(said["route"]), Routed(split, arms, _segments(said.get("segments")), mirror, copied)
     except (KeyError, TypeError, AttributeError) as missing:
         raise ValueError(f"a note without {missing}") from None
 
@@ -119,6 +124,8 @@ def _route(name: str, routed: Routed) -> str:
         "override_segments": dict(split.override.segments),
         "isolated": list(split.isolated),
         "arms": {slot.value: arm for slot, arm in arms.items()},
+        "mirror_slot": routed.mirror_slot.value if routed.mirror_slot else "",
+        "mirror_bp": routed.mirror.basis_points,
     }
     rest = arms[split.base]
     if routed.segments is None:
@@ -130,7 +137,7 @@ def _route(name: str, routed: Routed) -> str:
     return (
         f"map \"\" $rollout_note_{own} {{ default '{json.dumps(note)}'; }}\n"
         f'map "" $rollout_base_{own} {{ default {rest}; }}\n'
-        f"{how}\n"
+        f"{how}\n{_mirror(routed, own)}\n"
     )
 
 
@@ -153,6 +160,20 @@ def _by_segment(name: str, segments: Segments, split: Split, arms: Mapping[Slot,
     own = " ".join(f'"{each}" {variable}__{points[each]};' for each in segments.names)
     chosen = f"map {header} {variable} {{ default {variable}__{points[OTHER]}; {own} }}"
     return "\n".join([*draws, chosen])
+
+
+def _mirror(routed: Routed, own: str) -> str:
+    """Which upstream gets a copy: drawn anew for each request, so that every user is copied alike."""
+    variable, part = f"$rollout_mirror_{own}", routed.mirror.basis_points
+    nothing = '""'
+    arm = _upstream(routed.arms[routed.mirror_slot]) if routed.mirror_slot and part else nothing
+    if part in (0, FULL_BP) or arm == nothing:
+        return f'map "" {variable} {{ default {arm}; }}'
+    return f'split_clients "mirror:$request_id" {variable} {{ {_percent(part)} {arm}; * {nothing}; }}'
+
+
+def _percent(basis_points: int) -> str:
+    return f"{basis_points // 100}.{basis_points % 100:02d}%"
 
 
 def _upstream(name: object) -> str:

@@ -7,14 +7,14 @@ only when nothing at all stands against it. The loop calls this until it answers
 from __future__ import annotations
 
 from rolloutd.core import events as ev
-from rolloutd.core import isolating
+from rolloutd.core import isolating, mirroring
 from rolloutd.core.blockers import FREEZE, BlockerKind, Picture, blockers
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import OnFail, OnUndecided
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
-from rolloutd.core.smoke import failure, on_preview
+from rolloutd.core.smoke import failure
 from rolloutd.core.state import Rollout
-from rolloutd.core.values import ZERO, Share, format_duration
+from rolloutd.core.values import ZERO, format_duration
 from rolloutd.core.verdict import GateVerdict
 
 Events = tuple[ev.Event, ...]
@@ -36,6 +36,7 @@ def advance(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         return NOTHING
     for matter in (
         _doubt,
+        _mirror,
         _route,
         isolating.shown,
         _obedience,
@@ -88,10 +89,23 @@ def _route(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         return _stand_still(ev.DriftSeen(traffic.wanted, observed), ev.HoldCause.DRIFT, why, rollout)
     if verdict is RouteVerdict.RAISED and traffic.drift != observed:
         return (ev.DriftSeen(traffic.wanted, observed), ev.WindowRestarted("somebody raised the share by hand"))
-    begins = on_preview(rollout) and rollout.visit is not None and rollout.visit.confirmed_at is None
+    begins = _begins_without_traffic(rollout)
     if verdict is RouteVerdict.AGREES and (traffic.drift is not None or traffic.asked > ZERO or begins):
         return (ev.TrafficConfirmed(observed, route.instance),)
     return NOTHING
+
+
+def _begins_without_traffic(rollout: Rollout) -> bool:
+    """Whether this is a stage of 0% whose clock does not run yet; a shadow's waits for its mirror."""
+    visit, stage = rollout.visit, rollout.stage
+    if not rollout.live or visit is None or visit.confirmed_at is not None or stage.share != ZERO:
+        return False
+    return rollout.mirror.settled and rollout.mirror.wanted == stage.mirror
+
+
+def _mirror(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """What the router's mirror says."""
+    return mirroring.follows(rollout, pic.seen, now_ms)
 
 
 def _stand_still(fact: ev.Event, cause: ev.HoldCause, why: str, rollout: Rollout) -> Events:
@@ -108,6 +122,9 @@ def _obedience(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         return NOTHING
     shown = observed_share(rollout, pic.seen)
     detail = pic.seen.route_error or f"asked {traffic.wanted}, the router shows {shown}"
+    if not pic.seen.route_error and mirroring.disagrees(rollout, pic.seen):
+        mirrored = mirroring.observed_mirror(rollout, pic.seen)
+        detail = f"asked to mirror {rollout.mirror.wanted}, the router mirrors {mirrored or 'nothing'}"
     return (ev.TrafficNotObeyed(traffic.wanted, shown, detail),)
 
 
@@ -132,7 +149,7 @@ def _harm(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         return (_said(fired, fired.gate.metric, why), one)
     basis = ev.Basis(ev.BasisKind.HARM, why)
     start = ev.RecedeStarted(ev.RecedeCause.HARM, why, fired.gate.metric)
-    return (_said(fired, fired.gate.metric, why), start, *_to_zero(rollout, basis))
+    return (_said(fired, fired.gate.metric, why), start, *to_zero(rollout, basis))
 
 
 def _smoke(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
@@ -141,7 +158,7 @@ def _smoke(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     if why is None or rollout.phase not in (Phase.RUNNING, Phase.ASKING, Phase.HELD):
         return NOTHING
     basis = ev.Basis(ev.BasisKind.HARM, why)
-    return (ev.RecedeStarted(ev.RecedeCause.HARM, why), *_to_zero(rollout, basis))
+    return (ev.RecedeStarted(ev.RecedeCause.HARM, why), *to_zero(rollout, basis))
 
 
 def _suspicion(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
@@ -185,9 +202,11 @@ def _harm_sentence(rollout: Rollout, pic: Picture) -> str:
     )
 
 
-def _to_zero(rollout: Rollout, basis: ev.Basis) -> Events:
+def to_zero(rollout: Rollout, basis: ev.Basis) -> Events:
+    """No share and no copies for the challenger from now on."""
     wanted = rollout.traffic.wanted
-    return () if wanted == ZERO else (ev.TrafficWanted(ZERO, wanted, basis),)
+    share = () if wanted == ZERO else (ev.TrafficWanted(ZERO, wanted, basis),)
+    return (*share, *mirroring.wanting(rollout, ZERO, basis))
 
 
 def _speech(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
@@ -206,7 +225,7 @@ def _speech(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
 
 def _blindness(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     """Blind for blind_hold ticks is recorded, for blind_recede ticks goes back; sight that returns is recorded too."""
-    if rollout.phase in (Phase.RECEDING, Phase.FINISHING) or rollout.traffic.confirmed == ZERO:
+    if rollout.phase in (Phase.RECEDING, Phase.FINISHING) or not rollout.exposed:
         return NOTHING
     timing = rollout.spec.plan.timing
     known = dict(rollout.blind)
@@ -221,7 +240,7 @@ def _blindness(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         if gate.blind_for_ms >= timing.blind_recede_ticks * timing.tick_ms:
             why = f"{metric} had no usable data for {format_duration(gate.blind_for_ms)}: {gate.blind.detail}"
             basis = ev.Basis(ev.BasisKind.BLINDNESS, why)
-            return (ev.RecedeStarted(ev.RecedeCause.BLINDNESS, why, metric), *_to_zero(rollout, basis))
+            return (ev.RecedeStarted(ev.RecedeCause.BLINDNESS, why, metric), *to_zero(rollout, basis))
     return NOTHING
 
 
@@ -230,10 +249,10 @@ def _end_of_recede(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     recede, traffic = rollout.recede, rollout.traffic
     if rollout.phase is not Phase.RECEDING or recede is None:
         return NOTHING
-    if traffic.wanted != ZERO:
-        return _to_zero(rollout, ev.Basis(ev.BasisKind.HARM, recede.reason))
+    if traffic.wanted != ZERO or rollout.mirror.wanted != ZERO:
+        return to_zero(rollout, ev.Basis(ev.BasisKind.HARM, recede.reason))
     route = pic.seen.route
-    at_zero = observed_share(rollout, pic.seen) == ZERO and traffic.confirmed == ZERO
+    at_zero = observed_share(rollout, pic.seen) == ZERO and not rollout.exposed
     if route is None or not at_zero or route.base is not rollout.champion_slot:
         return NOTHING
     if rollout.base_moved and rollout.champion_slot is not None:
@@ -259,7 +278,7 @@ def _end_of_finish(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     if served.health.version not in (None, rollout.spec.challenger):
         why = f"slot {challenger.value} serves {served.health.version}, not {rollout.spec.challenger}"
         basis = ev.Basis(ev.BasisKind.HARM, why)
-        return (ev.RecedeStarted(ev.RecedeCause.HARM, why), *_to_zero(rollout, basis))
+        return (ev.RecedeStarted(ev.RecedeCause.HARM, why), *to_zero(rollout, basis))
     if not rollout.base_moved:
         return (ev.BaseConfirmed(challenger, served.health.version),)
     if route.override_slot is not None:
@@ -284,7 +303,7 @@ def _undecided(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     why = f"stage {rollout.stage.name} is undecided after {format_duration(rollout.stage.max_time_ms)}: {against[0]}"
     if rollout.stage.on_undecided is OnUndecided.ROLLBACK:
         basis = ev.Basis(ev.BasisKind.LIMIT, why)
-        return (ev.RecedeStarted(ev.RecedeCause.UNDECIDED, why), *_to_zero(rollout, basis))
+        return (ev.RecedeStarted(ev.RecedeCause.UNDECIDED, why), *to_zero(rollout, basis))
     visit = rollout.visit
     first_time = (
         visit is not None
@@ -304,7 +323,7 @@ def _climb(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         return enter(rollout, 0, ev.Basis(ev.BasisKind.VERDICT, "all checks before traffic passed"))
     if rollout.phase not in (Phase.RUNNING, Phase.WATCHING) or not rollout.traffic.settled:
         return NOTHING
-    if rollout.traffic.wanted != rollout.stage.share:
+    if rollout.traffic.wanted != rollout.stage.share or rollout.mirror.confirmed != rollout.stage.mirror:
         return NOTHING
     against = blockers(rollout, pic, now_ms)
     if [b.kind for b in against] == [BlockerKind.APPROVAL]:
@@ -330,7 +349,8 @@ def up(rollout: Rollout, basis: ev.Basis) -> Events:
 
 def enter(rollout: Rollout, index: int, basis: ev.Basis) -> Events:
     """Enter a stage and want its share."""
-    share: Share = rollout.spec.plan.stages[index].share
-    if share == rollout.traffic.wanted:  # a preview moves nothing, so there is nothing to ask the router for
-        return (ev.StageEntered(index),)
-    return (ev.StageEntered(index), ev.TrafficWanted(share, rollout.traffic.wanted, basis))
+    stage = rollout.spec.plan.stages[index]
+    entered = (ev.StageEntered(index), *mirroring.wanting(rollout, stage.mirror, basis))
+    if stage.share == rollout.traffic.wanted:  # a preview moves nothing, so there is nothing to ask the router for
+        return entered
+    return (*entered, ev.TrafficWanted(stage.share, rollout.traffic.wanted, basis))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
+from rolloutd.core import mirroring
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.observed import Seen
 from rolloutd.core.phases import Phase
@@ -91,7 +92,15 @@ class Picture:
             share=self.rollout.traffic.confirmed,
             focus=self.rollout.focus,
             sticky=self.seen.sticky,
+            mirror=self.rollout.mirror.confirmed,
         )
+
+    @property
+    def counted(self) -> tuple[GateEvidence, ...]:
+        """The evidence of the gates that are to see something on the present stage."""
+        off = {gate.metric for gate in self.rollout.spec.plan.gates if gate.template.kind.of_pairs}
+        off = set() if self.rollout.stage.shadow else off
+        return tuple(known for metric, known in self.evidence.items() if metric not in off)
 
 
 def blockers(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
@@ -135,6 +144,10 @@ def _world(rollout: Rollout, seen: Seen, now_ms: int) -> tuple[Blocker, ...]:
     elif seen.route is not None and seen.route.isolated != rollout.kept_off:
         text = f"the router keeps {', '.join(seen.route.isolated) or 'nobody'} off the challenger, not whom it shall"
         found.append(Blocker(BlockerKind.ROUTER, "router", text))
+    elif mirroring.disagrees(rollout, seen):
+        shown = mirroring.observed_mirror(rollout, seen)
+        text = f"asked to mirror {rollout.mirror.wanted}, it mirrors {shown or 'nothing'}"
+        found.append(Blocker(BlockerKind.ROUTER, "router", f"the router does not agree ({text})"))
     for slot, kind in (
         (rollout.champion_slot, BlockerKind.CHAMPION),
         (rollout.challenger_slot, BlockerKind.CHALLENGER),
@@ -160,7 +173,7 @@ def _time(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
         found.append(Blocker(BlockerKind.MIN_TIME, "min_time", f"min time, {format_duration(left_ms)} left", left_ms))
     if on_preview(rollout):  # its dwell and its fresh look are rounds of its smoke probes
         return tuple(found)
-    counted = pic.evidence.values()
+    counted = pic.counted
     dwell_left_ms = rollout.stage.min_ticks * timing.tick_ms - min((ev.dwell_ms for ev in counted), default=0)
     if dwell_left_ms > 0:
         text = f"data must cover {format_duration(dwell_left_ms)} more of this stage"

@@ -10,14 +10,14 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rolloutd.core import events as ev
-from rolloutd.core import isolating, overrides
-from rolloutd.core.advance import enter, up
+from rolloutd.core import isolating, mirroring, overrides
+from rolloutd.core.advance import enter, to_zero, up
 from rolloutd.core.blockers import OVERRIDABLE, Blocker, BlockerKind, Picture, blockers
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
 from rolloutd.core.phases import ENDS, Phase
 from rolloutd.core.rules import FREE, Rules, comes_after_nothing, standing_still, too_many
 from rolloutd.core.state import Rollout
-from rolloutd.core.values import ZERO, format_duration
+from rolloutd.core.values import format_duration
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,13 +98,11 @@ def _abort(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisio
     if rollout.phase is Phase.RECEDING and recede is not None and recede.cause in by_a_person:
         return Accepted((), f"{rollout.name} is already going back.")
     start = ev.RecedeStarted(ev.RecedeCause.PERSON, why)
-    wanted = rollout.traffic.wanted
-    basis = ev.Basis(ev.BasisKind.PERSON, why)
-    share = () if wanted == ZERO else (ev.TrafficWanted(ZERO, wanted, basis),)
+    exposure = to_zero(rollout, ev.Basis(ev.BasisKind.PERSON, why))
     end: tuple[ev.Event, ...] = ()
     if not rollout.visits and not rollout.isolated and not rollout.isolation:  # never had traffic: nothing to wait for
         end = (ev.RolloutEnded(ev.Outcome.ABORTED, why),)
-    return Accepted((start, *share, *end), f"{rollout.name}: all traffic goes back to {rollout.spec.champion}")
+    return Accepted((start, *exposure, *end), f"{rollout.name}: all traffic goes back to {rollout.spec.champion}")
 
 
 def _pause(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
@@ -131,12 +129,15 @@ def _resume(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisi
         return _asked_for(rollout, command, noted)
     why = command.reason or f"{command.actor.name} resumed"
     events: tuple[ev.Event, ...] = (*noted, ev.RolloutResumed(why), ev.WindowRestarted("resumed by a person"))
-    if rollout.visits and rollout.traffic.wanted < rollout.stage.share:
+    lacks_share = bool(rollout.visits) and rollout.traffic.wanted < rollout.stage.share
+    if lacks_share or (rollout.visits and rollout.mirror.wanted < rollout.stage.mirror):
         hard = _beyond_override(rollout, pic, now_ms)
         if hard:
             return _cannot_go_up(rollout, hard[0])
         basis = ev.Basis(ev.BasisKind.PERSON, why)
-        events = (*events, ev.TrafficWanted(rollout.stage.share, rollout.traffic.wanted, basis))
+        events = (*events, *mirroring.wanting(rollout, rollout.stage.mirror, basis))
+        if lacks_share:
+            events = (*events, ev.TrafficWanted(rollout.stage.share, rollout.traffic.wanted, basis))
     return Accepted(events, f"{rollout.name} goes on at {rollout.stage.share}")
 
 

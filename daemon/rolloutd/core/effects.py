@@ -30,6 +30,15 @@ class SetTraffic:
 
 
 @dataclass(frozen=True, slots=True)
+class SetMirror:
+    """Have this part of the requests copied to this slot, whose answers reach nobody, and read it back."""
+
+    route: str
+    slot: Slot
+    share: Share
+
+
+@dataclass(frozen=True, slots=True)
 class RenewLease:
     """Lengthen the lease of a share that stands; never create it."""
 
@@ -87,7 +96,7 @@ class SmokeSlot:
     probe: Smoke
 
 
-Effect = SetTraffic | RenewLease | SetBase | DropOverride | SetIsolated | ReadRoute | ProbeSlot | SmokeSlot
+Effect = SetTraffic | SetMirror | RenewLease | SetBase | DropOverride | SetIsolated | ReadRoute | ProbeSlot | SmokeSlot
 
 
 @dataclass(frozen=True, slots=True)

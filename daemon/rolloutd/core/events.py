@@ -76,6 +76,24 @@ class TrafficNotObeyed:
 
 
 @dataclass(frozen=True, slots=True)
+class MirrorWanted:
+    """The intent to copy this part of the requests to the challenger. It is durable before the router hears of it."""
+
+    share: Share
+    previous: Share
+    basis: Basis
+
+
+@dataclass(frozen=True, slots=True)
+class MirrorConfirmed:
+    """The router itself showed the wanted mirror when read back."""
+
+    share: Share
+    engine_instance: str
+    took_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class VerdictReached:
     """A gate came to speak: it reached a line, or lost its sight, or got it back."""
 
@@ -303,6 +321,8 @@ Event = (
     | TrafficWanted
     | TrafficConfirmed
     | TrafficNotObeyed
+    | MirrorWanted
+    | MirrorConfirmed
     | VerdictReached
     | BlindnessBegan
     | BlindnessEnded

@@ -63,7 +63,8 @@ class GateEvidence:
     def start(cls, plan: Plan, gate: Gate, history: Clinging = NOTHING_KNOWN) -> GateEvidence:
         """Before the first reading of a rollout; ``history`` as earlier ones on its route showed it."""
         later = plan.last
-        limit = None if gate.limit is None else LimitEvidence.start(gate.limit, later)
+        alone = gate.limit is None or gate.template.kind.of_pairs
+        limit = None if alone or gate.limit is None else LimitEvidence.start(gate.limit, later)
         line, segments = _line(plan, gate), plan.segments if gate.by else None
         return cls(
             metric=gate.metric,
@@ -71,8 +72,8 @@ class GateEvidence:
             safe=SafeEvidence.start(gate.accept),
             limit=limit,
             champion_limit=limit,
-            ratio=RatioWatch.start(later),
-            jump=JumpEvidence.start(),
+            ratio=None if gate.template.kind.of_pairs else RatioWatch.start(later),
+            jump=None if gate.template.kind.of_pairs else JumpEvidence.start(),
             by=None if segments is None else BySegment.start(segments, gate.harm, later, line),
         )
 
@@ -98,7 +99,7 @@ class GateEvidence:
 
     def on_resume(self) -> GateEvidence:
         """A person let it go on although the split or the champion strayed: both are watched anew from here."""
-        return replace(self, ratio=self.ratio and self.ratio.on_resume(), jump=JumpEvidence.start())
+        return replace(self, ratio=self.ratio and self.ratio.on_resume(), jump=self.jump and JumpEvidence.start())
 
     def on_stage(self, gate: Gate, *, later: bool) -> GateEvidence:
         """A stage begins: safety is shown anew, harm is carried on with fresh restart mass from a later stage."""
@@ -127,7 +128,8 @@ class Setting:
 
     ``champion_arm``/``challenger_arm`` are the arm-label values. ``share`` is what the router confirmed last,
     ``warm_up`` whether only gross harm counts, ``sticky`` whether the router keeps a user on one side. ``focus`` is
-    where the arms are compared, where that is not everywhere.
+    where the arms are compared, where that is not everywhere. ``mirror`` is the part of the requests of which the
+    challenger was confirmed to get copies.
     """
 
     now_ms: int
@@ -138,16 +140,15 @@ class Setting:
     warm_up: bool
     sticky: bool = False
     focus: Focus | None = None
+    mirror: Share = ZERO
 
-    @property
-    def live(self) -> bool:
-        """Whether the challenger has live traffic."""
-        return self.share > ZERO
+    def live(self, gate: Gate) -> bool:
+        """Whether the challenger has requests of the kind that this gate counts."""
+        return self.mirror > ZERO or (self.share > ZERO and not gate.template.kind.of_pairs)
 
-    @property
-    def champion_has_none(self) -> bool:
-        """Whether the plan leaves the champion none now."""
-        return self.compared.champion_has_none
+    def champion_has_none(self, gate: Gate) -> bool:
+        """Whether the plan leaves the champion none of them now."""
+        return not self.mirror > ZERO if gate.template.kind.of_pairs else self.compared.champion_has_none
 
     @property
     def compared(self) -> Focus:
@@ -167,9 +168,9 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
     ev = replace(ev, tick=ev.tick + 1, last=NOTHING)
     champion = _labelled(ev, _reading(answer, setting.champion_arm, gate))
     challenger = _labelled(ev, _reading(answer, setting.challenger_arm, gate))
-    if isinstance(champion, Unreadable) and not (setting.champion_has_none and _silent(champion)):
+    if isinstance(champion, Unreadable) and not (setting.champion_has_none(gate) and _silent(champion)):
         return replace(ev, blind=_named("champion", champion))
-    if isinstance(challenger, Unreadable) and not (not setting.live and _silent(challenger)):
+    if isinstance(challenger, Unreadable) and not (not setting.live(gate) and _silent(challenger)):
         return replace(ev, blind=_named("challenger", challenger))
     champion_delta = _delta(ev.champion, champion)
     challenger_delta = _delta(ev.challenger, challenger)
@@ -185,12 +186,14 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
     )
     seen = _watch(seen, champion_delta, gate)
     readings = (champion, challenger) if isinstance(champion, Counted) and isinstance(challenger, Counted) else None
-    if challenger_delta is None or not setting.live or ev.skip_next or challenger_delta.baseline_only:
+    if challenger_delta is None or not setting.live(gate) or ev.skip_next or challenger_delta.baseline_only:
         return _look(seen, readings)
     if champion_delta is not None and champion_delta.baseline_only:
         return _look(seen, readings)
     good = gate.template.good is not None
     inc = increment(champion_delta, challenger_delta, good)
+    if gate.template.kind.of_pairs:
+        return _covered(_sum(seen, inc), inc, setting, gate) if inc != NOTHING and not setting.warm_up else seen
     ticks: Ticks = {}
     if ev.by is not None:
         ticks = ev.by.ticks((ev.champion, champion), (ev.challenger, challenger), part_is_good=good)
@@ -198,7 +201,7 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
     lossy = challenger_delta.resets > 0 or (champion_delta is not None and champion_delta.resets > 0)
     askew = ev.by is None and not setting.compared.whole
     seen = _look(seen, readings) if lossy or askew else _split(seen, compared, readings, setting)
-    return _count(seen, inc, compared, ticks, setting)
+    return _covered(_count(seen, inc, compared, ticks, setting), compared, setting, gate) if inc != NOTHING else seen
 
 
 def _compared(ev: GateEvidence, inc: Increment, ticks: Ticks, focus: Focus) -> Increment:
@@ -213,7 +216,7 @@ def _compared(ev: GateEvidence, inc: Increment, ticks: Ticks, focus: Focus) -> I
 
 def _watch(ev: GateEvidence, champion: ArmDelta | None, gate: Gate) -> GateEvidence:
     """The champion against its own past, in every tick that says something of it, also before there is a share."""
-    if champion is None or champion.baseline_only:
+    if champion is None or champion.baseline_only or gate.template.kind.of_pairs:
         return ev
     n, bad = bad_of(champion, gate.template.good is not None)
     return replace(ev, jump=(ev.jump or JumpEvidence.start()).observe(n, bad))
@@ -234,7 +237,7 @@ def _split(
 
 
 def _count(ev: GateEvidence, inc: Increment, compared: Increment, ticks: Ticks, setting: Setting) -> GateEvidence:
-    """Add one tick's counts to every test. A tick that compares nothing counts to no dwell.
+    """Add one tick's counts to every test.
 
     The absolute limit is for all of the challenger's requests, every comparison for those that are ``compared``.
     """
@@ -242,20 +245,26 @@ def _count(ev: GateEvidence, inc: Increment, compared: Increment, ticks: Ticks, 
         return ev
     gross, started = setting.warm_up, ev.stage_pending
     mirrored = Increment(inc.challenger_n, inc.challenger_bad, inc.champion_n, inc.champion_bad)
-    ev = replace(
-        ev,
-        last=compared,
+    return replace(
+        _sum(ev, compared),
         harm=ev.harm.observe(compared, stage_started=started, gross_only=gross),
         safe=ev.safe if gross else ev.safe.observe(compared),
         limit=ev.limit and ev.limit.observe(inc, stage_started=started, gross_only=gross),
         champion_limit=ev.champion_limit
         and ev.champion_limit.observe(mirrored, stage_started=started, gross_only=gross),
-        stage_sum=ev.stage_sum + compared,
-        total_sum=ev.total_sum + compared,
-        stage_pending=False,
         by=ev.by and ev.by.observe(ticks, stage_started=started, gross_only=gross),
     )
-    if compared.challenger_n == 0 or (compared.champion_n == 0 and not setting.champion_has_none):
+
+
+def _sum(ev: GateEvidence, inc: Increment) -> GateEvidence:
+    """With one tick's counts in the sums, which are all that evidence on pairs needs."""
+    stage_sum, total_sum = ev.stage_sum + inc, ev.total_sum + inc
+    return replace(ev, last=inc, stage_sum=stage_sum, total_sum=total_sum, stage_pending=False)
+
+
+def _covered(ev: GateEvidence, inc: Increment, setting: Setting, gate: Gate) -> GateEvidence:
+    """With the time that this tick covers, where it has requests of both arms."""
+    if inc.challenger_n == 0 or (inc.champion_n == 0 and not setting.champion_has_none(gate)):
         return ev
     since_ms = setting.tick_ms if ev.counted_at_ms is None else setting.now_ms - ev.counted_at_ms
     covered_ms = max(0, min(since_ms, setting.tick_ms))
@@ -263,7 +272,7 @@ def _count(ev: GateEvidence, inc: Increment, compared: Increment, ticks: Ticks, 
         ev,
         counted_at_ms=setting.now_ms,
         dwell_ms=ev.dwell_ms + covered_ms,
-        window_ms=ev.window_ms + (0 if gross else covered_ms),
+        window_ms=ev.window_ms + (0 if setting.warm_up else covered_ms),
     )
 
 

@@ -63,6 +63,7 @@ def check_laws(rollout: Rollout, event: ev.Event) -> None:
         _check_segment(rollout, event)
     if isinstance(event, ev.RecedeStarted) and not rollout.live and event.cause is not ev.RecedeCause.ROLLBACK:
         raise LawBroken(f"What is done is taken back only by a person's rollback, not by {event.cause.value}.")
+    _check_mirror(rollout, event)
     if isinstance(event, ev.TrafficConfirmed) and event.share != traffic.wanted:
         raise LawBroken(f"The router showed {event.share}, but {traffic.wanted} is wanted; that is no confirmation.")
     if isinstance(event, ev.RolloutEnded) and event.outcome is not ev.Outcome.DONE and traffic.confirmed != ZERO:
@@ -82,6 +83,25 @@ def _check_segment(rollout: Rollout, event: ev.SegmentIsolated | ev.SegmentPutBa
             raise LawBroken("A rollout that goes back cannot get more traffic.")
     if (event.segment in off) is isinstance(event, ev.SegmentIsolated):
         raise LawBroken(f"Segment {event.segment} is {'already' if event.segment in off else 'not'} isolated.")
+
+
+def _check_mirror(rollout: Rollout, event: ev.Event) -> None:
+    """The three laws for copies: they grow on the same grounds, within the stage, and are confirmed as wanted."""
+    wanted = rollout.mirror.wanted
+    if isinstance(event, ev.RolloutEnded) and rollout.mirror.confirmed != ZERO:
+        raise LawBroken(f"A rollout cannot end while the router mirrors {rollout.mirror.confirmed} of the requests.")
+    if isinstance(event, ev.MirrorConfirmed) and event.share != wanted:
+        raise LawBroken(f"The router mirrors {event.share}, but {wanted} is wanted; that is no confirmation.")
+    if not isinstance(event, ev.MirrorWanted):
+        return
+    if event.previous != wanted:
+        raise LawBroken(f"The mirrored part before was {wanted}, not {event.previous}.")
+    if event.share <= wanted:
+        return
+    if event.basis.kind not in _GROUNDS_FOR_MORE or rollout.phase is Phase.RECEDING:
+        raise LawBroken(f"A mirror cannot grow to {event.share} on the ground of {event.basis.kind.value}.")
+    if event.share > rollout.stage.mirror:
+        raise LawBroken(f"Stage {rollout.stage.name} mirrors {rollout.stage.mirror}, not {event.share}.")
 
 
 def _begin(recorded: ev.Recorded) -> Rollout:
@@ -149,6 +169,16 @@ def _traffic_confirmed(rollout: Rollout, event: ev.TrafficConfirmed, recorded: e
     visits = (*rollout.visits[:-1], replace(visit, confirmed_at=recorded.at))
     deadline = recorded.at.clock_ms + rollout.stage.max_time_ms
     return replace(rollout, visits=visits, stage_deadline_ms=deadline)
+
+
+def _mirror_wanted(rollout: Rollout, event: ev.MirrorWanted, recorded: ev.Recorded) -> Rollout:
+    mirror = replace(rollout.mirror, wanted=event.share, wanted_at=recorded.at)
+    return replace(rollout, mirror=mirror, traffic=replace(rollout.traffic, not_obeyed=False))
+
+
+def _mirror_confirmed(rollout: Rollout, event: ev.MirrorConfirmed, recorded: ev.Recorded) -> Rollout:
+    mirror = replace(rollout.mirror, confirmed=event.share, confirmed_at=recorded.at)
+    return replace(rollout, mirror=mirror, traffic=replace(rollout.traffic, not_obeyed=False))
 
 
 def _not_obeyed(rollout: Rollout, event: ev.TrafficNotObeyed, recorded: ev.Recorded) -> Rollout:
@@ -327,6 +357,8 @@ _HANDLERS: dict[type, Callable[[Rollout, Any, ev.Recorded], Rollout]] = {
     ev.TrafficWanted: _traffic_wanted,
     ev.TrafficConfirmed: _traffic_confirmed,
     ev.TrafficNotObeyed: _not_obeyed,
+    ev.MirrorWanted: _mirror_wanted,
+    ev.MirrorConfirmed: _mirror_confirmed,
     ev.VerdictReached: _verdict,
     ev.BlindnessBegan: _blind_began,
     ev.BlindnessEnded: _blind_ended,

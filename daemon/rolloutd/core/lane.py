@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from rolloutd.core import events as ev
+from rolloutd.core import mirroring
 from rolloutd.core.advance import advance
 from rolloutd.core.blockers import Picture
 from rolloutd.core.effects import (
@@ -117,7 +118,8 @@ def _wake(lane: Lane, now_ms: int) -> Lane:
 
 def _mark_difference(rollout: Rollout, seen: Seen, now_ms: int) -> Seen:
     """Remember since when the router has not shown the wanted share."""
-    agrees = rollout.champion_slot is None or observed_share(rollout, seen) == rollout.traffic.wanted
+    obeyed = observed_share(rollout, seen) == rollout.traffic.wanted and not mirroring.disagrees(rollout, seen)
+    agrees = rollout.champion_slot is None or obeyed
     if agrees == (seen.differs_since_ms is None):
         return seen
     return replace(seen, differs_since_ms=None if agrees else now_ms)
@@ -132,6 +134,9 @@ def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
         return lane
     traffic, timing = rollout.traffic, rollout.spec.plan.timing
     changed_at = rollout.share_changed_at_ms
+    gate = rollout.spec.plan.gate(observation.metric)
+    # A request from before the change may still wait for its pair.
+    warm_up_ms = max(timing.warm_up_ms, gate.max_age_ms) if gate.template.kind.of_pairs else timing.warm_up_ms
     setting = Setting(
         now_ms=now_ms,
         tick_ms=timing.tick_ms,
@@ -139,10 +144,10 @@ def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
         challenger_arm=lane.arms[champion.other],
         share=traffic.confirmed,
         sticky=lane.seen.sticky,
-        warm_up=changed_at is not None and now_ms - changed_at < timing.warm_up_ms,
+        mirror=rollout.mirror.confirmed,
+        warm_up=changed_at is not None and now_ms - changed_at < warm_up_ms,
         focus=rollout.focus,
     )
-    gate = rollout.spec.plan.gate(observation.metric)
     after = absorb(before, gate, observation.answer, setting)
     return replace(lane, evidence={**lane.evidence, observation.metric: after})
 
@@ -154,14 +159,23 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
     evidence, seen = lane.evidence, lane.seen
     if isinstance(recorded.event, ev.StageEntered):
         seen = replace(seen, smokes=())
-    if seen.differs_since_ms is not None and before.traffic.wanted != after.traffic.wanted:
+    asked = (before.traffic.wanted, before.mirror.wanted)
+    if seen.differs_since_ms is not None and asked != (after.traffic.wanted, after.mirror.wanted):
         seen = replace(seen, differs_since_ms=None)  # the router has not been asked for this one yet
     match recorded.event:
         case ev.TrafficConfirmed() if _stage_begins(before, after):
             later = after.stage_index > 0
             gates = after.spec.plan.gates
             evidence = {g.metric: evidence[g.metric].on_stage(g, later=later) for g in gates}
-        case ev.TrafficConfirmed() | ev.TrafficWanted() | ev.LeaseLapsed() | ev.DriftSeen() | ev.RouterRestarted():
+        case (
+            ev.TrafficConfirmed()
+            | ev.TrafficWanted()
+            | ev.MirrorConfirmed()
+            | ev.MirrorWanted()
+            | ev.LeaseLapsed()
+            | ev.DriftSeen()
+            | ev.RouterRestarted()
+        ):
             evidence = {name: known.on_share_change() for name, known in evidence.items()}
         case ev.SegmentIsolated(segment=segment):
             evidence = {m: known.on_isolated(segment, after.spec.plan.last) for m, known in evidence.items()}
@@ -219,7 +233,8 @@ def repeats(before: Lane, after: Lane, observation: Observation) -> bool:
     What follows from time passing is the tick's matter. Anything new, missing, under way or in doubt is no repetition.
     """
     rollout, then, now = after.rollout, before.seen, after.seen
-    in_rest = rollout.phase in _STEADY and rollout.traffic.settled and rollout.traffic.drift is None
+    settled = rollout.traffic.settled and rollout.mirror.settled
+    in_rest = rollout.phase in _STEADY and settled and rollout.traffic.drift is None
     if not in_rest or now.overslept_ms or now.differs_since_ms is not None or then.route_error:
         return False
     since_ms = (now.looked_at_ms or 0) - 2 * rollout.spec.plan.timing.tick_ms  # what is older was in doubt soon

@@ -36,10 +36,23 @@ class Selector:
 
 
 class GateKind(StrEnum):
-    """What a gate's fraction means."""
+    """What a gate's fraction means.
+
+    The last three are of pairs: one request that both versions answered, which there are only while it is mirrored.
+    PAIRED counts the pairs in which an arm was bad and the other was not, AGREEMENT those that differ, COVERAGE the
+    champion's requests for which no answer of the challenger came.
+    """
 
     PROPORTION = "proportion"
     LATENCY = "latency"
+    PAIRED = "paired"
+    AGREEMENT = "agreement"
+    COVERAGE = "coverage"
+
+    @property
+    def of_pairs(self) -> bool:
+        """Whether it is judged on mirrored requests alone."""
+        return self in (GateKind.PAIRED, GateKind.AGREEMENT, GateKind.COVERAGE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,8 @@ class RouteReading:
     whatever the base is. ``lease_left_ms`` is None where the engine has no leases or there is no override.
     ``instance`` names the engine's process: it changes when the engine restarts or reloads and forgets.
     ``generation`` is what the engine says it runs (an Envoy version_info; empty elsewhere). ``isolated`` are the
-    segments, in their order by name, that stay on the base whatever the override.
+    segments, in their order by name, that stay on the base whatever the override. ``mirror`` is the part of the
+    requests that are copied to ``mirror_slot``; None for an engine that cannot mirror.
     """
 
     base: Slot
@@ -46,6 +47,8 @@ class RouteReading:
     instance: str
     generation: str = ""
     isolated: tuple[str, ...] = ()
+    mirror: Share | None = None
+    mirror_slot: Slot | None = None
 
     def share_of(self, slot: Slot) -> Share:
         """The share of live traffic that reaches ``slot``."""

@@ -40,6 +40,8 @@ _FACTS = (
     "TrafficWanted",
     "TrafficConfirmed",
     "TrafficNotObeyed",
+    "MirrorWanted",
+    "MirrorConfirmed",
     "VerdictReached",
     "BlindnessBegan",
     "BlindnessEnded",

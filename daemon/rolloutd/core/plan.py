@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
-from rolloutd.core.metrics import MetricTemplate
+from rolloutd.core.metrics import GateKind, MetricTemplate
 from rolloutd.core.segments import Segments
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import FULL, ZERO, BadValue, Share, check_name
@@ -75,6 +75,21 @@ class Gate:
             raise BadValue(
                 f"{self.metric} can isolate a segment only where it is judged by segment and does not observe."
             )
+        if self.template.kind.of_pairs:
+            self._check_pairs()
+
+    def _check_pairs(self) -> None:
+        if self.by:
+            raise BadValue(f"{self.metric} is judged on pairs over everybody; pairs are not judged by segment.")
+        if self.template.kind in (GateKind.AGREEMENT, GateKind.COVERAGE) and self.limit is None:
+            what = "pairs may differ" if self.template.kind is GateKind.AGREEMENT else "requests may have no pair"
+            raise BadValue(f"{self.metric} needs a limit: how many of the {what}, such as 2%.")
+        if self.template.kind is GateKind.PAIRED and (
+            self.limit is not None or {self.harm.factor, self.accept.factor} != {1.0}
+        ):
+            raise BadValue(
+                f"{self.metric} compares pairs, so its harm and accept are differences such as 0.5pp; it has no limit."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +123,10 @@ class Smoke:
 class Stage:
     """One exposure with its clock. The last stage of a plan is the watch, with the champion still warm.
 
-    A stage with a share of zero is a preview: instead of gates its ``smoke`` probes judge the challenger, each of which
-    must be right in ``min_ticks`` rounds one after the other. ``segments`` is the audience of a ring, empty for
-    everybody; ``share`` is all that is exposed on the stage, with what earlier rings have.
+    A stage with a share of zero is a preview or a shadow. On a preview the ``smoke`` probes judge the challenger in the
+    place of gates, each of which must be right in ``min_ticks`` rounds one after the other. On a shadow the challenger
+    gets copies of the ``mirror`` part of the requests; its answers reach nobody, and the gates judge them. ``segments``
+    is the audience of a ring, empty for everybody; ``share`` is all that is exposed, with what earlier rings have.
     """
 
     name: str
@@ -122,14 +138,19 @@ class Stage:
     approval: bool = False
     smoke: tuple[Smoke, ...] = ()
     segments: tuple[str, ...] = ()
+    mirror: Share = ZERO
 
     def __post_init__(self) -> None:
         check_name(self.name, "A stage's name")
         _refuse_twins(list(self.segments), f"segment of stage {self.name}")
         if len({self.share.of(name).basis_points for name in self.segments}) > 1:
             raise BadValue(f"The segments of stage {self.name} have different shares; an earlier stage gave one more.")
-        if self.share == ZERO and not self.smoke:
-            raise BadValue(f"Stage {self.name} has a share of 0%; a stage without live traffic needs smoke probes.")
+        if self.share == ZERO and not self.smoke and not self.shadow:
+            raise BadValue(
+                f"Stage {self.name} has a share of 0%; a stage without live traffic needs smoke probes, or a mirror."
+            )
+        if self.shadow and (self.share != ZERO or self.smoke or self.segments):
+            raise BadValue(f"Stage {self.name} mirrors requests, so it has neither a share nor smoke probes.")
         if self.smoke and self.share > ZERO:
             raise BadValue(f"Stage {self.name} has live traffic; smoke probes judge only a stage of 0%.")
         _refuse_twins([probe.name for probe in self.smoke], f"smoke probe of stage {self.name}")
@@ -141,7 +162,12 @@ class Stage:
     @property
     def preview(self) -> bool:
         """Whether the challenger has no traffic here and is judged by its smoke probes."""
-        return self.share == ZERO
+        return self.share == ZERO and not self.shadow
+
+    @property
+    def shadow(self) -> bool:
+        """Whether the challenger gets copies of requests here, and nobody gets its answers."""
+        return self.mirror > ZERO
 
     @property
     def own_share(self) -> Share:
@@ -197,14 +223,15 @@ class Plan:
         if all(gate.on_fail is OnFail.OBSERVE for gate in self.gates):
             raise BadValue("Every gate only observes: nothing would ever go back.")
         shares = [stage.share for stage in self.stages]
-        if not all(earlier < later for earlier, later in pairwise(shares)):
+        if not all(_grows(earlier, later) for earlier, later in pairwise(self.stages)):
             raise BadValue(
                 "The share must grow from stage to stage, and take nothing back from a segment that had more."
             )
         self._check_segments()
         if shares[-1].basis_points < 5_000:
             raise BadValue("The last stage is the watch at full share (less a holdback); it cannot be under 50%.")
-        if shares[-1] == FULL and all(gate.limit is None for gate in self.gates):
+        _refuse_lonely_pairs(self)
+        if shares[-1] == FULL and all(gate.limit is None for gate in self.gates if not gate.template.kind.of_pairs):
             raise BadValue(
                 "A watch without a holdback has no champion to compare with: at least one gate needs a limit."
             )
@@ -235,6 +262,11 @@ class Plan:
             raise BadValue(
                 "A ring of 100% leaves no champion to compare with in its segments: at least one gate needs a limit."
             )
+
+    @property
+    def mirrors(self) -> bool:
+        """Whether any stage is a shadow."""
+        return any(stage.shadow for stage in self.stages)
 
     @property
     def last(self) -> int:
@@ -281,3 +313,23 @@ def _refuse_twins(names: list[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
             raise BadValue(f"Two {what}s are called {name}.")
+
+
+def _refuse_lonely_pairs(plan: Plan) -> None:
+    """Raise BadValue where gates on pairs would never speak, or where nothing else judges live traffic."""
+    if all(gate.template.kind.of_pairs for gate in plan.gates if gate.on_fail is not OnFail.OBSERVE):
+        raise BadValue(
+            "Every gate is on pairs, which there are only while requests are mirrored: live traffic needs a gate too."
+        )
+    lonely = next((gate for gate in plan.gates if gate.template.kind.of_pairs and not plan.mirrors), None)
+    if lonely is not None:
+        raise BadValue(
+            f"{lonely.metric} is judged on pairs, and no stage of the plan mirrors requests: it would never speak."
+        )
+
+
+def _grows(earlier: Stage, later: Stage) -> bool:
+    """Whether a stage exposes more than the one before it: a greater share, or while there is none more copies."""
+    if later.share == earlier.share == ZERO:
+        return earlier.mirror < later.mirror
+    return earlier.share < later.share

@@ -14,7 +14,7 @@ from rolloutd.core.observed import RouteReading, Seen
 from rolloutd.core.phases import Phase
 from rolloutd.core.rules import awaited
 from rolloutd.core.state import Rollout
-from rolloutd.core.values import Slot
+from rolloutd.core.values import ZERO, Slot
 
 
 def preflight(
@@ -76,6 +76,14 @@ def _route_faults(route: RouteReading, seen: Seen, rollout: Rollout) -> list[str
     if route.isolated:
         off = ", ".join(route.isolated)
         faults.append(f"the router keeps {off} of route {rollout.spec.route} on the base; somebody isolated it by hand")
+    if route.mirror is not None and route.mirror > ZERO:
+        faults.append(
+            f"{route.mirror} of the requests of {rollout.spec.route} are mirrored already; somebody else may own it"
+        )
+    if route.mirror is None and rollout.spec.plan.mirrors:
+        faults.append(
+            f"the router of route {rollout.spec.route} cannot mirror requests, and the plan has a stage that does"
+        )
     if seen.leases and seen.lease_ms is not None and seen.lease_ms < 3 * rollout.spec.plan.timing.tick_ms:
         faults.append(f"the router's lease of {seen.lease_ms / 1000:g} s is shorter than three ticks")
     return faults

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+from rolloutd.core import mirroring
 from rolloutd.core.effects import (
     DropOverride,
     Effect,
@@ -109,10 +110,11 @@ def pending(rollout: Rollout, seen: Seen) -> tuple[Effect, ...]:
         return ()
     if rollout.phase is Phase.FINISHING:
         return _finishing(rollout, seen.route)
-    share, isolation = _share(rollout, seen), _isolation(rollout, seen)
+    share, isolation, mirror = _share(rollout, seen), _isolation(rollout, seen), mirroring.step(rollout, seen)
     if any(isinstance(effect, SetTraffic) and not effect.urgent for effect in share):
-        share, isolation = isolation, share  # nobody is let in before whoever shall stay out is kept out
-    return (*_back_to_champion(rollout, seen.route), *share, *isolation)
+        # A share beside a mirror would get its own requests twice: the mirror is off before anything goes up.
+        share, isolation = isolation, () if mirror else share  # nobody is let in before whoever shall stay out is out
+    return (*_back_to_champion(rollout, seen.route), *share, *isolation, *mirror)
 
 
 def _finishing(rollout: Rollout, route: RouteReading | None) -> tuple[Effect, ...]:
@@ -195,8 +197,13 @@ def check_invariants(rollout: Rollout) -> tuple[str, ...]:
         broken.append(
             f"I1: {traffic.wanted} is wanted on stage {rollout.stage.name}, which allows {rollout.stage.share}."
         )
-    if rollout.phase is Phase.RECEDING and traffic.wanted != ZERO:
-        broken.append(f"I2: the rollout goes back, but {traffic.wanted} is wanted.")
+    if rollout.live and rollout.visits and rollout.mirror.wanted > rollout.stage.mirror:
+        broken.append(
+            f"I1: a mirror of {rollout.mirror.wanted} is wanted on stage {rollout.stage.name}, which has "
+            f"{rollout.stage.mirror}."
+        )
+    if rollout.phase is Phase.RECEDING and (traffic.wanted != ZERO or rollout.mirror.wanted != ZERO):
+        broken.append(f"I2: the rollout goes back, but {max(traffic.wanted, rollout.mirror.wanted)} is wanted.")
     if rollout.end is not None and rollout.end.outcome.value != "done" and traffic.wanted != ZERO:
         broken.append(f"I2: the rollout ended {rollout.end.outcome.value}, but {traffic.wanted} is wanted.")
     if traffic.wanted > ZERO and traffic.basis is None:

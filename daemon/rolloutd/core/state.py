@@ -45,6 +45,21 @@ class Traffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Mirror:
+    """The recorded facts about the mirrored part of the requests: what is wanted, and what was last confirmed."""
+
+    wanted: Share = ZERO
+    wanted_at: Instant | None = None
+    confirmed: Share = ZERO
+    confirmed_at: Instant | None = None
+
+    @property
+    def settled(self) -> bool:
+        """Whether the router has shown the wanted mirror."""
+        return self.wanted == self.confirmed
+
+
+@dataclass(frozen=True, slots=True)
 class StageVisit:
     """One stay on a stage. Its clock runs from ``confirmed_at``, when its share first stood on the router."""
 
@@ -158,6 +173,7 @@ class Rollout:
     isolated: tuple[Isolated, ...] = ()
     isolation: tuple[str, ...] = ()
     isolation_asked_ms: int | None = None
+    mirror: Mirror = Mirror()
 
     @property
     def name(self) -> str:
@@ -219,8 +235,14 @@ class Rollout:
 
     @property
     def share_changed_at_ms(self) -> int | None:
-        """When the share last changed on the router, on the rollout clock: the warm-up runs from here."""
-        return None if self.traffic.confirmed_at is None else self.traffic.confirmed_at.clock_ms
+        """When the exposure last changed on the router, on the rollout clock: the warm-up runs from here."""
+        changed = (self.traffic.confirmed_at, self.mirror.confirmed_at)
+        return max((at.clock_ms for at in changed if at is not None), default=None)
+
+    @property
+    def exposed(self) -> bool:
+        """Whether the challenger was confirmed to get requests: a share of its own, or copies."""
+        return self.traffic.confirmed > ZERO or self.mirror.confirmed > ZERO
 
     def conditions(self) -> frozenset[str]:
         """The joint conditions of phases.py that hold now."""

@@ -12,17 +12,18 @@ from dataclasses import dataclass
 from enum import StrEnum
 from math import exp, inf, log
 
+from rolloutd.core import pairs
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.metrics import BlindReason, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.segments import Focus
 from rolloutd.core.stats.logs import log_mixture
 from rolloutd.core.suspicion import Outside, SplitVerdict, judge_champion, judge_split
-from rolloutd.core.values import Share
+from rolloutd.core.values import ZERO, Share
 
 
 class Verdict(StrEnum):
-    """What a gate says now. NOT_CHECKED is a gate that the plan gives nothing to compare with (no holdback)."""
+    """What a gate says now. NOT_CHECKED: the plan gives it nothing to compare with (no holdback, nothing mirrored)."""
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
@@ -48,6 +49,19 @@ class GateVerdict:
     blind: Unreadable | None = None
     blind_for_ms: int = 0
     segment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Sight:
+    """What a gate sees now: nothing because of trouble, nothing by plan, or what it should.
+
+    ``alike``: it compares the same users on both sides.
+    """
+
+    blind: Unreadable | None
+    blind_for_ms: int
+    not_checked: bool
+    alike: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,11 +110,12 @@ def judge(
     focus: Focus | None = None,
     watching_from_ms: int = 0,
     sticky: bool = False,
+    mirror: Share = ZERO,
 ) -> Judgement:
-    """All gates at this moment (rollout clock), at this confirmed share. A gate without evidence is BLIND."""
+    """All gates at this moment (rollout clock), at this confirmed exposure. A gate without evidence is BLIND."""
     focus = focus or Focus(share)
     excused = next((g.metric for g in plan.gates if _both_over(plan, evidence.get(g.metric))), None)
-    parts = {gate.metric: _harm(plan, gate, evidence.get(gate.metric), excused) for gate in plan.gates}
+    parts = {gate.metric: _harm(plan, gate, evidence.get(gate.metric), excused, mirror) for gate in plan.gates}
     counted = [parts[g.metric] for g in plan.gates if g.on_fail is not OnFail.OBSERVE]
     total = log_mixture([0.0] * len(counted), counted) if counted else -inf
     line = log(1.0 / plan.alpha)
@@ -113,9 +128,8 @@ def judge(
             evidence.get(gate.metric),
             parts[gate.metric],
             gate.metric == fired_metric,
-            now_ms,
-            watching_from_ms,
-            focus,
+            _sight(gate, evidence.get(gate.metric), (now_ms, watching_from_ms), (focus, mirror)),
+            mirror,
         )
         for gate in plan.gates
     )
@@ -125,13 +139,13 @@ def judge(
     return Judgement(verdicts, total, fired, excused, split, judge_champion(evidence.values()))
 
 
-def _harm(plan: Plan, gate: Gate, ev: GateEvidence | None, excused: str | None) -> float:
+def _harm(plan: Plan, gate: Gate, ev: GateEvidence | None, excused: str | None, mirror: Share) -> float:
     """log of the gate's weighted harm evidence: half relative and half absolute where it has a limit."""
     if ev is None:
         return -inf
     weight = log(plan.weight_of(gate)) if gate.on_fail is not OnFail.OBSERVE else 0.0
     if ev.limit is None:
-        return weight + ev.harm_log_e
+        return weight + harm_of(gate, ev, mirror)
     limit = -inf if excused == gate.metric else ev.limit.log_e
     return weight + log_mixture([log(0.5), log(0.5)], [ev.harm_log_e, limit])
 
@@ -150,22 +164,21 @@ def _one(
     ev: GateEvidence | None,
     harm: float,
     fired: bool,
-    now_ms: int,
-    watching_from_ms: int,
-    focus: Focus,
+    sight_now: _Sight,
+    mirror: Share,
 ) -> GateVerdict:
     line, safe_line = log(1.0 / plan.alpha), log(1.0 / plan.beta)
-    safe = ev.safe.log_e if ev is not None else 0.0
-    blind, blind_for_ms = sight(gate, ev, now_ms, watching_from_ms)
+    safe = safe_of(gate, ev, mirror) if ev is not None else 0.0
+    blind = sight_now.blind
     over_limit = ev is not None and ev.limit is not None and ev.limit.log_e >= line
     own_harm = gate.on_fail is OnFail.OBSERVE and harm >= line
     if fired or own_harm:
         verdict = Verdict.FAIL
     elif blind is not None:
         verdict = Verdict.BLIND
-    elif focus.champion_has_none:
+    elif sight_now.not_checked:
         verdict = Verdict.NOT_CHECKED
-    elif safe >= safe_line and (focus.whole or gate.by):  # without its segments a gate compares unlike users
+    elif safe >= safe_line and sight_now.alike:
         verdict = Verdict.PASS
     else:
         verdict = Verdict.COLLECTING
@@ -178,9 +191,33 @@ def _one(
         safe_progress=_progress(safe, safe_line),
         over_limit=over_limit,
         blind=blind,
-        blind_for_ms=blind_for_ms,
+        blind_for_ms=sight_now.blind_for_ms,
         segment=(ev.by.harm.alone if ev is not None and ev.by is not None else None) or "",
     )
+
+
+def harm_of(gate: Gate, ev: GateEvidence, mirror: Share) -> float:
+    """log evidence that the challenger is worse than the gate's harm margin, unweighted and without its limit."""
+    if gate.template.kind.of_pairs:
+        return pairs.harm_log_e(gate, ev.total_sum, ev.stage_sum, mirror)
+    return ev.harm_log_e
+
+
+def safe_of(gate: Gate, ev: GateEvidence, mirror: Share) -> float:
+    """log evidence that the challenger is better than the gate's accept margin, on this stage."""
+    return pairs.safe_log_e(gate, ev.stage_sum, mirror) if gate.template.kind.of_pairs else ev.safe.log_e
+
+
+def _sight(gate: Gate, ev: GateEvidence | None, looked_ms: tuple[int, int], exposure: tuple[Focus, Share]) -> _Sight:
+    """``looked_ms`` is now, and since when this process looks; ``exposure`` where the arms are compared, and copies."""
+    focus, mirror = exposure
+    blind, blind_for_ms = sight(gate, ev, *looked_ms)
+    if not gate.template.kind.of_pairs:
+        # Without its segments a gate compares unlike users.
+        return _Sight(blind, blind_for_ms, focus.champion_has_none, focus.whole or bool(gate.by))
+    if mirror == ZERO:  # without mirrored requests there is nothing to be seen
+        return _Sight(None, 0, not_checked=True, alike=True)
+    return _Sight(blind, blind_for_ms, not_checked=False, alike=True)
 
 
 def sight(gate: Gate, ev: GateEvidence | None, now_ms: int, watching_from_ms: int) -> tuple[Unreadable | None, int]:

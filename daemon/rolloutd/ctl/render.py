@@ -31,7 +31,17 @@ def on_new(found: Found) -> str:
     """The two facts about the share: what was asked, what the router says."""
     observed = found["on_new"]["observed"]
     says = "router not read yet" if observed is None else f"router says {percent(observed)}"
-    return f"asked {percent(found['on_new']['asked'])}, {says} ({span(found['age_s'].get('router'))} ago)"
+    return (
+        f"asked {percent(found['on_new']['asked'])}, {says} ({span(found['age_s'].get('router'))} ago){_copies(found)}"
+    )
+
+
+def _copies(found: Found) -> str:
+    """What of the requests is mirrored, where anything is, or should be."""
+    asked, observed = found["on_new"].get("mirror_asked", 0.0), found["on_new"].get("mirror_observed")
+    if not asked and not observed:
+        return ""
+    return f"; copies: asked {percent(asked)}, router {'not read yet' if observed is None else percent(observed)}"
 
 
 def gate(found: Found) -> str:

@@ -20,6 +20,7 @@ from rolloutd.core.effects import (
     ReadRoute,
     RouteSeen,
     SetBase,
+    SetMirror,
     SetTraffic,
     SlotProbed,
     SlotSmoked,
@@ -52,10 +53,12 @@ class Unsettled(RuntimeError):
 class _Route:
     base: Slot = Slot.A
     share: Share = ZERO
+    mirror: Share = ZERO
 
     def reading(self) -> RouteReading:
         slot = Slot.B if self.share > ZERO else None
-        return RouteReading(self.base, slot, self.share, None, _ENGINE)
+        copied = Slot.B if self.mirror > ZERO else None
+        return RouteReading(self.base, slot, self.share, None, _ENGINE, mirror=self.mirror, mirror_slot=copied)
 
 
 class Drive:
@@ -157,6 +160,9 @@ class Drive:
                 self.lane = observe(self.lane, SlotSmoked(probe.name, finding), at.clock_ms)
             case SetTraffic(share=share):
                 self._route.share = share
+                self._written(at)
+            case SetMirror(share=share):
+                self._route.mirror = share
                 self._written(at)
             case SetBase(slot=slot):
                 self._route.base = slot

@@ -14,6 +14,7 @@ from rolloutd.core.values import BadValue, Instant
 from rolloutd.foretold import foretell
 from rolloutd.rehearsal.plan_file import PlanFile, Unusable, read_plan
 from rolloutd.rehearsal.replayed import replay
+from rolloutd.rehearsal.shadowless import shadowless
 from rolloutd.rehearsal.summary import rehearse_all, summary
 from rolloutd.rehearsal.ticks_file import Counts, read_ticks
 from rolloutd.rehearsal.traffic import ArmRates, Assumed, Nuisance
@@ -30,7 +31,8 @@ def check(text: str, file: str, config: str | None, rps: float, errors: Rates, s
     """The forecast of a plan at a traffic that is given. Raises Unusable."""
     found = read_plan(text, file, config)
     try:
-        traffic = {gate.metric: MetricTraffic(rps, _rate(gate, errors, slow), phi) for gate in found.spec.plan.gates}
+        gates = shadowless(found.spec).plan.gates
+        traffic = {gate.metric: MetricTraffic(rps, _rate(gate, errors, slow), phi) for gate in gates}
         _check_names(found.spec, errors, slow)
         _, outlook = foretell(found.spec, traffic, found.cap, {})
     except BadValue as error:
@@ -45,19 +47,20 @@ def simulate(text: str, file: str, asked: Mapping[str, Any]) -> Told:
     seed, hands (processes), per_user (requests).
     """
     found = read_plan(text, file, asked["config"])
+    spec = shadowless(found.spec)
     champion, challenger = asked["champion"], asked["challenger"]
     try:
-        _check_names(found.spec, *champion, *challenger)
-        before = {gate.metric: _rate(gate, *champion) for gate in found.spec.plan.gates}
+        _check_names(spec, *champion, *challenger)
+        before = {gate.metric: _rate(gate, *champion) for gate in spec.plan.gates}
         rates = {
             gate.metric: ArmRates(before[gate.metric], _rate(gate, challenger[0], challenger[1], before[gate.metric]))
-            for gate in found.spec.plan.gates
+            for gate in spec.plan.gates
         }
         assumed = Assumed(asked["rps"], rates, asked["onset_ms"], _nuisance(asked["nuisance"]))
     except BadValue as error:
         raise Unusable(str(error), "Correct that option; nothing was rehearsed.") from error
-    ended = rehearse_all(found.spec, assumed, asked["seed"], asked["runs"], asked["hands"])
-    told = summary(found.spec, assumed, asked["seed"], ended, asked["per_user"])
+    ended = rehearse_all(spec, assumed, asked["seed"], asked["runs"], asked["hands"])
+    told = summary(spec, assumed, asked["seed"], ended, asked["per_user"])
     return _as_published(Simulation, {**told, "read_by": found.by})
 
 

@@ -16,6 +16,7 @@ from rolloutd.core.metrics import Answer, BlindReason, Counted, Point, Unreadabl
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Gate, Spec
 from rolloutd.core.values import Instant
+from rolloutd.core.verdict import harm_of, safe_of
 from rolloutd.rehearsal.drive import CHALLENGER_ARM, CHAMPION_ARM, Drive
 from rolloutd.rehearsal.runs import PROMOTION, ROLLBACK, UNDECIDED
 from rolloutd.rehearsal.ticks_file import Counts
@@ -112,10 +113,11 @@ def _told(drive: Drive, start_ms: int, last_ms: int, ticks: Sequence[Counts]) ->
             metric: {
                 "champion": [known.total_sum.champion_bad, known.total_sum.champion_n],
                 "challenger": [known.total_sum.challenger_bad, known.total_sum.challenger_n],
-                "log_e_harm": known.harm.log_e,
-                "log_e_safe": known.safe.log_e,
+                "log_e_harm": harm_of(gate, known, rollout.mirror.confirmed),
+                "log_e_safe": safe_of(gate, known, rollout.mirror.confirmed),
             }
-            for metric, known in drive.lane.evidence.items()
+            for gate in rollout.spec.plan.gates
+            for metric, known in ((gate.metric, drive.lane.evidence[gate.metric]),)
         },
         "events": [_event(row, start_ms) for row in drive.recorded],
     }

@@ -88,7 +88,6 @@ class RouteTable(Table):
     later: ClassVar[Mapping[str, str]] = {
         "key": "Sticky assignment by a key is not built yet; the router splits each request by itself.",
         "segment_header": "Segments are not built yet.",
-        "mirror_is_safe": "Mirroring is not built yet.",
     }
     router: v.Name
     """A router of [routers]."""
@@ -96,6 +95,8 @@ class RouteTable(Table):
     """Whose route this is; [policy] max_concurrent_team counts by it."""
     slots: SlotsTable
     """The two slots behind it."""
+    mirror_is_safe: bool = False
+    """Whether requests may be copied to the challenger: they have no side effects, and its servers bear them too."""
 
 
 class RouterTable(AdapterTable):

@@ -159,7 +159,7 @@ def _route(name: str, table: RouteTable, tables: ConfigTables, fitting: Fitting)
         message = "Both slots have the same address, so a dead slot would look as alive as the other."
         fitting.add((*path, "slots", "b", "probe_url"), message)
     slots = {Slot.A: RouteSlot(a.arm, a.probe_url), Slot.B: RouteSlot(b.arm, b.probe_url)}
-    return RouteConfig(name, table.router, _frozen(slots), table.team or "")
+    return RouteConfig(name, table.router, _frozen(slots), table.team or "", mirror_is_safe=table.mirror_is_safe)
 
 
 def _check_arms(settings: Settings, fitting: Fitting) -> None:

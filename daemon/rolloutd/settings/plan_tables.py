@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
 from rolloutd.core.plan import OnFail, OnUndecided
 from rolloutd.core.stats.margins import Margin
+from rolloutd.core.values import ZERO
 from rolloutd.settings import values as v
 
 
@@ -90,13 +91,14 @@ class StageTable(Table):
     """One exposure with its clock. The last stage is the watch: 100 % less the holdback, the champion still warm."""
 
     later: ClassVar[Mapping[str, str]] = {
-        "mirror": "Mirrored stages are not built yet; every stage has a share of live traffic.",
         "segments": "Segments are not built yet; a stage's share is a part of everybody.",
     }
     name: v.Name
     """What the stage is called on the screen."""
-    share: v.Percent
+    share: v.Percent = ZERO
     """The challenger's part of live traffic, growing by stage; the last one is 100%, a first one of 0% a preview."""
+    mirror: v.Percent = ZERO
+    """Instead of a share: the part of the requests that is copied to the challenger, whose answers reach nobody."""
     min_time_ms: v.DurationMs | None = Field(None, alias="min_time")
     """The shortest stay, never under the policy's; left out, it is the policy's."""
     max_time_ms: v.DurationMs = Field(4 * 3_600_000, alias="max_time")
@@ -118,13 +120,13 @@ class GateTable(Table):
 
     later: ClassVar[Mapping[str, str]] = {
         "by": "Judging a gate by segment is not built yet; it is judged over everybody.",
-        "mirror": "Gates on mirrored traffic are not built yet.",
+        "mirror": "A gate on mirrored requests is one on a metric of pairs, such as pairs.agreement.",
         "segments": "Judging a gate by segment is not built yet; it is judged over everybody.",
     }
     metric: v.Name
     """A metric of [metrics], or a shipped template such as envoy.errors."""
     limit: v.Limit | None = None
-    """An absolute limit that the challenger must stay under, whatever the champion does; left out, there is none."""
+    """What the challenger must stay under, whatever the champion does; of pairs.agreement, the part that may differ."""
     harm: MarginTable | None = None
     """Go back once the challenger is shown to be worse than this; left out, it is the policy's."""
     accept: MarginTable | None = None

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 
 from rolloutd.core.metrics import GateKind
 from rolloutd.core.plan import Gate, OnFail, Plan, Smoke, Stage, Timing
+from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import FULL, ZERO, BadValue, format_duration
 from rolloutd.settings.config_tables import PolicyTable
 from rolloutd.settings.locator import Path
@@ -22,6 +23,8 @@ _MINUTE_MS = 60_000
 _STANDARD = (("canary", "1%", 180), ("tenth", "10%", 120), ("half", "50%", 90), ("watch", "100%", 90))
 _STANDARD_MIN_MINUTES = 30
 PREVIEW_ROUNDS = 3
+PAIRED_ACCEPT = 0.01
+"""What a gate on pairs accepts where nothing is written: worse on one request in a hundred more than better."""
 
 
 def standard_strategy(policy: PolicyTable) -> StrategyTable:
@@ -55,6 +58,9 @@ class StageReader:
 
     def read(self, tables: Sequence[StageTable]) -> tuple[Stage, ...]:
         """The stages that can be made; every fault goes to ``fitting``. The last one's share loses its holdback."""
+        places = [(*self.path, index, key) for index in range(len(tables)) for key in ("share", "mirror")]
+        if any(map(self.fitting.has_dropped, places)):  # nothing more can be said before it is known
+            return ()
         if not tables:
             self.fitting.add(self.path, "A plan needs at least one stage.")
         found = [self._stage(index, table, index == len(tables) - 1) for index, table in enumerate(tables)]
@@ -84,9 +90,18 @@ class StageReader:
                 on_undecided=table.on_undecided,
                 approval=table.approval,
                 smoke=tuple(Smoke(**dict(probe)) for probe in table.smoke),
+                mirror=table.mirror,
             )
         except BadValue as error:
-            key = "smoke" if table.smoke else "share" if share == ZERO else "min_time"
+            key = (
+                "mirror"
+                if table.mirror > ZERO
+                else "smoke"
+                if table.smoke
+                else "share"
+                if share == ZERO
+                else "min_time"
+            )
             self._fault(index, key, str(error))
             return None
 
@@ -102,10 +117,10 @@ class StageReader:
         for index, table in enumerate(tables):
             if table.name in names[:index]:
                 self._fault(index, "name", f"Two stages are called {table.name}.")
-            if index and table.share <= tables[index - 1].share:
-                self._fault(
-                    index, "share", f"The share must grow from stage to stage; before it was {tables[index - 1].share}."
-                )
+            before = tables[index - 1]
+            if index and (table.share, table.mirror) <= (before.share, before.mirror):
+                message = f"The share must grow from stage to stage; before it was {before.share}."
+                self._fault(index, "mirror" if table.mirror > ZERO else "share", message)
 
     def _fault(self, index: int, key: str, message: str) -> None:
         self.fitting.add((*self.path, index, key), message)
@@ -168,16 +183,15 @@ def _gate(table: GateTable, path: Path, weight: float, settings: Settings, fitti
     try:
         metric = settings.metric(table.metric)
         source = settings.sources[metric.source]
-        latency = metric.template.kind is GateKind.LATENCY
-        margins = settings.policy.latency if latency else settings.policy.errors
+        harm, accept = _margins(table, metric.template.kind, settings.policy)
         return Gate(
             metric=table.metric,
             source=metric.source,
             template=metric.template,
             max_age_ms=source.max_age_ms,
             every_ms=source.every_ms,
-            harm=(table.harm or margins.harm).margin(),
-            accept=(table.accept or margins.accept).margin(),
+            harm=harm,
+            accept=accept,
             limit=table.limit,
             on_fail=table.on_fail,
             weight=weight,
@@ -185,6 +199,20 @@ def _gate(table: GateTable, path: Path, weight: float, settings: Settings, fitti
     except BadValue as error:
         fitting.add(_key(path, "metric"), str(error))
         return None
+
+
+def _margins(table: GateTable, kind: GateKind, policy: PolicyTable) -> tuple[Margin, Margin]:
+    """Harm and accept as written, or the policy's; pairs have their own, since each is held against itself."""
+    if kind in (GateKind.AGREEMENT, GateKind.COVERAGE):
+        if table.harm is not None or table.accept is not None:
+            raise BadValue(f"{table.metric} is held against its limit alone; it has neither harm nor accept.")
+        return Margin.ratio(1.0), Margin.ratio(1.0)
+    if kind is GateKind.PAIRED:
+        harm = Margin.difference(0.0) if table.harm is None else table.harm.margin()
+        accept = Margin.difference(PAIRED_ACCEPT) if table.accept is None else table.accept.margin()
+        return harm, accept
+    margins = policy.latency if kind is GateKind.LATENCY else policy.errors
+    return (table.harm or margins.harm).margin(), (table.accept or margins.accept).margin()
 
 
 def read_timing(

@@ -75,6 +75,10 @@ class Fitting:
         """Whether any entry of a section is out because of its own faults."""
         return any(section == broken for broken, _ in self.broken)
 
+    def has_dropped(self, path: Path) -> bool:
+        """Whether the value there was taken out because it does not fit: its default stands for nothing then."""
+        return path in self._dropped
+
     def finish(self) -> None:
         """Raise SettingsError when there was any fault."""
         if self.problems:

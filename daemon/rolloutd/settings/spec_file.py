@@ -104,9 +104,28 @@ def _plan(tables: SpecTables, settings: Settings, fitting: Fitting) -> Plan | No
     clocks = [(tables.timing, ("timing",)), (strategy.timing, ("rollout", "strategy"))]
     timing = read_timing(clocks, ("timing",), settings, fitting)
     check_warm_up(strategy.stages, timing, fitting, ("timing", "warm_up"))
+    _check_mirror(tables, strategy, settings, fitting)
     if fitting.problems or timing is None:
         return None
     return _whole(strategy, gates, timing, settings, fitting)
+
+
+def _check_mirror(tables: SpecTables, strategy: Strategy, settings: Settings, fitting: Fitting) -> None:
+    """A stage that mirrors needs a router that can, and somebody's word that the route's requests may go out twice."""
+    index = next((number for number, stage in enumerate(strategy.stages) if stage.shadow), None)
+    route = settings.routes.get(tables.rollout.route)
+    if index is None or route is None:
+        return
+    path: Path = ("stage", index, "mirror") if tables.stage else ("rollout", "strategy")
+    stage, kind = strategy.stages[index].name, settings.routers[route.router].kind
+    if kind in settings.vocabulary.cannot_mirror:
+        fitting.add(path, f"Stage {stage} mirrors requests, and a router of kind {kind} cannot do that.")
+    elif not route.mirror_is_safe:
+        message = (
+            f"Stage {stage} mirrors requests of route {route.name}, and nobody says that this is safe. Where they have "
+            "no side effects and the challenger's servers bear the load, write mirror_is_safe = true at the route."
+        )
+        fitting.add(path, message)
 
 
 def _strategy(tables: SpecTables, settings: Settings, fitting: Fitting) -> Strategy | None:

@@ -26,12 +26,14 @@ class Vocabulary:
 
     ``template_of(name, arm_label, slo_ms)`` makes a shipped template or raises ValueError with a sentence, also for a
     name that is not among ``templates`` (it may know why there is none).
+    ``cannot_mirror`` are the kinds of routers that copy no requests.
     ``router_keys``, ``source_keys`` and ``notifier_keys`` let a wrong kind or option be found here; without them it is
     the adapter's work.
     """
 
     template_of: Callable[[str, str | None, float | None], MetricTemplate]
     templates: Sequence[str]
+    cannot_mirror: Collection[str] = ()
     router_keys: KeysByKind | None = None
     source_keys: KeysByKind | None = None
     notifier_keys: KeysByKind | None = None
@@ -42,7 +44,7 @@ class Vocabulary:
             template = self.template_of(name, arm_label, slo_ms)
         except (ValueError, RolloutdError) as error:
             raise BadValue(str(error)) from None
-        if slo_ms is not None and template.kind is not GateKind.LATENCY:
+        if slo_ms is not None and template.kind not in (GateKind.LATENCY, GateKind.PAIRED):
             raise BadValue(f"{name} has no histogram of latency, so it cannot be judged by an slo.")
         return template
 

@@ -43,10 +43,11 @@ def test_no_other_bound_is_found(bound: Decimal, other: Decimal) -> None:
 def test_every_name_makes_a_template() -> None:
     """Each shipped name gives a template of its kind; the arm's label can be another."""
     for name in NAMES:
-        slo_ms = 250.0 if name.endswith("latency") else None
+        slo_ms = 250.0 if name.endswith(("latency", "slow")) else None
         template = make_template(name, "version", slo_ms)
         assert (template.name, template.arm_label, template.slo_ms) == (name, "version", slo_ms)
         assert (template.kind is GateKind.LATENCY) == name.endswith("latency")
+        assert template.kind.of_pairs == name.startswith("pairs.")
 
 
 @pytest.mark.parametrize(

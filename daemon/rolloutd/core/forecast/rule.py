@@ -1,8 +1,8 @@
 """The rule for low traffic: whether a first stage can decide, and with which share; it starts and refuses nothing.
 
 Nine of ten stays must end within the stage's maximum time. Where they would not, the smallest larger first share that
-does is taken, up to the policy's cap. Beyond it shadow comes first; that is not built yet, so the plan is refused with
-the numbers. A deadline never makes a test weaker.
+does is taken, up to the policy's cap. Beyond it the plan is refused with the numbers. What a shadow before it has shown
+is not reckoned: pairs say nothing of what live traffic does. A deadline never makes a test weaker.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from math import inf
 from rolloutd.core.forecast.stages import stay_of
 from rolloutd.core.forecast.values import MetricTraffic, Span, Traffic
 from rolloutd.core.plan import Plan
-from rolloutd.core.values import Share, format_duration
+from rolloutd.core.values import ZERO, Share, format_duration
 
 LARGEST_FIRST_SHARE = Share(500)
 _STEP_BP = 10
@@ -63,7 +63,7 @@ def rule(plan: Plan, traffic: Traffic, cap: Share) -> Ruling:
     then = stay_of(_with_first_share(plan, largest), at_first, traffic)
     more = "" if largest == first.share else f". At {largest}, the most it may have here, it needs {_told(then)}"
     said = (
-        f"{too_slow}{more}. Shadow first is the way for so little traffic, and it is not built yet. "
+        f"{too_slow}{more}. For so little traffic a stage needs more time, or wider margins after a shadow. "
         f"{_needed(plan, traffic)}"
     )
     return Ruling(Decision.REFUSED, plan, said)
@@ -75,8 +75,8 @@ def _with_first_share(plan: Plan, share: Share) -> Plan:
 
 
 def _first_live(plan: Plan) -> int:
-    """The index of the first stage with traffic of its own; a preview has none to forecast."""
-    return next(index for index, stage in enumerate(plan.stages) if not stage.preview)
+    """The index of the first stage with traffic of its own; a preview and a shadow have none to forecast."""
+    return next(index for index, stage in enumerate(plan.stages) if stage.share > ZERO)
 
 
 def _decides(plan: Plan, traffic: Traffic) -> bool:

@@ -10,6 +10,7 @@ from rolloutd.core.forecast.gate import Setting, forecast_gate, passage_to_safe,
 from rolloutd.core.forecast.values import GateForecast, PlanForecast, Span, StageForecast, Traffic
 from rolloutd.core.plan import OnFail, Plan, Stage
 from rolloutd.core.stats.passage import Passage
+from rolloutd.core.values import ZERO
 
 _POINTS = 400
 _FAR, _WELL = 0.999, 0.9
@@ -69,9 +70,10 @@ def stay_of(plan: Plan, index: int, traffic: Traffic) -> Span | None:
 
 
 def _settings(plan: Plan, index: int, traffic: Traffic) -> list[Setting]:
-    if plan.stages[index].preview:  # smoke probes judge there, and no gate
+    if plan.stages[index].share == ZERO:  # smoke probes judge there, or copies: neither is forecast
         return []
-    return [Setting(plan, index, gate, traffic[gate.metric]) for gate in plan.gates if gate.metric in traffic]
+    known = [gate for gate in plan.gates if gate.metric in traffic and not gate.template.kind.of_pairs]
+    return [Setting(plan, index, gate, traffic[gate.metric]) for gate in known]
 
 
 def _all_passing(plan: Plan, index: int, traffic: Traffic) -> list[_Passing] | None:

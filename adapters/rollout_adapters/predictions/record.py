@@ -1,0 +1,116 @@
+"""The neutral record of a prediction, and how two outputs compare. Pure: it reads no file and joins nothing.
+
+Inputs are personal data and are never kept: of an ``input`` only its hash enters. Long outputs are hashed, too, so that
+what waits for its pair stays small.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+from collections.abc import Mapping
+from typing import Any, NamedTuple  # a log line is whatever somebody wrote; only the keys named here are looked at
+
+ID_MAX = 200
+LINE_MAX_BYTES = 256 * 1024
+_TEXT_MAX = 100
+_SCORES_MAX = 64
+_SERVER_ERROR = 500
+
+Output = str | float | tuple[float, ...] | None
+"""A label or a hash, a number, or scores; None where nothing was answered."""
+
+
+class BadRecord(ValueError):
+    """A line that is no record; the message says why."""
+
+
+class Record(NamedTuple):
+    """One answer of one arm to one request. ``input_hash`` joins nothing: it tells people which inputs differ."""
+
+    request_id: str
+    arm: str
+    status: int = 200
+    latency_ms: float | None = None
+    output: Output = None
+    segment: str = ""
+    input_hash: str = ""
+
+    @property
+    def failed(self) -> bool:
+        """Whether the server failed to answer."""
+        return self.status >= _SERVER_ERROR
+
+
+def read_record(line: bytes, arm: str = "") -> Record:
+    """The record on a line of JSON. ``arm`` counts where the line names none. Raises BadRecord."""
+    if len(line) > LINE_MAX_BYTES:
+        raise BadRecord(f"a line of more than {LINE_MAX_BYTES >> 10} KiB")
+    try:
+        said = json.loads(line)
+    except (ValueError, RecursionError):
+        raise BadRecord("no JSON") from None
+    if not isinstance(said, dict):
+        raise BadRecord("no JSON object")
+    return from_mapping(said, arm)
+
+
+def from_mapping(said: Mapping[str, Any], arm: str = "") -> Record:
+    """The record that an object with the neutral keys says. Raises BadRecord."""
+    request_id, named = said.get("request_id"), said.get("arm") or arm
+    if not isinstance(request_id, str) or not 0 < len(request_id) <= ID_MAX:
+        raise BadRecord("no request_id")
+    if not isinstance(named, str) or not 0 < len(named) <= ID_MAX:
+        raise BadRecord("no arm")
+    status, latency_ms = said.get("status", 200), said.get("latency_ms")
+    if type(status) is not int:
+        raise BadRecord("a status that is no whole number")
+    if latency_ms is not None and not _is_number(latency_ms):
+        raise BadRecord("a latency_ms that is no number")
+    segment, input_hash = said.get("segment"), said.get("input_hash")
+    if input_hash is None and "input" in said:
+        input_hash = digest(said["input"])
+    return Record(
+        request_id,
+        named,
+        status,
+        latency_ms,
+        small(said.get("output")),
+        segment[:_TEXT_MAX] if isinstance(segment, str) else "",
+        input_hash[:_TEXT_MAX] if isinstance(input_hash, str) else "",
+    )
+
+
+def small(output: object) -> Output:
+    """An output in a form that is small and can be compared: numbers and scores as they are, the rest as text."""
+    if output is None or isinstance(output, str):
+        return output if output is None or len(output) <= _TEXT_MAX else digest(output)
+    if _is_number(output):
+        return float(output)  # type: ignore[arg-type]  # it was just looked at
+    if isinstance(output, list) and 0 < len(output) <= _SCORES_MAX and all(map(_is_number, output)):
+        return tuple(map(float, output))
+    return digest(output)
+
+
+def same(one: Output, other: Output, tolerance: float) -> bool:
+    """Whether two outputs agree: equal text, numbers within the tolerance, scores with the same greatest one."""
+    if isinstance(one, float) and isinstance(other, float):
+        return abs(one - other) <= tolerance
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and _greatest(one) == _greatest(other)
+    return one == other
+
+
+def digest(value: object) -> str:
+    """The SHA-256 of a value's canonical JSON."""
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _greatest(scores: tuple[float, ...]) -> int:
+    return max(range(len(scores)), key=scores.__getitem__)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)

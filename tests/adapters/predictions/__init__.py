@@ -1,0 +1,1 @@
+"""Tests of prediction logs as a metric source."""
