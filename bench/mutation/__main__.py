@@ -35,6 +35,9 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("modules", nargs="*", metavar="MODULE", help=f"of {', '.join(TARGETS)}")
     parser.add_argument("--keep", action="store_true", help="write the result to bench/results/mutation.json")
     parser.add_argument("--lines", default="", metavar="A-B", help="only the mutants of these lines (nothing is kept)")
+    parser.add_argument(
+        "--part", default="1/1", metavar="K/N", help="every N-th mutant from the K-th on, for pieces of minutes"
+    )
     parser.add_argument("--verbose", action="store_true", help="print every mutant's fate")
     options = parser.parse_args(arguments)
     chosen = [one for one in TARGETS if not options.modules or any(one.endswith(word) for word in options.modules)]
@@ -45,14 +48,14 @@ def main(arguments: list[str]) -> int:
         rest = [word for word in arguments if word not in options.modules]
         done = [subprocess.run([sys.executable, "-m", "bench.mutation", one, *rest], check=False) for one in chosen]
         return max(one.returncode for one in done)
-    result = mutate(chosen[0], options.lines, options.verbose)
+    result = mutate(chosen[0], options.lines, options.part, options.verbose)
     print(told(chosen[0], result))
     if options.keep and not options.lines:
-        keep(chosen[0], result)
+        keep(chosen[0], options.part, result)
     return 0 if result["percent"] >= GOAL_PERCENT else 1
 
 
-def mutate(module: str, lines: str = "", verbose: bool = False) -> dict[str, Any]:
+def mutate(module: str, lines: str = "", part: str = "1/1", verbose: bool = False) -> dict[str, Any]:
     """Every mutant of one module to its fate. Raises RuntimeError when a test fails without any change."""
     began, path = time.monotonic(), str(ROOT / module)
     source = Path(path).read_text(encoding="utf-8")
@@ -63,7 +66,8 @@ def mutate(module: str, lines: str = "", verbose: bool = False) -> dict[str, Any
     unknown = set(same) - {one.name for one in every}
     if unknown and not lines:
         raise RuntimeError(f"equivalent.toml names mutants of {module} that do not exist: {sorted(unknown)}")
-    tried = [one for one in every if one.name not in same]
+    first_of, _, parts = part.partition("/")
+    tried = [one for one in every if one.name not in same][int(first_of) - 1 :: int(parts)]
     fates = {**_at_import(module, path, source, tried), **_in_functions(module, path, source, tried)}
     counts = Counter(fates.values())
     left = [one for one in tried if fates[id(one)] in (SURVIVED, UNREACHED)]
@@ -74,7 +78,7 @@ def mutate(module: str, lines: str = "", verbose: bool = False) -> dict[str, Any
         "killed": counts[KILLED] + counts[TIMED_OUT],
         "by_time": counts[TIMED_OUT],
         "percent": round(100 * (1 - len(left) / len(tried)), 2) if tried else 100.0,
-        "equivalent": len(every) - len(tried),
+        "equivalent": sum(one.name in same for one in every),
         "survivors": [f"{one.line} {one.name} ({fates[id(one)]})" for one in left],
         "took_s": round(time.monotonic() - began),
     }
@@ -107,12 +111,15 @@ def told(module: str, result: dict[str, Any]) -> str:
     return "\n".join([*lines, f"{module}: {counts}, {result['equivalent']} equivalent, {result['took_s']} s"])
 
 
-def keep(module: str, result: dict[str, Any]) -> None:
-    """Put this module's result beside the others', with the commit and the day."""
+def keep(module: str, part: str, result: dict[str, Any]) -> None:
+    """Put this module's result, or a part of it, beside the others', with the commit and the day."""
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
     git = ["git", "describe", "--always", "--dirty=+"]
     commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
-    kept[module] = {**result, "commit": commit, "date": datetime.now(UTC).date().isoformat()}
+    parts = part.partition("/")[2]
+    mine = {name: one for name, one in kept.get(module, {}).items() if name.endswith(f"/{parts}")}
+    kept[module] = mine
+    mine[part] = {**result, "commit": commit, "date": datetime.now(UTC).date().isoformat()}
     KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

@@ -112,7 +112,8 @@ def _alive(node: ast.AST, where: tuple[str, ...], function: str) -> Iterator[tup
             if not isinstance(child, ast.AST) or _is_words(child):
                 continue
             # A default is made where the function is, not in it.
-            inside, owner = where, "" if field == "args" and function == ".".join(where) else function
+            defaults = isinstance(child, ast.arguments) and function == ".".join(where)
+            inside, owner = where, "" if defaults else function
             if isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 inside = (*where, child.name)
                 is_function = not isinstance(child, ast.ClassDef)

@@ -43,6 +43,8 @@ def test_a_mutant_is_the_module_with_one_change() -> None:
     assert space["above"](3)  # type: ignore[operator]
     assert one.function == "above"
     assert {one.function for one in mutants("m.py", SOURCE) if one.before == "3"} == {""}
+    called = mutants("m.py", "def f():\n    return max(1, g(2))\n")
+    assert {one.function for one in called} == {"f"}
 
 
 def test_a_living_function_gets_the_changed_code() -> None:

@@ -108,11 +108,12 @@ def _of_bench(name: str, begins: str) -> list[str]:
         return [f"not measured yet (bench {name})"]
     kept = json.loads(file.read_text(encoding="utf-8"))
     rows = [row for row in kept["rows"] if row["name"].startswith(begins) and (begins or row["ok"] is not None)]
-    lines = [_figure(row) for row in rows if row["ok"] is not None or row["value"] is not None]
+    lines = [figure(row) for row in rows if row["ok"] is not None or row["value"] is not None]
     return [*lines, f"(commit {kept['commit'].split()[0]})"] if lines else [f"not measured yet (bench {name})"]
 
 
-def _figure(row: Kept) -> str:
+def figure(row: Kept) -> str:
+    """One row of a bench as a line."""
     value = "no figure" if row["value"] is None else f"{row['value']:.4g} {row['unit']}".strip()
     verdict = {None: "", True: f", goal {row['goal']}", False: f", **MISSED** {row['goal']}"}[row["ok"]]
     return f"{row['name']}: {value}{verdict}"

@@ -10,7 +10,7 @@ import os
 import random
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -73,11 +73,14 @@ async def cuts(disk: Disk, done: list[Step], folder: Path, count: int) -> list[i
     return losses
 
 
-async def test_a_power_cut_loses_nothing_that_was_acknowledged(tmp_path: Path) -> None:
+async def test_a_power_cut_loses_nothing_that_was_acknowledged(
+    tmp_path: Path, record_property: Callable[[str, object], None]
+) -> None:
     """Every cut leaves a journal that opens, whose chain is whole, and that has every acknowledged event."""
     disk, done = recorded(tmp_path, "FULL")
     assert sum(isinstance(step, Said) for step in done) == EVENTS
     assert not any(await cuts(disk, done, tmp_path, CUTS))
+    record_property("figure", f"{CUTS} cuts, 0 acknowledged events lost, 0 journals broken")
 
 
 async def test_without_full_sync_the_same_cuts_lose_events(tmp_path: Path) -> None:

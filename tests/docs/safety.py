@@ -1,0 +1,171 @@
+"""Writes the table of goals into docs/safety.md from kept results: ``python -m tests.docs.safety [run|keep ...]``.
+
+``run [TEST ...]`` runs the named tests (or all that the goals name) and keeps what came of them in docs/safety.json;
+``keep simulation COMMIT FILE...`` adds up outputs of ``./dev sim --json`` at that commit, ``keep fuzz COMMIT FILE``
+takes the one of ``./dev fuzz``. Nothing is written by hand, and what was not measured says so.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.docs.acceptance import ROOT, Kept, figure, run_tests
+from tests.docs.safety_rows import GOALS, SafetyGoal
+
+PAGE, KEPT = ROOT / "docs" / "safety.md", ROOT / "docs" / "safety.json"
+RESULTS = ROOT / "bench" / "results"
+BEGIN, END = "<!-- made: goals -->", "<!-- end -->"
+
+
+def selected() -> list[str]:
+    """Every test that a goal names, once."""
+    return list(dict.fromkeys(test for goal in GOALS for test in goal.tests))
+
+
+def kept() -> Kept:
+    """What runs said so far: tests by name, long runs by kind."""
+    found: Kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {"tests": {}, "runs": {}}
+    return found
+
+
+def table(found: Kept) -> str:
+    """Each goal with what was measured, by what, when, at which commit."""
+    lines = ["| | what | goal | measured | command | when, at |", "|---|---|---|---|---|---|"]
+    for goal in GOALS:
+        measured, commands, at = _nothing()
+        for lines_of in (_tests(goal, found), _benches(goal), _runs(goal, found)):
+            said, by, when = lines_of
+            measured, commands, at = measured + said, commands + by, at + when
+        measured += [f"open: {goal.still_open}"] if goal.still_open else []
+        cells = (goal.id, goal.what, goal.limit, *("<br>".join(dict.fromkeys(one)) for one in (measured, commands, at)))
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+Said = tuple[list[str], list[str], list[str]]
+
+
+def _nothing() -> Said:
+    return [], [], []
+
+
+def _tests(goal: SafetyGoal, found: Kept) -> Said:
+    if not goal.tests:
+        return [], [], []
+    command = [f"`./dev test {' '.join(goal.tests)}`"]
+    mine = [found["tests"][name] for name in goal.tests if name in found["tests"]]
+    if len(mine) < len(goal.tests):
+        return ["tests not run yet"], command, []
+    passed, skipped = sum(one["passed"] for one in mine), sum(one["skipped"] for one in mine)
+    said = f"{passed} tests pass" + (f", {skipped} skipped" if skipped else "")
+    return (
+        [*(line for one in mine for line in one["figures"]), said],
+        command,
+        [f"{one['date']}, {one['commit']}" for one in mine],
+    )
+
+
+def _benches(goal: SafetyGoal) -> Said:
+    measured, commands, at = _nothing()
+    for name, begins in goal.benches:
+        commands.append(f"`./dev bench {name}`")
+        file = RESULTS / f"{name}.json"
+        if not file.exists():
+            measured.append(f"not measured yet (bench {name})")
+            continue
+        result = json.loads(file.read_text(encoding="utf-8"))
+        measured += [figure(row) for row in result["rows"] if row["name"].startswith(begins)]
+        at.append(result["commit"].split()[0])
+    return measured, commands, at
+
+
+def _runs(goal: SafetyGoal, found: Kept) -> Said:
+    measured, commands, at = _nothing()
+    for kind in goal.runs:
+        if kind == "mutation":
+            said, by, when = _mutation()
+            measured, commands, at = measured + said, commands + by, at + when
+            continue
+        run = found["runs"].get(kind)
+        if run is None:
+            measured.append("no long run kept")
+        else:
+            measured.append(run["figure"])
+            commands.append(f"`{run['command']}`")
+            at.append(f"{run['date']}, {run['commit']}")
+    return measured, commands, at
+
+
+def _mutation() -> Said:
+    file = RESULTS / "mutation.json"
+    modules: Kept = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    measured, at = [], []
+    for module, parts in sorted(modules.items()):
+        number = next(iter(parts)).partition("/")[2]
+        if len(parts) < int(number):
+            continue
+        killed, mutants = (sum(part[key] for part in parts.values()) for key in ("killed", "mutants"))
+        same = next(iter(parts.values()))["equivalent"]
+        name = module.removeprefix("daemon/rolloutd/")
+        measured.append(f"{name}: {killed} of {mutants} ({100 * killed / mutants:.1f} %), {same} equivalent left out")
+        at += [f"{part['date']}, {part['commit']}" for part in parts.values()]
+    return measured or ["not measured yet"], ["`./dev mutate --keep`"], at
+
+
+def add_up(files: list[str]) -> str:
+    """What several outputs of the simulator's --json came to, in one line. Raises ValueError where a seed broke."""
+    chunks = [json.loads(Path(file).read_text(encoding="utf-8").strip().splitlines()[-1]) for file in files]
+    failed = [seed for chunk in chunks for seed in chunk["failed_seeds"]]
+    if failed:
+        raise ValueError(f"Seeds {failed} broke something; that is a finding, not a figure.")
+    seeds, events = sum(chunk["seeds"] for chunk in chunks), sum(chunk["events"] for chunk in chunks)
+    hours = sum(chunk["simulated_hours"] for chunk in chunks)
+    return f"{seeds:,} seeds, {hours:,.0f} simulated hours, {events:,} events, 0 invariants broken"
+
+
+def fuzzed(text: str) -> str:
+    """The last line of ./dev fuzz. Raises ValueError where it says that something broke."""
+    last = text.strip().splitlines()[-1].strip()
+    if not re.fullmatch(r"[\d,]+ inputs, 0 broke; memory grew -?\d+ MiB", last):
+        raise ValueError(f"This is no clean end of ./dev fuzz: {last}")
+    return last
+
+
+def keep(kind: str, commit: str, files: list[str], found: Kept) -> None:
+    """Put a long run's figure beside the others; it ran at this commit."""
+    if kind == "simulation":
+        line, command = add_up(files), "./dev sim --seeds N --from S --json"
+    else:
+        line, command = fuzzed(Path(files[0]).read_text(encoding="utf-8")), "./dev fuzz --minutes M"
+    found["runs"][kind] = {"figure": line, "command": command, "date": _today(), "commit": commit}
+
+
+def _today() -> str:
+    return datetime.now(UTC).date().isoformat()
+
+
+def with_table(page: str, made: str) -> str:
+    """The page with this table in its place."""
+    head, rest = page.split(BEGIN, 1)
+    return f"{head}{BEGIN}\n{made}\n{END}{rest.split(END, 1)[1]}"
+
+
+def main(words: list[str]) -> None:
+    """See the top of this file."""
+    found = kept()
+    if words[:1] == ["run"]:
+        new = run_tests(words[1:] or selected())
+        found["tests"] |= {name: {**one, "date": _today()} for name, one in new.items() if not one["failed"]}
+        found["tests"] = {name: found["tests"][name] for name in selected() if name in found["tests"]}
+    elif words[:1] == ["keep"]:
+        keep(words[1], words[2], words[3:], found)
+    KEPT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), table(found)), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
