@@ -129,7 +129,7 @@ class Hands:
                 reading = lowered or await self._write_and_read(effect, overtaken)
             if lowered is None:
                 self._note(effect.route, began_ms)
-            seen: Observation = RouteSeen(reading, began_ms if lowered is None else None)
+            seen: Observation = RouteSeen(reading, began_ms if lowered is None and _leases(effect, reading) else None)
         except (RouterError, TimeoutError, OSError) as error:
             seen = RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s")
         self._written[effect.route] = (effect, loop.time())
@@ -283,3 +283,8 @@ def _overtakes(effect: Write, under_way: Write) -> bool:
         return effect.urgent
     lowering = isinstance(under_way, SetTraffic | SetIsolated) and under_way.urgent
     return isinstance(effect, SetIsolated) and effect.urgent and not lowering
+
+
+def _leases(effect: Write, reading: RouteReading) -> bool:
+    """Whether this write began the lease of what is shown: one that did not take leaves the old lease running out."""
+    return isinstance(effect, SetTraffic) and reading.share_of(effect.slot) == effect.share
