@@ -11,6 +11,8 @@ import pytest
 from rolloutd import unrecorded
 from rolloutd.core import advance, counting, decide, evidence, reconcile, verdict
 from rolloutd.core import events as ev
+from rolloutd.core import lane as lane_module
+from rolloutd.core.blockers import Picture
 from rolloutd.core.counting import ArmCounters, ArmDelta
 from rolloutd.core.effects import Effect, RenewLease, RouteSeen, SetTraffic
 from rolloutd.core.evidence import GateEvidence
@@ -264,6 +266,44 @@ def overtaken_raise_blamed(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(reconcile, "judge_route", suspicious)
 
 
+class Nothing(set[object]):
+    """A set that keeps nothing."""
+
+    def add(self, element: object) -> None:
+        """Forget it at once."""
+
+
+def raise_goes_out_after_abort(patch: pytest.MonkeyPatch) -> None:
+    """A raise that only looks at the router as yet is not ended by an abort: it goes out before zero is asserted."""
+    begin = Hands.__init__
+
+    def forgetful(self: Hands, *parts: object) -> None:
+        begin(self, *parts)  # type: ignore[arg-type]
+        self._not_out = Nothing()
+
+    patch.setattr(Hands, "__init__", forgetful)
+
+
+def stale_is_fresh(patch: pytest.MonkeyPatch) -> None:
+    """The age of a sample is not looked at: counters of long ago are counted as of now."""
+    usable = counting.usable
+    patch.setattr(evidence, "usable", lambda reading, at_ms, _: usable(reading, at_ms, 10**12))
+
+
+def lost_reply_doubles(patch: pytest.MonkeyPatch) -> None:
+    """A write whose reply was lost is recorded as wanted once more."""
+    follow_up = lane_module.advance
+
+    def doubling(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[ev.Event, ...]:
+        traffic = rollout.traffic
+        lost = bool(pic.seen.route_error) and not traffic.settled and rollout.live
+        if lost and traffic.basis is not None and traffic.wanted_at is not None and traffic.wanted_at.clock_ms < now_ms:
+            return (ev.TrafficWanted(traffic.wanted, traffic.wanted, traffic.basis),)
+        return follow_up(rollout, pic, now_ms)
+
+    patch.setattr(lane_module, "advance", doubling)
+
+
 BUGS: Mapping[str, Plant] = {
     plant.__name__: plant
     for plant in (
@@ -289,6 +329,9 @@ BUGS: Mapping[str, Plant] = {
         sleeps_without_doubt,
         harm_hides_blindness,
         overtaken_raise_blamed,
+        raise_goes_out_after_abort,
+        stale_is_fresh,
+        lost_reply_doubles,
     )
 }
 """Every bug by its name."""

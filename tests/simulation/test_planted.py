@@ -10,7 +10,7 @@ from rolloutd.simulation.run import run_seed
 from tests.simulation.planted import BUGS
 
 SEEDS = range(1, 201)
-RARE = {"harm_hides_blindness": 851}
+RARE = {"harm_hides_blindness": 851, "raise_goes_out_after_abort": 100_993}
 """Bugs that need more seeds than this test has time for, each with the seed that finds it."""
 EXPECTED = {
     "act_before_record": ("I1", "I4"),
@@ -35,6 +35,9 @@ EXPECTED = {
     "sleeps_without_doubt": ("I8",),
     "harm_hides_blindness": ("I3", "I7"),
     "overtaken_raise_blamed": ("I8",),
+    "raise_goes_out_after_abort": ("I1", "I2"),
+    "stale_is_fresh": ("I3",),
+    "lost_reply_doubles": ("I4",),
 }
 """The invariants of which one is broken first, by bug."""
 
