@@ -9,8 +9,9 @@ import pytest
 from rolloutd.core import events as ev
 from rolloutd.core.blockers import BlockerKind, blockers
 from rolloutd.core.commands import Refused, Verb
+from rolloutd.core.evidence import GateEvidence, Setting, absorb
 from rolloutd.core.fold import LawBroken, evolve
-from rolloutd.core.metrics import BlindReason, GateKind, MetricTemplate, Selector
+from rolloutd.core.metrics import Answer, BlindReason, Counted, GateKind, MetricTemplate, Point, Selector
 from rolloutd.core.plan import Gate, Plan, Smoke, Stage
 from rolloutd.core.reconcile import check_invariants
 from rolloutd.core.stats.margins import Margin
@@ -107,6 +108,19 @@ def test_plain_gates_judge_the_copies_too() -> None:
 def test_coverage_reckons_with_what_is_not_mirrored(mirror: Share) -> None:
     """With a tenth mirrored nine of ten requests have no pair by plan, and that is no loss."""
     assert book(COVERAGE, mirror=mirror).until("done").shares() == ["0%", "10%", "50%", "90%"]
+
+
+def test_requests_from_before_the_mirror_are_no_loss() -> None:
+    """I3: they have no pair and are given up a window after they came; only what comes after that counts."""
+    plan, setting = shadowed(COVERAGE), Setting(0, 1_000, "a", "b", ZERO, warm_up=False, mirror=FULL)
+    known = GateEvidence.start(plan, COVERAGE).on_stage(COVERAGE, later=False)
+    seconds = [(100, 0), (150, 50), (200, 100), (250, 150), (1_250, 150), (2_250, 150)]
+    for second, (due, lost) in enumerate(seconds):
+        at_ms = 1_000 * second
+        counted = Counted((Point("due", float(due), at_ms),), (Point("lost", float(lost), at_ms),))
+        answer = Answer(at_ms, {"a": counted, "b": counted})
+        known = absorb(known, COVERAGE, answer, replace(setting, now_ms=at_ms))
+    assert (known.stage_sum.champion_n, known.stage_sum.champion_bad) == (2_000, 0)
 
 
 def test_without_pairs_the_gates_are_blind_and_nothing_goes_up() -> None:

@@ -34,7 +34,8 @@ class GateEvidence:
     since the last doubt. ``skip_next`` drops the tick in which the share changed. ``stage_pending`` says that the next
     counted tick is the first of a later stage. ``ratio`` watches how requests are split, ``jump`` the champion against
     its own past; evidence that was stored before there were these begins them anew. ``by`` is what each segment shows,
-    for a gate that is judged by segment.
+    for a gate that is judged by segment. ``pairs_from_ms`` is from when on pairs count: what was answered before the
+    exposure changed may have waited for its pair until then.
     """
 
     metric: str
@@ -58,6 +59,7 @@ class GateEvidence:
     ratio: RatioWatch | None = None
     jump: JumpEvidence | None = None
     by: BySegment | None = None
+    pairs_from_ms: int | None = None
 
     @classmethod
     def start(cls, plan: Plan, gate: Gate, history: Clinging = NOTHING_KNOWN) -> GateEvidence:
@@ -184,6 +186,8 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
         challenger=challenger_delta.counters if challenger_delta else ev.challenger,
         skip_next=False,
     )
+    if ev.skip_next and gate.template.kind.of_pairs:  # what came by now may wait for its pair as long as this
+        seen = replace(seen, pairs_from_ms=setting.now_ms + gate.max_age_ms + gate.every_ms)
     seen = _watch(seen, champion_delta, gate)
     readings = (champion, challenger) if isinstance(champion, Counted) and isinstance(challenger, Counted) else None
     if challenger_delta is None or not setting.live(gate) or ev.skip_next or challenger_delta.baseline_only:
@@ -193,7 +197,7 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
     good = gate.template.good is not None
     inc = increment(champion_delta, challenger_delta, good)
     if gate.template.kind.of_pairs:
-        return _covered(_sum(seen, inc), inc, setting, gate) if inc != NOTHING and not setting.warm_up else seen
+        return _count_pairs(ev, seen, inc, setting, gate)
     ticks: Ticks = {}
     if ev.by is not None:
         ticks = ev.by.ticks((ev.champion, champion), (ev.challenger, challenger), part_is_good=good)
@@ -202,6 +206,14 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
     askew = ev.by is None and not setting.compared.whole
     seen = _look(seen, readings) if lossy or askew else _split(seen, compared, readings, setting)
     return _covered(_count(seen, inc, compared, ticks, setting), compared, setting, gate) if inc != NOTHING else seen
+
+
+def _count_pairs(ev: GateEvidence, seen: GateEvidence, inc: Increment, setting: Setting, gate: Gate) -> GateEvidence:
+    """Add one tick's pairs, once nothing from before the exposure changed can be among them."""
+    settled = ev.fresh_at_ms is not None and ev.pairs_from_ms is not None and ev.fresh_at_ms >= ev.pairs_from_ms
+    if inc == NOTHING or setting.warm_up or not settled:
+        return seen
+    return _covered(_sum(seen, inc), inc, setting, gate)
 
 
 def _compared(ev: GateEvidence, inc: Increment, ticks: Ticks, focus: Focus) -> Increment:

@@ -135,8 +135,6 @@ def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
     traffic, timing = rollout.traffic, rollout.spec.plan.timing
     changed_at = rollout.share_changed_at_ms
     gate = rollout.spec.plan.gate(observation.metric)
-    # A request from before the change may still wait for its pair.
-    warm_up_ms = max(timing.warm_up_ms, gate.max_age_ms) if gate.template.kind.of_pairs else timing.warm_up_ms
     setting = Setting(
         now_ms=now_ms,
         tick_ms=timing.tick_ms,
@@ -145,7 +143,7 @@ def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
         share=traffic.confirmed,
         sticky=lane.seen.sticky,
         mirror=rollout.mirror.confirmed,
-        warm_up=changed_at is not None and now_ms - changed_at < warm_up_ms,
+        warm_up=changed_at is not None and now_ms - changed_at < timing.warm_up_ms,
         focus=rollout.focus,
     )
     after = absorb(before, gate, observation.answer, setting)
