@@ -11,7 +11,6 @@ import pytest
 from rolloutd import unrecorded
 from rolloutd.core import advance, counting, decide, evidence, reconcile, verdict
 from rolloutd.core import events as ev
-from rolloutd.core import lane as lane_module
 from rolloutd.core.blockers import Picture
 from rolloutd.core.counting import ArmCounters, ArmDelta
 from rolloutd.core.effects import Effect, RenewLease, RouteSeen, SetTraffic
@@ -292,7 +291,7 @@ def stale_is_fresh(patch: pytest.MonkeyPatch) -> None:
 
 def lost_reply_doubles(patch: pytest.MonkeyPatch) -> None:
     """A write whose reply was lost is recorded as wanted once more."""
-    follow_up = lane_module.advance
+    follow_up = advance.advance
 
     def doubling(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[ev.Event, ...]:
         traffic = rollout.traffic
@@ -301,7 +300,7 @@ def lost_reply_doubles(patch: pytest.MonkeyPatch) -> None:
             return (ev.TrafficWanted(traffic.wanted, traffic.wanted, traffic.basis),)
         return follow_up(rollout, pic, now_ms)
 
-    patch.setattr(lane_module, "advance", doubling)
+    patch.setattr("rolloutd.core.lane.advance", doubling)
 
 
 BUGS: Mapping[str, Plant] = {
