@@ -35,8 +35,8 @@ RESTART_LIMITS = {1.5: 1.25, 2.0: 1.25, 5.0: 1.35}
 HORIZON, LOOKS = 24_000, 60
 BURST, BURST_LIMIT = 3, 1.10
 KAYENTA_LIMITS = {1.5: 2.7, 2.0: 4.0, 5.0: 6.0}
-KAYENTA_RPM, KAYENTA_RUNS = 100, 300
-BATCH, OTHERS_PART = 500, 20
+KAYENTA_RPM, KAYENTA_RUNS = 100, {1.5: 300, 2.0: 2_000, 5.0: 300}  # its times at twice the errors vary most
+BATCH, OTHERS_PART, BURSTS_PART = 500, 40, 2
 OTHERS = ("normal mixture SPRT", "Dirichlet k=100", "Pocock, horizon known", "O'Brien-Fleming, horizon known")
 Case = tuple[int, float, float, int]  # seed, share, effect, run
 Batch = tuple[int, float, float, int, int]  # the same with the first run, and how many
@@ -44,7 +44,7 @@ Batch = tuple[int, float, float, int, int]  # the same with the first run, and h
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """How much is measured."""
-    estimate.add_options(parser, 4_000)
+    estimate.add_options(parser, 8_000)
 
 
 def run(options: argparse.Namespace) -> list[Row]:
@@ -60,14 +60,14 @@ def run(options: argparse.Namespace) -> list[Row]:
         if share == SHARES[0]:
             ours[effect] = estimate.mean(found[:, 1])
     for share, effect in product(SHARES, EFFECTS):
-        batches = _batches(options.seed, share, effect, max(runs // 4, 10))
+        batches = _batches(options.seed, share, effect, max(runs // BURSTS_PART, 10))
         done = np.concatenate(estimate.each(_batch_with_bursts, batches, options.jobs))
         name = f"{share:.0%} share x{effect:g}, bursts of {BURST}: ours / test told phi"
         rows.append(
             estimate.ratio_at_most(name, estimate.ratio(done[:, 0], done[:, 1]), BURST_LIMIT, quick=options.quick)
         )
-    kayenta_runs = 10 if options.quick else KAYENTA_RUNS
     for effect, ticked in ours.items():
+        kayenta_runs = 10 if options.quick else KAYENTA_RUNS[effect]
         theirs = estimate.each(_kayenta, [(options.seed, effect, k) for k in range(kayenta_runs)], options.jobs)
         rows += _against_kayenta(effect, ticked, estimate.mean(theirs), options.quick)
     if not options.quick:
