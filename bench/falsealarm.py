@@ -62,7 +62,7 @@ WORLDS: dict[str, World] = {
     "retries spill into the next tick": lambda r, t, n: worlds.spilling(r, t, n, P0, 3),
     "instance storms of ten ticks": lambda r, t, n: worlds.storms(r, t, n, P0, factor=5.0, ticks=10, part=0.05),
 }
-PAST_KNOWN, PAST_TICKS = ", after two earlier rollouts of as many ticks", 6_000
+PAST_KNOWN, EARLIER = ", after two earlier rollouts of as many ticks", 2
 WORLDS |= {
     f"{name}{PAST_KNOWN}": WORLDS[name] for name in ("retries spill into the next tick", "instance storms of ten ticks")
 }
@@ -140,7 +140,7 @@ def _stacked(runs: list[list[Tick]]) -> NDArray[np.int64]:
 
 def _history(case: Case, sizes: Sizes, number: int) -> Clinging:
     """What earlier rollouts on the route show, where the world has any: by default there were none."""
-    random, name, ticks = _random(case, number, 9), case[1], PAST_TICKS
+    random, name, ticks = _random(case, number, 9), case[1], EARLIER * case[3]
     if name.startswith("history"):
         made: Iterable[Tick] = worlds.independent(random, ticks, sizes, P0 / 30, P0 / 30)
     elif name.endswith(PAST_KNOWN):
