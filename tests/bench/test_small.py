@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from bench import cost, detection, falsealarm, late_onset, latency, promotion, thresholds
+from bench.chance import engine
 from bench.chance.picture import figure
 from bench.chance.slowness import BIMODAL, LOGNORMAL
 
@@ -42,8 +43,9 @@ def test_a_test_repeated_at_every_look_does_not() -> None:
 
 def test_good_challengers_are_promoted_near_the_bound_and_bad_ones_are_not() -> None:
     """With margin 2 at a 10 % share."""
-    requests = [promotion._requests((1, 0.1, 2.0, 1, k)) for k in range(25)]
-    assert 0.6 < np.mean(requests) / promotion._bound(0.1, 2.0) < 1.7
+    shown = np.array([promotion._shown((1, 0.1, 2.0, 1, k)) for k in range(25)])
+    assert 0.6 < shown[:, 0].mean() / promotion._bound(0.1, 2.0) < 1.7
+    assert 1.0 < shown[:, 1].mean() / engine.PASS < 1.4
     assert sum(promotion._is_promoted((1, 0.1, 2.0, 1, k)) for k in range(40)) <= 8
 
 
