@@ -17,6 +17,7 @@ def stage_now(rollout: Rollout, now: Instant) -> wire.StageNow:
         index=rollout.stage_index,
         count=len(rollout.spec.plan.stages),
         name=stage.name,
+        segments=list(stage.segments),
         elapsed_s=0.0 if since is None else max(0, until.clock_ms - since.clock_ms) / 1000,
         min_s=stage.min_time_ms / 1000,
         max_s=stage.max_time_ms / 1000,
@@ -39,7 +40,8 @@ def ladder(rollout: Rollout, now: Instant, samples: tuple[int, int]) -> list[wir
             wire.StageRow(
                 index=index,
                 name=stage.name,
-                share=stage.share.fraction,
+                share=stage.own_share.fraction,
+                segments=list(stage.segments),
                 mirror=stage.mirror.fraction,
                 min_s=stage.min_time_ms / 1000,
                 max_s=stage.max_time_ms / 1000,

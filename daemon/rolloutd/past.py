@@ -75,7 +75,7 @@ def plan_of(rollout: Rollout, lease_ms: int | None) -> pictures.Plan:
             pictures.PlanStage(
                 index=index,
                 name=stage.name,
-                share=stage.share.fraction,
+                share=stage.own_share.fraction,
                 min_s=stage.min_time_ms / 1000,
                 max_s=stage.max_time_ms / 1000,
                 min_ticks=stage.min_ticks,

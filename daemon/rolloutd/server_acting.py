@@ -63,7 +63,7 @@ class Acting:
         key = _command_key(request, row)
         revision = _revision(request, row)
         asked = _action(await json_object(self._context, request))
-        act = Act(Verb(row.verb), actor, revision, asked.reason, asked.override, asked.confirm)
+        act = Act(Verb(row.verb), actor, revision, asked.reason, asked.override, asked.confirm, asked.segment)
         work = self._service.act(name, act, _command_id(actor, row.verb, name, key), asked.wait_s)
         return self._outcome(name, await until_stop(self._context, work, self._service.traffic(name)))
 

@@ -69,8 +69,8 @@ VERBS: tuple[VerbRow, ...] = (
     _act("approve", Risk.RAISES, "", "approve going up from this stage"),
     _act("decline", Risk.LOWERS, "", "decline going up; the rollout goes back"),
     _act("extend", Risk.FREEZES, "", "give the stage its maximum time once more"),
-    _act("isolate", Risk.LOWERS, "i", "take one segment off the challenger", built=False),
-    _act("putback", Risk.RAISES, "o", "let an isolated segment in again", built=False),
+    _act("isolate", Risk.LOWERS, "i", "take one segment off the challenger"),
+    _act("putback", Risk.RAISES, "o", "let an isolated segment in again"),
     _act("claim", Risk.NONE, "c", "say that you are looking at this", role="viewer"),
     VerbRow(
         "hold",

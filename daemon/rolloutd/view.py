@@ -26,7 +26,9 @@ from rolloutd.foresight import foresee
 from rolloutd.ladder import ladder, stage_now
 from rolloutd.needs import needs_of
 from rolloutd.promptness import Breach
+from rolloutd.segment_view import segments_of, share_told
 from rolloutd.wire_plan import Needs
+from rolloutd.wire_segments import SegmentNow
 from rolloutd.wording import NEEDS_YOU, margin_words, rfc3339, state_word
 
 CONFIDENCE = 0.95
@@ -58,6 +60,7 @@ class _Live:
     blocked_by: list[str] = field(default_factory=list)
     samples: tuple[int, int] = (0, 0)
     fleet_hold: str = ""
+    segments: list[SegmentNow] = field(default_factory=list)
 
 
 def status(lane: Lane, now: Instant, frame: Frame) -> wire.Status:
@@ -71,13 +74,14 @@ def status(lane: Lane, now: Instant, frame: Frame) -> wire.Status:
         state=state_word(rollout, pic.judgement),
         next=foresee(lane, pic, against, now, needs),
         age=_ages(lane, now),
-        observed=None if shown is None else shown.fraction,
+        observed=None if shown is None else share_told(shown, rollout.stage.segments).fraction,
         mirrored=None if mirrored is None else mirrored.fraction,
         gates=[_gate(lane, verdict, now, needs, ranges=frame.ranges) for verdict in pic.judgement.gates],
         ratio=_ratio(pic.judgement.split),
         blocked_by=[blocker.what for blocker in against] if rollout.phase in _CLIMBING else [],
         samples=_samples(lane),
         fleet_hold=seen.rules.fleet_hold,
+        segments=segments_of(lane) if frame.ranges else [],
     )
     return _status(rollout, now, live, frame)
 
@@ -130,9 +134,9 @@ def _status(rollout: Rollout, now: Instant, live: _Live, frame: Frame) -> wire.S
         stage=stage_now(rollout, now),
         stages=ladder(rollout, now, live.samples),
         on_new=wire.OnNew(
-            asked=traffic.wanted.fraction,
+            asked=share_told(traffic.wanted, rollout.stage.segments).fraction,
             observed=live.observed,
-            confirmed=traffic.confirmed.fraction,
+            confirmed=share_told(traffic.confirmed, rollout.stage.segments).fraction,
             confirmed_is_asked=traffic.settled,
             mirror_asked=rollout.mirror.wanted.fraction,
             mirror_observed=live.mirrored,
@@ -154,6 +158,7 @@ def _status(rollout: Rollout, now: Instant, live: _Live, frame: Frame) -> wire.S
         by_hand=frame.by_hand,
         breach_to_zero_s=frame.breach.total_s if frame.breach else None,
         breach_parts=frame.breach.parts if frame.breach else "",
+        segments=live.segments,
         last=frame.last,
     )
 

@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rolloutd.wire_plan import Needs, PlanOutlook
+from rolloutd.wire_segments import SegmentNow
 
 
 class Model(BaseModel):
@@ -35,6 +36,7 @@ class StageNow(Model):
     index: int
     count: int
     name: str
+    segments: list[str] = []
     elapsed_s: float
     min_s: float
     max_s: float
@@ -49,6 +51,7 @@ class StageRow(Model):
     index: int
     name: str
     share: float
+    segments: list[str] = []
     min_s: float
     max_s: float
     result: str
@@ -200,6 +203,7 @@ class Status(Model):
     by_hand: str = ""
     breach_to_zero_s: float | None = None
     breach_parts: str = ""
+    segments: list[SegmentNow] = []
     last: list[TimelineEntry] = []
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)

@@ -56,12 +56,3 @@ def test_blue_green_of_the_example_begins_with_a_preview_and_goes_to_all(configu
     first, last = read_spec(text, "blue-green.toml", configured).plan.stages
     assert (str(first.share), str(last.share)) == ("0%", "100%")
     assert [probe.name for probe in first.smoke] == ["ready", "predicts"]
-
-
-@pytest.mark.parametrize("key", ["segments", "by"])
-def test_what_the_page_calls_not_built_is_refused(key: str) -> None:
-    """The page says so in its own words, and the reader of plans says so, too."""
-    from rolloutd.settings.plan_tables import GateTable, StageTable
-
-    assert f"`{key}" in PAGE
-    assert "not built yet" in {**GateTable.later, **StageTable.later}[key]

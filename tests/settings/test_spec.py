@@ -159,8 +159,7 @@ def test_what_is_refused_and_where(text: str, expected: tuple[int, str, str]) ->
 @pytest.mark.parametrize(
     ("text", "key"),
     [
-        (REASON + STAGES.replace('share = "1%"', 'share = "1%"\nsegments = ["internal"]'), "stage[0].segments"),
-        ('[[gate]]\nmetric = "latency"\nby = ["region"]\n', "gate[0].by"),
+        ('[[gate]]\nmetric = "latency"\nmirror = true\n', "gate[0].mirror"),
     ],
 )
 def test_words_that_are_not_built_yet_say_so(text: str, key: str) -> None:

@@ -76,7 +76,7 @@ FULL_VOCABULARY = Vocabulary(
     TEMPLATES,
     router_keys={
         "envoy": ("admin", "routes_file", "route_config"),
-        "haproxy": ("socket", "base_map", "table", "lease"),
+        "haproxy": ("socket", "base_map", "isolated_map", "table", "lease"),
         "nginx": ("splits_file", "readback", "pid_file", "check"),
     },
     source_keys={

@@ -15,7 +15,8 @@ from rolloutd.verbs import BY_NAME, VERBS, Risk, Socket, VerbRow
 WAIT_S = 60.0
 _ASKED = ("rollback",)
 """Lowers the new version's share, but moves everybody: asked about like what raises."""
-_OVERRIDABLE = ("promote", "resume", "approve", "rollback")
+_OVERRIDABLE = ("promote", "resume", "approve", "rollback", "putback")
+_ON_SEGMENT = ("isolate", "putback")
 _NAME = click.argument("name", shell_complete=live_names)
 _NAME_OR_FILTER = click.argument("name", required=False, shell_complete=live_names)
 _MANY = (
@@ -108,6 +109,7 @@ def act(session: Session, row: VerbRow, name: str | None, options: Mapping[str, 
         "override": bool(options.get("override")),
         "confirm": options.get("confirm", ""),
         "wait_s": wait_s,
+        "segment": options.get("segment") or "",
     }
     done = session.client().post("rollouts", name, row.verb, body=body, revision=revision, wait_s=wait_s)
     session.data(done, render.action)
@@ -149,6 +151,8 @@ def _command(row: VerbRow) -> click.Command:
     decorators = [_NAME_OR_FILTER if row.verb == "abort" else _NAME, *_OPTIONS, *(_RAISING if asked else ())]
     if row.verb == "abort":
         decorators += _MANY
+    if row.verb in _ON_SEGMENT:
+        decorators.insert(1, click.argument("segment"))
     if row.verb in _OVERRIDABLE:
         decorators += _OVERRIDING
     if row.verb == "rollback":

@@ -17,7 +17,7 @@ MODULE_OF: dict[str, str] = {
     **dict.fromkeys(("status", "list", "why", "timeline", "doctor", "audit"), "reading"),
     **dict.fromkeys(("watch", "wait"), "watching"),
     **dict.fromkeys(("pause", "resume", "promote", "abort", "approve", "decline", "extend", "claim"), "acting"),
-    **dict.fromkeys(("adopt-share", "reopen", "rollback"), "acting"),
+    **dict.fromkeys(("adopt-share", "reopen", "rollback", "isolate", "putback"), "acting"),
     **dict.fromkeys(("hold", "release"), "holding"),
     "start": "starting",
     "proxy": "proxying",

@@ -69,6 +69,7 @@ def status(found: Found) -> str:
         f"  on new   {on_new(found)}",
     ]
     lines += [f"  gate     {gate(row)}" for row in found["gates"]]
+    lines += [f"  segment  {segment(row)}" for row in found.get("segments", [])]
     lines.append(f"  next     {found['next']['sentence']}")
     breach_s = found.get("breach_to_zero_s")
     breach = "" if breach_s is None else f"traffic gone in {breach_s:.1f}s ({found.get('breach_parts', '')})"
@@ -82,6 +83,16 @@ def status(found: Found) -> str:
         ("asked", asked(found)),
     )
     return "\n".join(lines + [f"  {label:<9}{text}" for label, text in optional if text])
+
+
+def segment(row: Found) -> str:
+    """One segment: what it has of the new version, who took it off, and where a gate found harm in it."""
+    if row["isolated"]:
+        shown = "" if row["confirmed"] else " (the router does not show it yet)"
+        return f"{row['title']}: isolated by {row['by']} {row['at']}{shown}: {row['why']}"
+    harm = [f"{g['metric']} harm {g['harm_evidence']:.0%}" for g in row["gates"] if g["harm_evidence"] >= 0.05]
+    samples = max((g["challenger_n"] for g in row["gates"]), default=0)
+    return f"{row['title']}: {percent(row['share'])} on new, {samples:,} requests{''.join(', ' + h for h in harm)}"
 
 
 def override(found: Found) -> str:

@@ -87,7 +87,6 @@ class RouteTable(Table):
 
     later: ClassVar[Mapping[str, str]] = {
         "key": "Sticky assignment by a key is not built yet; the router splits each request by itself.",
-        "segment_header": "Segments are not built yet.",
     }
     router: v.Name
     """A router of [routers]."""
@@ -97,6 +96,12 @@ class RouteTable(Table):
     """The two slots behind it."""
     mirror_is_safe: bool = False
     """Whether requests may be copied to the challenger: they have no side effects, and its servers bear them too."""
+    segment_header: v.Line = ""
+    """The request header whose value names a user's segment, such as x-region; left out, nobody is told apart."""
+    segment_label: v.Line = ""
+    """The label of the metrics that says the segment; left out, it is the header's name without x-, - being _."""
+    segments: v.Names = ()
+    """The segments by name: values of the header, in small letters. Every other request is in the segment other."""
 
 
 class RouterTable(AdapterTable):

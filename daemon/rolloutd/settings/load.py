@@ -13,7 +13,8 @@ from types import MappingProxyType
 from typing import TypeVar
 
 from rolloutd.access import Roles
-from rolloutd.core.values import Role, Slot
+from rolloutd.core.segments import Segments
+from rolloutd.core.values import BadValue, Role, Slot
 from rolloutd.ports import RouteConfig, RouteSlot
 from rolloutd.settings.config_tables import (
     AdapterTable,
@@ -159,7 +160,27 @@ def _route(name: str, table: RouteTable, tables: ConfigTables, fitting: Fitting)
         message = "Both slots have the same address, so a dead slot would look as alive as the other."
         fitting.add((*path, "slots", "b", "probe_url"), message)
     slots = {Slot.A: RouteSlot(a.arm, a.probe_url), Slot.B: RouteSlot(b.arm, b.probe_url)}
-    return RouteConfig(name, table.router, _frozen(slots), table.team or "", mirror_is_safe=table.mirror_is_safe)
+    return RouteConfig(
+        name,
+        table.router,
+        _frozen(slots),
+        table.team or "",
+        segments=_segments(table, path, fitting),
+        mirror_is_safe=table.mirror_is_safe,
+    )
+
+
+def _segments(table: RouteTable, path: Path, fitting: Fitting) -> Segments | None:
+    """The segments of a route, where it tells its users apart."""
+    if not (table.segment_header or table.segments or table.segment_label):
+        return None
+    header = table.segment_header.lower()
+    label = table.segment_label or header.removeprefix("x-").replace("-", "_")
+    try:
+        return Segments(header, label, table.segments)
+    except BadValue as error:
+        fitting.add((*path, "segments" if header else "segment_header"), str(error))
+        return None
 
 
 def _check_arms(settings: Settings, fitting: Fitting) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, Strict, model_validator
 
-from rolloutd.core.plan import OnFail, OnUndecided
+from rolloutd.core.plan import OnFail, OnSegment, OnUndecided
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import ZERO
 from rolloutd.settings import values as v
@@ -91,7 +91,6 @@ class StageTable(Table):
     """One exposure with its clock. The last stage is the watch: 100 % less the holdback, the champion still warm."""
 
     later: ClassVar[Mapping[str, str]] = {
-        "segments": "Segments are not built yet; a stage's share is a part of everybody.",
     }
     name: v.Name
     """What the stage is called on the screen."""
@@ -99,6 +98,8 @@ class StageTable(Table):
     """The challenger's part of live traffic, growing by stage; the last one is 100%, a first one of 0% a preview."""
     mirror: v.Percent = ZERO
     """Instead of a share: the part of the requests that is copied to the challenger, whose answers reach nobody."""
+    segments: v.Names = ()
+    """The ring's audience: segments of the route, who get this share; left out, everybody. Who had more keeps it."""
     min_time_ms: v.DurationMs | None = Field(None, alias="min_time")
     """The shortest stay, never under the policy's; left out, it is the policy's."""
     max_time_ms: v.DurationMs = Field(4 * 3_600_000, alias="max_time")
@@ -119,9 +120,8 @@ class GateTable(Table):
     """One metric with its comparison."""
 
     later: ClassVar[Mapping[str, str]] = {
-        "by": "Judging a gate by segment is not built yet; it is judged over everybody.",
         "mirror": "A gate on mirrored requests is one on a metric of pairs, such as pairs.agreement.",
-        "segments": "Judging a gate by segment is not built yet; it is judged over everybody.",
+        "segments": "A gate is judged by segment with by; segments are a stage's audience.",
     }
     metric: v.Name
     """A metric of [metrics], or a shipped template such as envoy.errors."""
@@ -133,6 +133,10 @@ class GateTable(Table):
     """Go on once the challenger is shown to be better than this; left out, it is the policy's."""
     on_fail: Annotated[OnFail, Strict(False)] = OnFail.ROLLBACK
     """What shown harm does: rollback, hold (and ask) or observe (only say so)."""
+    by: Annotated[v.Names, Field(max_length=1)] = ()
+    """The route's segment_label, such as ["region"]: judged in each segment too; left out, over everybody."""
+    on_segment: Annotated[OnSegment, Strict(False)] = OnSegment.AS_ON_FAIL
+    """What harm does that one segment shows alone: as-on-fail, or isolate (it goes back, the others go on)."""
     weight: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
     """The gate's part of the harm evidence; left out everywhere, the first gate has 0.5, the others share the rest."""
 

@@ -10,8 +10,9 @@ from collections.abc import Callable, Sequence
 
 from rolloutd.core.metrics import GateKind
 from rolloutd.core.plan import Gate, OnFail, Plan, Smoke, Stage, Timing
+from rolloutd.core.segments import Segments
 from rolloutd.core.stats.margins import Margin
-from rolloutd.core.values import FULL, ZERO, BadValue, format_duration
+from rolloutd.core.values import FULL, ZERO, BadValue, Share, format_duration
 from rolloutd.settings.config_tables import PolicyTable
 from rolloutd.settings.locator import Path
 from rolloutd.settings.plan_tables import GateTable, StageTable, StrategyTable, TimingKeys
@@ -63,11 +64,22 @@ class StageReader:
             return ()
         if not tables:
             self.fitting.add(self.path, "A plan needs at least one stage.")
-        found = [self._stage(index, table, index == len(tables) - 1) for index, table in enumerate(tables)]
+        shares = self._shares(tables)
+        found = [self._stage(index, table, shares[index]) for index, table in enumerate(tables)]
         self._check_order(tables)
         return tuple(stage for stage in found if stage is not None)
 
-    def _stage(self, index: int, table: StageTable, is_last: bool) -> Stage | None:
+    def _shares(self, tables: Sequence[StageTable]) -> list[Share]:
+        """What is exposed on each stage: its own share for its audience, and what earlier rings have."""
+        found: list[Share] = []
+        for index, table in enumerate(tables):
+            own = self._own_share(index, table, index == len(tables) - 1)
+            if table.segments:
+                own = Share(0, tuple((name, own.basis_points) for name in table.segments))
+            found.append(found[-1].join(own) if found else own)
+        return found
+
+    def _own_share(self, index: int, table: StageTable, is_last: bool) -> Share:
         share = table.share
         if is_last and share == FULL:
             share = share.less(self.policy.holdback if table.holdback is None else table.holdback)
@@ -76,6 +88,9 @@ class StageReader:
             self._fault(index, "share", message)
         elif table.holdback is not None:
             self._fault(index, "holdback", "Only the last stage has a holdback.")
+        return share
+
+    def _stage(self, index: int, table: StageTable, share: Share) -> Stage | None:
         # A preview serves nobody: the policy's floors are for stages that do.
         preview = share == ZERO and bool(table.smoke)
         least_ms = 0 if preview else self.policy.min_time_ms
@@ -91,6 +106,7 @@ class StageReader:
                 approval=table.approval,
                 smoke=tuple(Smoke(**dict(probe)) for probe in table.smoke),
                 mirror=table.mirror,
+                segments=table.segments,
             )
         except BadValue as error:
             key = (
@@ -118,7 +134,8 @@ class StageReader:
             if table.name in names[:index]:
                 self._fault(index, "name", f"Two stages are called {table.name}.")
             before = tables[index - 1]
-            if index and (table.share, table.mirror) <= (before.share, before.mirror):
+            ring = table.segments or before.segments
+            if index and not ring and (table.share, table.mirror) <= (before.share, before.mirror):
                 message = f"The share must grow from stage to stage; before it was {before.share}."
                 self._fault(index, "mirror" if table.mirror > ZERO else "share", message)
 
@@ -195,6 +212,8 @@ def _gate(table: GateTable, path: Path, weight: float, settings: Settings, fitti
             limit=table.limit,
             on_fail=table.on_fail,
             weight=weight,
+            by=table.by[0] if table.by else "",
+            on_segment=table.on_segment,
         )
     except BadValue as error:
         fitting.add(_key(path, "metric"), str(error))
@@ -294,8 +313,12 @@ def read_strategy(name: str, table: StrategyTable, path: Path, settings: Setting
     return Strategy(name, stages, table.gate, keys)
 
 
-def make_plan(strategy: Strategy, gates: tuple[Gate, ...], timing: Timing, policy: PolicyTable) -> Plan:
+def make_plan(
+    strategy: Strategy, gates: tuple[Gate, ...], timing: Timing, policy: PolicyTable, segments: Segments | None = None
+) -> Plan:
     """The whole plan. Raises BadValue for what can only be seen of the whole."""
     if gates and all(gate.on_fail is OnFail.OBSERVE for gate in gates):
         raise BadValue("Every gate only observes: nothing would ever stop this rollout.")
-    return Plan(strategy.name, strategy.stages, gates, timing, policy.alpha, policy.beta, policy.second_person)
+    return Plan(
+        strategy.name, strategy.stages, gates, timing, policy.alpha, policy.beta, policy.second_person, segments
+    )

@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 
 from rolloutd.core.plan import Gate, Plan, Spec, Timing
+from rolloutd.core.segments import Segments
 from rolloutd.core.values import BadValue, format_duration
 from rolloutd.settings.document import read_mapping, read_toml
 from rolloutd.settings.locator import Path
@@ -107,7 +108,8 @@ def _plan(tables: SpecTables, settings: Settings, fitting: Fitting) -> Plan | No
     _check_mirror(tables, strategy, settings, fitting)
     if fitting.problems or timing is None:
         return None
-    return _whole(strategy, gates, timing, settings, fitting)
+    route = settings.routes.get(tables.rollout.route)
+    return _whole(strategy, gates, timing, settings, fitting, None if route is None else route.segments)
 
 
 def _check_mirror(tables: SpecTables, strategy: Strategy, settings: Settings, fitting: Fitting) -> None:
@@ -148,11 +150,16 @@ def _strategy(tables: SpecTables, settings: Settings, fitting: Fitting) -> Strat
 
 
 def _whole(
-    strategy: Strategy, gates: tuple[Gate, ...], timing: Timing, settings: Settings, fitting: Fitting
+    strategy: Strategy,
+    gates: tuple[Gate, ...],
+    timing: Timing,
+    settings: Settings,
+    fitting: Fitting,
+    segments: Segments | None,
 ) -> Plan | None:
     path: Path = ("stage", len(strategy.stages) - 1) if strategy.name == WRITTEN_OUT else ("rollout", "strategy")
     try:
-        return make_plan(strategy, gates, timing, settings.policy)
+        return make_plan(strategy, gates, timing, settings.policy, segments)
     except BadValue as error:
         fitting.add(path if gates else ("gate",), str(error))
         return None

@@ -48,10 +48,15 @@ def rule(plan: Plan, traffic: Traffic, cap: Share) -> Ruling:
     if not traffic:
         return Ruling(Decision.UNKNOWN, plan, "The traffic is not known, so no forecast was made of this plan.")
     at, limit = f"At {_rps(traffic)} requests a second", _time(first.max_time_ms)
+    rings = [stage.name for stage in plan.stages[:at_first] if stage.segments]
+    if rings:
+        at = f"Of {', '.join(rings)} nobody knows how much traffic they have. After them, {at[0].lower()}{at[1:]}"
     stay = stay_of(plan, at_first, traffic)
     if stay is not None and stay.p90 <= first.max_time_ms:
-        return Ruling(Decision.GO, plan, f"{at}, the first stage ({first.share}) takes {_told(stay)}; it has {limit}.")
-    too_slow = f"{at}, the first stage needs {_told(stay)} at {first.share}, and has {limit}"
+        return Ruling(
+            Decision.GO, plan, f"{at}, the first stage ({first.own_share}) takes {_told(stay)}; it has {limit}."
+        )
+    too_slow = f"{at}, the first stage needs {_told(stay)} at {first.own_share}, and has {limit}"
     most = min(cap.basis_points, plan.stages[at_first + 1].share.basis_points - 1) if at_first < plan.last else 0
     share = _smallest_share(plan, traffic, most)
     if share is not None:
@@ -59,9 +64,9 @@ def rule(plan: Plan, traffic: Traffic, cap: Share) -> Ruling:
         then = stay_of(changed, at_first, traffic)
         said = f"{too_slow}. So it begins at {share}: {_told(then)}; a first share may be {cap} at most."
         return Ruling(Decision.REPLANNED, changed, said)
-    largest = Share(max(most, first.share.basis_points))
+    largest = Share(max(most, first.own_share.basis_points))
     then = stay_of(_with_first_share(plan, largest), at_first, traffic)
-    more = "" if largest == first.share else f". At {largest}, the most it may have here, it needs {_told(then)}"
+    more = "" if largest == first.own_share else f". At {largest}, the most it may have here, it needs {_told(then)}"
     said = (
         f"{too_slow}{more}. For so little traffic a stage needs more time, or wider margins after a shadow. "
         f"{_needed(plan, traffic)}"
@@ -71,12 +76,19 @@ def rule(plan: Plan, traffic: Traffic, cap: Share) -> Ruling:
 
 def _with_first_share(plan: Plan, share: Share) -> Plan:
     at = _first_live(plan)
-    return replace(plan, stages=(*plan.stages[:at], replace(plan.stages[at], share=share), *plan.stages[at + 1 :]))
+    return replace(
+        plan,
+        stages=(
+            *plan.stages[:at],
+            replace(plan.stages[at], share=Share(share.basis_points, plan.stages[at].share.segments)),
+            *plan.stages[at + 1 :],
+        ),
+    )
 
 
 def _first_live(plan: Plan) -> int:
-    """The index of the first stage with traffic of its own; a preview and a shadow have none to forecast."""
-    return next(index for index, stage in enumerate(plan.stages) if stage.share > ZERO)
+    """The index of the first stage for everybody: of a preview, a shadow and rings there is no traffic to forecast."""
+    return next(index for index, stage in enumerate(plan.stages) if stage.share > ZERO and not stage.segments)
 
 
 def _decides(plan: Plan, traffic: Traffic) -> bool:

@@ -70,7 +70,8 @@ def stay_of(plan: Plan, index: int, traffic: Traffic) -> Span | None:
 
 
 def _settings(plan: Plan, index: int, traffic: Traffic) -> list[Setting]:
-    if plan.stages[index].share == ZERO:  # smoke probes judge there, or copies: neither is forecast
+    stage = plan.stages[index]
+    if stage.share == ZERO or stage.segments:  # smoke probes or copies judge; of a ring nobody knows how much it has
         return []
     known = [gate for gate in plan.gates if gate.metric in traffic and not gate.template.kind.of_pairs]
     return [Setting(plan, index, gate, traffic[gate.metric]) for gate in known]
