@@ -18,6 +18,8 @@ from tests.server.running import Running
 SCHEMAS = Path(__file__).parents[2] / "docs" / "schemas"
 SPEC = '[rollout]\nmodel = "new"\n'
 MORE: dict[str, tuple[str, ...]] = {
+    "isolate": ("eu",),
+    "putback": ("eu", "--reason", "the owner wants it"),
     "hold": ("--reason", "a drill"),
     "release": ("--reason", "a drill", "--yes"),
     "watch": ("--from-seq", "0", "--timeout", "200ms"),

@@ -230,10 +230,10 @@ async def test_a_held_key_sends_one_action(daemon: FakeDaemon) -> None:
     assert _verbs(daemon) == ["abort ranker"]
 
 
-async def test_a_verb_that_is_not_built_says_so(daemon: FakeDaemon) -> None:
-    """Keys of later work are honest about it and send nothing."""
+async def test_a_route_that_tells_nobody_apart_has_nobody_to_isolate(daemon: FakeDaemon) -> None:
+    """The key says so and sends nothing."""
     async with driven(daemon) as desk:
         await desk.open_ranker()
         await desk.keys("i")
-        await desk.sees("isolate is not built yet; nothing was sent")
+        await desk.sees("are not told apart")
     assert not daemon.posts

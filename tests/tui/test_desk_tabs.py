@@ -32,7 +32,7 @@ async def test_each_tab_reads_what_it_shows(daemon: FakeDaemon) -> None:
         await desk.keys("5")
         await desk.sees("[5 Plan]", "SAFE WITHIN", "x1.5", "Without data for 10s nothing goes up")
         await desk.keys("3")
-        await desk.sees("does not judge segments yet")
+        await desk.sees("are not told apart")
         await desk.keys("tab", "tab", "shift+tab")
         assert desk.app.tab is Tab.TIMELINE
         await desk.keys("1")

@@ -13,6 +13,7 @@ from rollout_tui import figures, words
 from rollout_tui.facts import Facts
 from rollout_tui.lines import clean
 from rollout_tui.link import LinkState
+from rollout_tui.segmenting import ON_SEGMENT, on_segment
 from rollout_tui.strip import Send, Step, Strip
 from rolloutd.verbs import BY_NAME, Risk, VerbRow
 
@@ -54,7 +55,9 @@ def command(verb: str, name: str, revision: int | None = None) -> str:
     return f"rollout {verb} {name}".rstrip() + (f" --if-revision {revision}" if revision is not None else "")
 
 
-def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Status | None, now_s: float) -> Led:
+def lead(
+    row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Status | None, now_s: float, segment: str = ""
+) -> Led:
     """What pressing ``row``'s key on rollout ``name`` leads to. ``status`` is the one on the screen, if any."""
     if row.verb == "start":
         return Say(words.START_BY_COMMAND)
@@ -67,11 +70,27 @@ def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Statu
     state = facts.fleet_link.state(now_s) if in_fleet else facts.detail_state(now_s)
     if state in {LinkState.LOST, LinkState.NEVER}:
         return _without_contact(row, name, state, now_s)
-    fleet_row = facts.rows.get(name)
     if row.verb in REVIVING:
         return _reviving(row, facts, name, status, now_s)
+    fleet_row = facts.rows.get(name)
     if (status or fleet_row) and (status.ended if status else fleet_row is not None and fleet_row.ended):
         return Say(words.ENDED.format(name=name, verb=row.verb))
+    if row.verb in ON_SEGMENT:
+        return _on_segment(row, facts, name, None if in_fleet else status, now_s, segment)
+    return _on_live(row, facts, name, status, now_s, fleet_row if in_fleet else None, in_fleet=in_fleet)
+
+
+def _on_live(
+    row: VerbRow,
+    facts: Facts,
+    name: str,
+    status: Status | None,
+    now_s: float,
+    fleet_row: FleetRow | None,
+    *,
+    in_fleet: bool,
+) -> Led:
+    """On a live rollout: what raises is asked, what lowers or freezes goes out, named first where a cursor points."""
     if row.risk is Risk.RAISES:
         return _raising(row, facts, name, status, now_s)
     if in_fleet and row.risk in _SAFE:
@@ -79,6 +98,13 @@ def lead(row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Statu
     from rolloutd.wire import ActionRequest
 
     return Send(name, row.verb, ActionRequest())
+
+
+def _on_segment(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s: float, segment: str) -> Led:
+    if row.risk is Risk.RAISES and (facts.read_only or not covers(facts.role, row.role)):
+        return _not_yours(row, facts, name)
+    led = on_segment(row, name, status, segment, now_s)
+    return Say(led) if isinstance(led, str) else led
 
 
 def _reviving(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s: float) -> Led:

@@ -61,6 +61,7 @@ class RolloutApp(App[None]):
         self.look = options.look
         self.listing = arrange(Listing(words=options.filter_text), self.facts.rows)
         self.tab = Tab.STAGES
+        self.segment = ""
         self.strip: Strip | None = None
         self.note = options.preferences.trouble
         self.late = LateAnswer()
@@ -226,6 +227,7 @@ class RolloutApp(App[None]):
             note=self.note or (self.archive.trouble if on_rollout else ""),
             listing=self.listing,
             tab=self.tab,
+            segment=self.segment,
             where=str(self.client.view.parent),
             on_rollout=on_rollout,
             papers=self.archive.papers,
@@ -250,7 +252,7 @@ class RolloutApp(App[None]):
     def _look_at(self, name: str) -> None:
         self.facts = open_rollout(self.facts, name)
         self.archive.open(name)
-        self.tab = Tab.STAGES
+        self.tab, self.segment = Tab.STAGES, ""
         self._listen(detail=True)
 
     def other(self, way: int) -> None:
@@ -290,7 +292,8 @@ class RolloutApp(App[None]):
         if not in_fleet and self.archive.papers.replay is not None:
             self._act_from_past(row, name)
             return
-        led = lead(row, self.facts, name, in_fleet=in_fleet, status=status, now_s=self.now())
+        now_s = self.now()
+        led = lead(row, self.facts, name, in_fleet=in_fleet, status=status, now_s=now_s, segment=self.segment)
         if isinstance(led, Say):
             self.note = led.text
         elif isinstance(led, Strip):

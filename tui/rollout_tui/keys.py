@@ -22,6 +22,7 @@ class Place(StrEnum):
     ROLLOUT = "rollout"
     CHARTS = "charts"
     TIMELINE = "timeline"
+    SEGMENTS = "segments"
 
 
 _ON_ROLLOUT = frozenset({Place.ROLLOUT, Place.CHARTS, Place.TIMELINE})
@@ -91,6 +92,8 @@ _OWN: tuple[tuple[str, tuple[str, ...], Place, str], ...] = (
     ("view", ("v",), Place.CHARTS, "both versions, or their difference"),
     ("lower", ("j", "down"), Place.CHARTS, "the next metrics"),
     ("upper", ("k", "up"), Place.CHARTS, "the metrics before"),
+    ("segment-down", ("j", "down"), Place.SEGMENTS, "the next segment"),
+    ("segment-up", ("k", "up"), Place.SEGMENTS, "the segment before"),
     ("step-back", ("[",), Place.TIMELINE, "one entry back in time"),
     ("step-on", ("]",), Place.TIMELINE, "one entry on"),
     ("event-back", ("{",), Place.TIMELINE, "back to the last entry that moved something"),

@@ -31,6 +31,7 @@ from rollout_tui.widgets.link_line import (
 )  # fmt: skip
 from rollout_tui.widgets.past import render_past
 from rollout_tui.widgets.plan import render_plan
+from rollout_tui.widgets.segments import render_segments
 from rollout_tui.widgets.story import blocked, render_last, render_next, render_running, worst_signal
 from rollout_tui.widgets.strip_box import render_small_strip, render_strip
 from rollout_tui.widgets.timeline import render_timeline
@@ -178,7 +179,7 @@ def _tab(scene: Scene, status: Status, room: int) -> Lines:
         return render_charts(scene, status, room)
     if scene.tab is Tab.PLAN:
         return render_plan(scene, status, room)
-    return [line(), *(line(" " + row) for row in wrap(words.NO_SEGMENTS, scene.width - 2, 4))]
+    return render_segments(scene, status, room)
 
 
 def _stages(scene: Scene, status: Status, room: int) -> Lines:

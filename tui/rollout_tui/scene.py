@@ -62,6 +62,7 @@ class Scene:
     note: str = ""
     listing: Listing = field(default_factory=Listing)
     tab: Tab = Tab.STAGES
+    segment: str = ""
     where: str = ""
     on_rollout: bool = False
     papers: Papers = field(default_factory=Papers)

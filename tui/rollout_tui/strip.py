@@ -55,6 +55,7 @@ class Strip:
     raises: bool = True
     typed: str = ""
     reason: str = ""
+    segment: str = ""
     note: str = ""
     earlier: tuple[str, ...] = ()
     back: int = 0
@@ -97,7 +98,9 @@ def paste(strip: Strip, text: str) -> Strip:
 def _send(strip: Strip) -> Send:
     from rolloutd.wire import ActionRequest
 
-    request = ActionRequest(reason=strip.reason.strip(), override=strip.override, confirm=strip.typed, wait_s=0)
+    request = ActionRequest(
+        reason=strip.reason.strip(), override=strip.override, confirm=strip.typed, wait_s=0, segment=strip.segment
+    )
     return Send(strip.name, strip.verb, request, strip.revision, strip.trying_s)
 
 

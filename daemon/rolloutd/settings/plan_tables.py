@@ -90,8 +90,6 @@ Smokes = Annotated[tuple[SmokeTable, ...], Strict(False), Field(max_length=20)]
 class StageTable(Table):
     """One exposure with its clock. The last stage is the watch: 100 % less the holdback, the champion still warm."""
 
-    later: ClassVar[Mapping[str, str]] = {
-    }
     name: v.Name
     """What the stage is called on the screen."""
     share: v.Percent = ZERO

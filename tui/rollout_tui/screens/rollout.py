@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from rollout_tui.keys import Place
+from rollout_tui.keys import Command, Place
 from rollout_tui.lines import Line
 from rollout_tui.pages import TAB_COMMANDS, render_rollout
 from rollout_tui.scene import Scene, Tab
 from rollout_tui.screens.base import Sheet
 from rollout_tui.screens.why import WhyScreen
+from rollout_tui.segmenting import ON_SEGMENT, beside
 
 _TABS = dict(zip(TAB_COMMANDS, Tab, strict=True))
-_PLACES = {Tab.CHARTS: (Place.ROLLOUT, Place.CHARTS), Tab.TIMELINE: (Place.ROLLOUT, Place.TIMELINE)}
+_PLACES = {
+    Tab.SEGMENTS: (Place.ROLLOUT, Place.SEGMENTS),
+    Tab.CHARTS: (Place.ROLLOUT, Place.CHARTS),
+    Tab.TIMELINE: (Place.ROLLOUT, Place.TIMELINE),
+}
 
 
 class RolloutScreen(Sheet):
@@ -49,8 +54,18 @@ class RolloutScreen(Sheet):
             desk.go(WhyScreen(desk.facts.name, on_rollout=True))
         elif name in {"back", "escape"}:
             self._back()
+        elif name in {"segment-down", "segment-up"}:
+            desk.segment = beside(desk.facts.status, desk.segment, 1 if name == "segment-down" else -1)
         elif not self._in_record(name):
             self._in_charts(name)
+
+    def run(self, command: Command) -> None:
+        """On another tab the key of a segment only opens its tab, so that nothing is isolated that is not seen."""
+        status = self.desk.facts.status
+        if command.name in ON_SEGMENT and self.desk.tab is not Tab.SEGMENTS and status is not None and status.segments:
+            self.desk.tab, self.desk.segment = Tab.SEGMENTS, ""
+            return
+        super().run(command)
 
     def _back(self) -> None:
         """Out of the past first, then to the fleet."""

@@ -64,7 +64,7 @@ def render_past(scene: Scene, tab: Line, room: int) -> tuple[list[Line], list[Li
     if scene.tab is Tab.PLAN:
         return head, render_plan(then, past.status, left)
     if scene.tab is Tab.SEGMENTS:
-        return head, [line(), *(line(" " + row) for row in wrap(words.NO_SEGMENTS, scene.width - 2, 4))]
+        return head, [line(), *(line(" " + row) for row in wrap(words.PAST_SEGMENTS, scene.width - 2, 4))]
     body = _moment(then, past)
     if scene.tab is Tab.TIMELINE:
         return head, [*body, *render_timeline(then, left - len(body))]
