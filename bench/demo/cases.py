@@ -27,6 +27,10 @@ STAGES = (("canary", "10%", "20s"), ("half", "50%", "15s"), ("watch", "100%", "1
 HOLDBACK = "10%"
 TICK, EVERY = "500ms", "250ms"
 WARM_UP, WINDOW_TICKS, MIN_TICKS = "3s", 10, 20
+ANSWERS_EVERY = "1s"
+DIFFERS, MAY_DIFFER = 0.02, "20%"
+"""Of the pairs in a shadow: those whose labels differ beside those that one side failed, and how many may."""
+_PAIRS = f'\n[[gate]]\nmetric = "agreement"\nlimit = "{MAY_DIFFER}"\n\n[[gate]]\nmetric = "coverage"\nlimit = "5%"\n'
 BY_HAND_BP = 4_000
 FAULT_AFTER_S = 6.0
 """From the moment Envoy shows the first stage's share."""
@@ -64,6 +68,11 @@ class Case:
         """Whether it begins without any traffic."""
         return "smoke" in self.stages
 
+    @property
+    def shadowed(self) -> bool:
+        """Whether it begins with copies of requests."""
+        return "mirror" in self.stages
+
 
 CASES = (
     Case("healthy", Fault.NONE, "done", 10_000),
@@ -81,7 +90,9 @@ def make_servers(cases: Sequence[Case] = CASES) -> dict[str, dict[Slot, ModelSer
     return {
         case.route: {
             Slot.A: ModelServer(f"{case.route}-a", "v1", failure_rate=case.errors[0]),
-            Slot.B: ModelServer(f"{case.route}-b", "v2", failure_rate=case.errors[1]),
+            Slot.B: ModelServer(
+                f"{case.route}-b", "v2", failure_rate=case.errors[1], differ_rate=DIFFERS if case.shadowed else 0.0
+            ),
         }
         for case in cases
     }
@@ -103,6 +114,17 @@ def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Server
         f'[sources.models]\nkind = "scrape"\nevery = "{EVERY}"\ntargets = [{", ".join(pages)}]',
         '[metrics.own-errors]\ntemplate = "python.errors"\nsource = "models"',
     ]
+    logs = [
+        f'{{ path = "{log_of(folder, server)}" }}'
+        for case in cases
+        if case.shadowed
+        for server in servers[case.route].values()
+    ]
+    head = f'[sources.answers]\nkind = "predictions"\nevery = "{EVERY}"\nscrape_interval = "{ANSWERS_EVERY}"'
+    answers = [
+        f"{head}\nfiles = [{', '.join(logs)}]",
+        *(f'[metrics.{name}]\ntemplate = "pairs.{name}"\nsource = "answers"' for name in ("agreement", "coverage")),
+    ]
     parts = [
         f'[daemon]\nstate_dir = "{folder}/state"\ntick = "{TICK}"',
         f'[sockets]\ndir = "{folder}/run"\ngroup = "{grp.getgrgid(os.getegid()).gr_name}"',
@@ -111,6 +133,7 @@ def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Server
         f'[sources.envoy]\nkind = "scrape"\nevery = "{EVERY}"\ntargets = [{{ url = "{counters}" }}]',
         '[metrics.errors]\ntemplate = "envoy.errors"\nsource = "envoy"',
         *(own if pages else []),
+        *(answers if logs else []),
         *(_route(name, slots) for name, slots in servers.items()),
         _strategy(),
     ]
@@ -125,7 +148,13 @@ def spec_text(case: Case, name: str, champion: str, challenger: str) -> str:
         f'champion = "{champion}"\nchallenger = "{challenger}"\nreason = "demo"\n\n{case.stages}'
         f'[[gate]]\nmetric = "{metric}"\nlimit = "{LIMIT:.0%}"\n'
         f"harm = {{ ratio = {HARM_RATIO} }}\naccept = {{ ratio = {ACCEPT_RATIO} }}\n"
+        f"{_PAIRS if case.shadowed else ''}"
     )
+
+
+def log_of(folder: Path, server: ModelServer) -> Path:
+    """Where a server of a shadow writes its answers."""
+    return folder / f"{server.slot}.jsonl"
 
 
 def figures() -> str:
@@ -146,7 +175,7 @@ def _route(name: str, slots: Mapping[Slot, ModelServer]) -> str:
         f'[routes.{name}.slots.{slot}]\narm = "{server.slot}"\nprobe_url = "{server.url}/version"'
         for slot, server in slots.items()
     ]
-    return "\n".join([f'[routes.{name}]\nrouter = "edge"', *arms])
+    return "\n".join([f'[routes.{name}]\nrouter = "edge"\nmirror_is_safe = true', *arms])
 
 
 def _strategy() -> str:

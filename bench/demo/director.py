@@ -159,13 +159,15 @@ class Director:
                 pass
 
     def _count_previews(self) -> dict[str, tuple[int, int | None]]:
-        """What challengers on a preview have had by now; it counts if a look that comes after it shows no share yet."""
-        waiting = [run for run in self.runs.values() if run.case.previewed and run.staged_s is None]
+        """What challengers without a share have had by now; it counts if a later look shows no share yet."""
+        early = [run for run in self.runs.values() if run.case.previewed or run.case.shadowed]
+        waiting = [run for run in early if run.staged_s is None]
         if not waiting:
             return {}
-        users, probes = self._parts.eye.requests(), self._parts.served()
+        eye, own = self._parts.eye, self._parts.served()
         return {
-            run.name: (users[run.case.route][run.challenger], probes[run.case.route][run.challenger]) for run in waiting
+            run.name: (eye.users_of(run.case.route, run.challenger), own[run.case.route][run.challenger])
+            for run in waiting
         }
 
     def _read(self, run: Run) -> None:

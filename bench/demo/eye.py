@@ -54,6 +54,12 @@ class Eye:
             count[name.removeprefix("cluster.").removesuffix(".upstream_rq_completed")] = int(value)
         return {route: {slot: count.get(arm, 0) for slot, arm in arms.items()} for route, arms in self._arms.items()}
 
+    def users_of(self, route: str, slot: Slot) -> int:
+        """Requests of users that a slot answered so far; copies are not among them, nobody gets their answers."""
+        name = self._arms[route][slot]
+        rows = self._get(f"/stats?filter=cluster.{name}.external.upstream_rq_completed$").splitlines()
+        return sum(int(line.partition(": ")[2]) for line in rows)
+
     def failed(self, route: str) -> int:
         """Requests of a route that ended with 5xx, Envoy's own among them, and those that met no upstream."""
         names = "|".join(self._arms[route].values())

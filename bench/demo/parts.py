@@ -14,7 +14,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.demo.cases import CASES, RPS, Case, config_text, make_servers
+from bench.demo.cases import CASES, RPS, Case, config_text, log_of, make_servers
 from bench.demo.eye import Eye, own_count
 from bench.demo.janitor import Janitor
 from bench.demo.servers import Backends
@@ -93,6 +93,10 @@ class Parts:
     def _start(self, stack: contextlib.ExitStack) -> None:
         arms = {route: {slot: server.slot for slot, server in slots.items()} for route, slots in self.servers.items()}
         everyone = [server for slots in self.servers.values() for server in slots.values()]
+        for case in self.cases:
+            for server in self.servers[case.route].values() if case.shadowed else ():
+                server.log = str(log_of(self.folder, server))
+                Path(server.log).touch()
         self.backends = Backends(self.folder, self.janitor.group, everyone)
         self._say(f"{len(everyone)} model servers are ready.")
         self._start_envoy(stack, arms)

@@ -78,9 +78,10 @@ def own_faults(runs: Iterable[Run], before: OwnCounts, after: OwnCounts) -> list
         serving = run.challenger if run.case.share_bp else run.challenger.other
         if grew[serving] == 0 or grew[serving.other] not in (0, None):
             found.append(f"The servers of {run.name} say {grew}, but slot {serving} should have had all.")
-        if run.case.previewed and (run.before_traffic != 0 or not run.tried):
-            users, probes = run.before_traffic, run.tried or 0
-            found.append(f"On its preview {run.name} had {users} requests of users and {probes} of its probes.")
+        early = run.case.previewed or run.case.shadowed
+        if early and (run.before_traffic != 0 or not run.tried):
+            users, others = run.before_traffic, run.tried or 0
+            found.append(f"Before its first share {run.name} answered {users} users, and {others} probes or copies.")
     return found
 
 

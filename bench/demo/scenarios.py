@@ -31,11 +31,21 @@ _BLUE_GREEN = "".join(
         _stage("watch", "100%", "30s", 'holdback = "0%"'),
     ]
 )
+_SHADOW = "".join(
+    [
+        _TIMING,
+        _stage("shadow", "0%", "4s", 'mirror = "100%"'),
+        _stage("canary", "20%", "5s"),
+        _stage("half", "50%", "5s"),
+        _stage("watch", "100%", "6s", 'holdback = "20%"'),
+    ]
+)
 SCENARIOS = {
     case.route: case
     for case in (
         Case("canary", Fault.NONE, "done", 10_000, stages=_CANARY),
         Case("blue-green", Fault.ABORT, "aborted", 0, 10_000, 4.0, _BLUE_GREEN, (0.0, 0.0)),
+        Case("shadow-then-canary", Fault.NONE, "done", 10_000, stages=_SHADOW),
         Case("late-regression", Fault.ERRORS, "rolled_back", 0, 5_000, 3.0, _CANARY),
         Case("metrics-outage", Fault.BLIND, "held", 0, 1, 3.0, _CANARY),
     )

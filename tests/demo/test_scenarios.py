@@ -20,7 +20,7 @@ def test_every_scenario_comes_to_its_stated_end(place: Place) -> None:
     """Done, aborted from 100 % at once, rolled back from 50 %, held at zero: by Envoy's and the servers' counters.
 
     The demo itself holds the counters against each outcome and ends with 1 where they differ: who is served at the
-    end, that the preview had no user and its probes, that blue-green lost no request on its way there and back.
+    end, that preview and shadow had no user, but probes and copies, and that blue-green lost no request on its way.
     """
     words = [word for name in SCENARIOS for word in ("--scenario", name)]
     done = subprocess.run(
@@ -32,6 +32,7 @@ def test_every_scenario_comes_to_its_stated_end(place: Place) -> None:
     assert {name: (row["outcome"], row["share_now_bp"], row["max_share_bp"]) for name, row in rows.items()} == {
         "canary": ("done", 10_000, 10_000),
         "blue-green": ("aborted", 0, 10_000),
+        "shadow-then-canary": ("done", 10_000, 10_000),
         "late-regression": ("rolled_back", 0, rows["late-regression"]["max_share_bp"]),
         "metrics-outage": ("held", 0, rows["metrics-outage"]["max_share_bp"]),
     }
