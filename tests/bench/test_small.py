@@ -57,8 +57,9 @@ def test_a_healthy_past_buys_no_immunity() -> None:
 
 def test_slowness_is_shown_near_the_oracle() -> None:
     """Half a second more for one request in twenty, at a 10 % share."""
-    found = np.array([latency._one((1, LOGNORMAL.name, "5% of requests +.5 s", 0.1, k)) for k in range(15)])
+    found = np.array([latency._measured((1, LOGNORMAL.name, "5% of requests +.5 s", 0.1, k)) for k in range(15)])
     assert 0.9 < found[:, 1].mean() / found[:, 0].mean() < 2.2
+    assert 0.9 < found[:, 4].mean() / found[:, 3].mean() < 1.8
 
 
 def test_two_humps_bound_any_test_that_is_soft_on_faster_ones() -> None:
