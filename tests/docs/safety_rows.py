@@ -66,8 +66,8 @@ GOALS: tuple[SafetyGoal, ...] = (
         "R9",
         "bad metrics: wrong promotions",
         "0",
-        ("tests/adapters/metrics/test_faults.py",),
-        still_open="a catalogue of every row at every kind of gate",
+        ("tests/badmetrics/test_catalogue.py",),
+        still_open="one row goes up a stage (one of two shards); every row ran at one kind of gate, not at all three",
     ),
     SafetyGoal(
         "R10",
