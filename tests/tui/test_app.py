@@ -24,7 +24,7 @@ def test_every_option_of_the_command_arrives(monkeypatch: pytest.MonkeyPatch) ->
     line = "tui --filter state:blind --theme contrast --ascii --utc --no-mouse --read-only --socket-dir d --host h"
     assert cli.run([*line.split(), "ranker"]) == 0
     assert cli.run(["tui", "--filter=-x", "--no-color"]) == 0
-    assert told[0] == Told("d", "state:blind", False, "ranker", "contrast", True, True, True, False, "h")
+    assert told[0] == Told("d", "state:blind", False, "ranker", "contrast", True, True, True, False, ("h",))
     assert (told[1].filter_text, told[1].theme, told[1].name) == ("-x", "mono", "")
 
 

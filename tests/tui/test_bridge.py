@@ -103,7 +103,7 @@ async def test_a_cut_pipe_is_lost_and_comes_back() -> None:
     """ssh is ended by a signal: at once nothing is live; the next try starts it again and shows the present."""
     async with running(FakeService(picture("ranker"))) as server:
         bridge = Bridge(command("somewhere", str(server.directory)))
-        app = RolloutApp(Options(str(bridge.where), name="ranker", bridge=bridge, retry_s=0.05))
+        app = RolloutApp(Options(str(bridge.where), name="ranker", bridges={"there": bridge}, retry_s=0.05))
         async with app.run_test(size=(120, 36)):
 
             def text() -> str:

@@ -31,6 +31,19 @@ async def test_a_filter_is_typed_shown_and_says_what_it_hides(daemon: FakeDaemon
     assert not daemon.posts
 
 
+async def test_a_new_rollout_comes_into_sight_without_other_news(daemon: FakeDaemon) -> None:
+    """Nobody touches a key and nothing but heartbeats follows: it is on the screen all the same, in its place."""
+    async with driven(daemon) as desk:
+        await desk.sees("feed-rank")
+        daemon.set_row(worlds.row("new-one", "collecting", 0.1, revision=1))
+        await desk.until(lambda: "new-one" in desk.app.facts.rows)
+        desk.app.tick()
+        desk.clock.forward(1.1)
+        daemon.beat()
+        await desk.until(lambda: desk.app.facts.fleet_link.heard_s == desk.clock.now_s)
+        await desk.sees("new-one")
+
+
 async def test_rows_do_not_move_under_the_cursor(daemon: FakeDaemon) -> None:
     """A rollout that turns to harm while somebody is in the list changes in place; the rule says to press g."""
     async with driven(daemon) as desk:

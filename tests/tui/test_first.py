@@ -6,6 +6,8 @@ import asyncio
 import itertools
 import re
 import socket
+import subprocess
+import sys
 import threading
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC
@@ -195,3 +197,16 @@ def test_usual_command_lines_need_no_parser() -> None:
               "--plain tui", "tui --no-color", "tui --filter=x", "tui --theme")  # fmt: skip
     for other in others:
         assert understood(other.split()) is None
+
+
+def test_the_first_frame_waits_for_no_library() -> None:
+    """What is loaded for it has no toolkit, no models, no event loop."""
+    code = "import sys, rollout_tui.app, rollout_tui.early, rollout_tui.first; print(*sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert not {name.partition(".")[0] for name in ran.stdout.split()} & {
+        "asyncio",
+        "h11",
+        "httpx",
+        "pydantic",
+        "textual",
+    }

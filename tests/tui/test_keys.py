@@ -93,7 +93,14 @@ def test_a_bad_file_opens_the_screen_with_its_own_keys_and_says_why(tmp_path: Pa
 
 def test_settings_have_one_type() -> None:
     """Anything else is refused by name."""
-    for found in ({"notify": "shout"}, {"mouse": 1}, {"keys": "a"}, {"notify_tmux_passthrough": "yes"}):
+    for found in (
+        {"notify": "shout"},
+        {"mouse": 1},
+        {"keys": "a"},
+        {"notify_tmux_passthrough": "yes"},
+        {"hosts": "h"},
+        {"hosts": [""]},
+    ):
         with pytest.raises(BadKeys):
             read(found)
 

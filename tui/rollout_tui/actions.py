@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rollout_tui import figures, words
-from rollout_tui.facts import Facts
+from rollout_tui.facts import Facts, host_of, real_name
 from rollout_tui.lines import clean
 from rollout_tui.link import LinkState
 from rollout_tui.segmenting import ON_SEGMENT, on_segment
@@ -52,7 +52,9 @@ def covers(role: str, needed: str) -> bool:
 
 def command(verb: str, name: str, revision: int | None = None) -> str:
     """The command line that does the same."""
-    return f"rollout {verb} {name}".rstrip() + (f" --if-revision {revision}" if revision is not None else "")
+    host, there = host_of(name), real_name(name)
+    way = f"ssh {host} " if host else ""
+    return f"{way}rollout {verb} {there}".rstrip() + (f" --if-revision {revision}" if revision is not None else "")
 
 
 def lead(
@@ -67,7 +69,7 @@ def lead(
         return _fleet_wide(row, facts, now_s)
     if not name:
         return Say(words.NO_ROLLOUT_HERE)
-    state = facts.fleet_link.state(now_s) if in_fleet else facts.detail_state(now_s)
+    state = facts.link_of(name).state(now_s) if in_fleet else facts.detail_state(now_s)
     if state in {LinkState.LOST, LinkState.NEVER}:
         return _without_contact(row, name, state, now_s)
     if row.verb in REVIVING:
@@ -101,7 +103,7 @@ def _on_live(
 
 
 def _on_segment(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s: float, segment: str) -> Led:
-    if row.risk is Risk.RAISES and (facts.read_only or not covers(facts.role, row.role)):
+    if row.risk is Risk.RAISES and (facts.read_only or not covers(facts.role_for(name), row.role)):
         return _not_yours(row, facts, name)
     led = on_segment(row, name, status, segment, now_s)
     return Say(led) if isinstance(led, str) else led
@@ -109,7 +111,7 @@ def _on_segment(row: VerbRow, facts: Facts, name: str, status: Status | None, no
 
 def _reviving(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s: float) -> Led:
     """After the end: reopen what was aborted, roll back what is done. Always with a reason; the daemon checks."""
-    if facts.read_only or not covers(facts.role, row.role):
+    if facts.read_only or not covers(facts.role_for(name), row.role):
         return _not_yours(row, facts, name)
     if status is None:
         return NeedsStatus(row, name)
@@ -127,7 +129,7 @@ def _not_yours(row: VerbRow, facts: Facts, name: str) -> Say:
     if facts.read_only:
         return Say(words.READ_ONLY)
     told = command(row.verb, name)
-    return Say(words.NEEDS_ROLE.format(verb=row.verb, needed=row.role, role=facts.role, command=told))
+    return Say(words.NEEDS_ROLE.format(verb=row.verb, needed=row.role, role=facts.role_for(name), command=told))
 
 
 def in_past(row: VerbRow, facts: Facts, name: str, now_s: float) -> Strip | None:
@@ -142,6 +144,8 @@ def in_past(row: VerbRow, facts: Facts, name: str, now_s: float) -> Strip | None
 
 def _fleet_wide(row: VerbRow, facts: Facts, now_s: float) -> Led:
     """Hold and release: of all rollouts at once, always asked, with a reason."""
+    if facts.hosts:
+        return Say(words.PER_HOST.format(verb=row.verb))
     state = facts.fleet_link.state(now_s)
     if state in {LinkState.LOST, LinkState.NEVER}:
         return Say(words.NEVER_KEY if state is LinkState.NEVER else words.LOST_KEY)
@@ -186,7 +190,7 @@ def _raising(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s
         return _not_yours(row, facts, name)
     if not facts.same_major and facts.hello is not None:
         return Say(words.SAME_MAJOR.format(ours=words.API, theirs=facts.hello.api))
-    if not covers(facts.role, row.role):
+    if not covers(facts.role_for(name), row.role):
         return _not_yours(row, facts, name)
     if status is None:
         return NeedsStatus(row, name)
@@ -200,7 +204,7 @@ def _raising(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s
     if against and undecided and row.verb != "resume":
         against.append("not decided: " + ", ".join(map(_undecided, undecided)))
     if against:
-        return _override(row, status, title, against, facts.role, now_s)
+        return _override(row, status, title, against, facts.role_for(name), now_s)
     cli = f"CLI: {command(row.verb, name, status.revision)}"
     if undecided and row.verb != "resume":
         why = (f"Early, not decided yet: {', '.join(map(_undecided, undecided))}.", cli + ' --reason "..."')

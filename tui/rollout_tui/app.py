@@ -45,6 +45,10 @@ def run(socket_dir: str | None = None, filter_text: str = "", *, plain: bool = F
 
 def show(told: Told) -> int:
     """Open the screen as told; returns the exit code."""
+    if told.hosts and (told.plain or wants_plain()):
+        why = "--host is for the screen, in a terminal. Nothing was opened. There:  ssh HOST rollout tui --plain"
+        sys.stderr.write(why + "\n")
+        return 2
     if told.plain or wants_plain():
         from rollout_tui.plain import run_plain
 
@@ -75,13 +79,18 @@ def _opened(told: Told, asked: Asked) -> int:
     from rollout_tui import early
 
     gc.disable()  # what is imported here stays for ever; looking through it again and again costs a tenth of the start
-    begun = None if told.host or told.name else early.begin(told.socket_dir, read_only=told.read_only)
+    begun = None if told.hosts or told.name else early.begin(told.socket_dir, read_only=told.read_only)
     from rollout_tui import first
     from rollout_tui.options import Options, boot_clock
     from rollout_tui.preferences import load, place
     from rollout_tui.theme import choose
 
     mine = load(place())
+    if mine.hosts and not (told.hosts or told.socket_dir or os.environ.get("ROLLOUT_SOCKET_DIR")):
+        told = replace(told, hosts=mine.hosts)
+        if begun is not None:
+            begun.close()
+            begun = None
     palette = choose(told.theme or mine.theme, asked.answer())
     shown = look(ascii_only=told.ascii_only, utc=told.utc)
     options = Options(
@@ -107,11 +116,11 @@ def _loaded(told: Told, options: Options, begun: Early | None, at_s: float) -> R
 
     gc.freeze()
     gc.enable()
-    if told.host:
+    if told.hosts:
         from rollout_tui.bridge import Bridge, command
 
-        bridge = Bridge(command(told.host, told.socket_dir))
-        options = replace(options, where=str(bridge.where), bridge=bridge)
+        bridges = {host: Bridge(command(host, told.socket_dir)) for host in told.hosts}
+        options = replace(options, where=str(next(iter(bridges.values())).where), bridges=bridges)
     if begun is not None:
         options = replace(options, early=begun, facts=opened(begun.hello, begun.fleet, at_s))
     return RolloutApp(options)
@@ -130,12 +139,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--ascii", action="store_true", help="no symbols beyond ASCII")
     parser.add_argument("--utc", action="store_true", help="times in UTC")
     parser.add_argument("--read-only", action="store_true", help="be no more than a viewer, also for the daemon")
-    parser.add_argument("--host", default="", help="the daemon on that host, through: ssh -T HOST rollout proxy")
+    there = "the daemon on that host, through: ssh -T HOST rollout proxy; several times: all of them at once"
+    parser.add_argument("--host", action="append", default=[], help=there)
     parser.add_argument("--no-mouse", action="store_true", help="leave the mouse to the terminal")
     told = parser.parse_args(argv)
     return show(
         Told(
             told.socket_dir, told.filter, told.plain, told.name, told.theme, told.ascii, told.utc, told.read_only,
-            not told.no_mouse, told.host,
+            not told.no_mouse, tuple(dict.fromkeys(told.host)),
         )
     )  # fmt: skip

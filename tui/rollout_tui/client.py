@@ -26,7 +26,7 @@ from rolloutd.wire_daemon import Heartbeat, Hello
 Read = TypeVar("Read", bound=BaseModel)
 DEFAULT_DIR = "/run/rolloutd"
 DEADLINE_S = 5.0
-_EVENTS: dict[str, type[Incoming]] = {
+_EVENTS: dict[str, type[Hello | Fleet | FleetRow | Gone | Status | Heartbeat]] = {
     "hello": Hello,
     "snapshot": Fleet,
     "row": FleetRow,

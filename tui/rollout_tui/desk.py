@@ -19,12 +19,13 @@ from rollout_tui.actions import NeedsStatus, Say, in_past, lead
 from rollout_tui.archive import Archive
 from rollout_tui.background import LateAnswer
 from rollout_tui.bell import Bell
-from rollout_tui.client import Client, follow, socket_dir
+from rollout_tui.client import follow
 from rollout_tui.commands import common
 from rollout_tui.courier import Courier
 from rollout_tui.drawn import Drawn
 from rollout_tui.facts import Facts, closed, open_rollout, trying
 from rollout_tui.folding import Incoming, fold, tells
+from rollout_tui.hosts import client_for
 from rollout_tui.http import Unreachable
 from rollout_tui.link import LOST_S, LinkState
 from rollout_tui.options import Options, boot_clock
@@ -55,7 +56,7 @@ class RolloutApp(App[None]):
         super().__init__(ansi_color=options.palette.background is None or None)
         self.options = options
         self.now = now
-        self.client = Client(socket_dir(options.where), read_only=options.read_only, early=options.early)
+        self.client = client_for(options, now)
         self.keys = options.preferences.keys
         self.facts = options.facts
         self.look = options.look
@@ -86,8 +87,8 @@ class RolloutApp(App[None]):
     async def on_mount(self) -> None:
         """Start to listen."""
         self.ringer.begin()
-        if self.options.bridge is not None:
-            await self.options.bridge.start()
+        for bridge in self.options.bridges.values():
+            await bridge.start()
         self._listen(detail=False)
         self.set_interval(TICK_S, self.tick)
         if self.options.name:
@@ -102,8 +103,7 @@ class RolloutApp(App[None]):
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         await self.archive.close()
-        if self.options.bridge is not None:
-            await self.options.bridge.close()
+        await asyncio.gather(*(bridge.close() for bridge in self.options.bridges.values()))
         await self.courier.close()
 
     # What the daemon says
@@ -208,6 +208,7 @@ class RolloutApp(App[None]):
             return  # nothing came, and nobody has left the list alone since
         self._settled = (self.facts.rows, resting)
         self.listing = settle(before, self.facts.rows, now_s - self.key_s)
+        self._dirty = self._dirty or self.listing != before
         if before.order and before.name != self.listing.name:
             self.moved_s = now_s
             self.news()

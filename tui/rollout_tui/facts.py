@@ -17,11 +17,34 @@ if TYPE_CHECKING:
 NOTHING: Mapping[str, FleetRow] = MappingProxyType({})
 
 
+NO_HOSTS: Mapping[str, Contact] = MappingProxyType({})
+
+
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """The daemon came back as a new process, after so many seconds of silence."""
+    """The daemon came back as a new process, after so many seconds of silence; ``host`` where there are several."""
 
     gap_s: float
+    host: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One of several hosts: how its own stream is, and who its daemon says that we are."""
+
+    link: Link = field(default_factory=Link)
+    role: str = "viewer"
+    read_only: bool = False
+
+
+def host_of(name: str) -> str:
+    """The host that a rollout's name carries where there are several daemons; a name itself has no ``@``."""
+    return name.partition("@")[2]
+
+
+def real_name(name: str) -> str:
+    """The name as its own daemon knows it."""
+    return name.partition("@")[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +68,17 @@ class Facts:
     status_s: float = 0.0
     detail_link: Link = field(default_factory=Link)
     restart: Restart | None = None
+    hosts: Mapping[str, Contact] = field(default_factory=lambda: NO_HOSTS)
+
+    def link_of(self, name: str) -> Link:
+        """The link that a rollout's row depends on: its own host's where there are several."""
+        contact = self.hosts.get(host_of(name))
+        return self.fleet_link if contact is None else contact.link
+
+    def role_for(self, name: str) -> str:
+        """The caller's role as the daemon of this rollout said it."""
+        contact = self.hosts.get(host_of(name))
+        return self.role if contact is None else contact.role
 
     @property
     def role(self) -> str:
@@ -64,7 +98,7 @@ class Facts:
     def detail_state(self, now_s: float) -> LinkState:
         """What to believe of the open rollout; until its own stream spoke, what the fleet's stream says."""
         if self.detail_link.heard_s is None:
-            return self.fleet_link.state(now_s)
+            return self.link_of(self.name).state(now_s)
         return self.detail_link.state(now_s)
 
     def passed_s(self, now_s: float) -> float:

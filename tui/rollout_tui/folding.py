@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 
 from pydantic import BaseModel, ValidationError
 
-from rollout_tui.facts import Facts, Restart, with_link
+from rollout_tui.facts import Contact, Facts, Restart, with_link
 from rollout_tui.link import Link
 from rolloutd.wire import Fleet, FleetRow, Status
 from rolloutd.wire_daemon import Heartbeat, Hello
+
+
+@dataclass(frozen=True, slots=True)
+class Contacts:
+    """How each of several hosts is, and which of them has restarted just now. Made on this side, never read."""
+
+    hosts: Mapping[str, Contact]
+    restarted: str = ""
+    gap_s: float = 0.0
 
 
 class Gone(BaseModel):
@@ -19,7 +29,7 @@ class Gone(BaseModel):
     name: str
 
 
-Incoming = Hello | Fleet | FleetRow | Gone | Status | Heartbeat
+Incoming = Contacts | Hello | Fleet | FleetRow | Gone | Status | Heartbeat
 
 
 def opened(hello: bytes, fleet: bytes, at_s: float) -> Facts:
@@ -33,6 +43,9 @@ def opened(hello: bytes, fleet: bytes, at_s: float) -> Facts:
 
 def fold(facts: Facts, came: Incoming, *, detail: bool, now_s: float) -> Facts:
     """The facts after one message of a stream. ``detail`` says that it was the open rollout's own stream."""
+    if isinstance(came, Contacts):
+        restart = Restart(came.gap_s, came.restarted) if came.restarted else facts.restart
+        return replace(facts, hosts=MappingProxyType(came.hosts), restart=restart)
     link = facts.detail_link if detail else facts.fleet_link
     if isinstance(came, Hello):
         new = link.opened(now_s)
@@ -78,6 +91,10 @@ def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
 
 def tells(before: Facts, came: Incoming) -> bool:
     """Whether a message changes more than numbers: a state, a revision, a share, or what is there at all."""
+    if isinstance(came, Contacts):
+        return {host: one.link.open for host, one in came.hosts.items()} != {
+            host: one.link.open for host, one in before.hosts.items()
+        }
     if isinstance(came, Heartbeat):
         return False
     known = before.rows.get(came.name) if isinstance(came, FleetRow) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -25,7 +26,11 @@ def boot_clock() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the screen is started with. ``facts`` is what the first frame showed, ``early`` the stream it came from."""
+    """What the screen is started with.
+
+    ``bridges`` lead to other hosts, by their names. ``facts`` is what the first frame showed, ``early`` the stream that
+    it came from.
+    """
 
     where: str = ""
     filter_text: str = ""
@@ -34,7 +39,7 @@ class Options:
     retry_s: float = RETRY_S
     name: str = ""
     read_only: bool = False
-    bridge: Bridge | None = None
+    bridges: Mapping[str, Bridge] = field(default_factory=dict)
     preferences: Preferences = field(default_factory=Preferences)
     facts: Facts = field(default_factory=Facts)
     early: Early | None = None

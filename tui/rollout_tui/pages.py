@@ -22,6 +22,7 @@ from rollout_tui.widgets.ladder import render_ladder, render_small_ladder
 from rollout_tui.widgets.link_line import (
     render_end,
     render_fleet_line,
+    render_hosts,
     render_link,
     render_lost,
     render_never,
@@ -62,6 +63,7 @@ def render_foot(scene: Scene) -> Lines:
         lines += [line(Span(row, Role.CRITICAL)) for row in wrap(text, scene.width, 2)]
     if restart is not None and scene.strip is None:
         text = words.RESTARTED.format(gap=figures.age(restart.gap_s))
+        text = f"{clean(restart.host)}: {text}" if restart.host else text
         lines += [line(Span(row, Role.WARNING)) for row in wrap(text, scene.width, 2)]
     if scene.result is not None:
         for one in render_result(scene.result, scene.now_s):
@@ -105,7 +107,10 @@ def _fleet_settings(scene: Scene) -> Line:
     """Line 2: the filter, the order, what they hide, and the ages of the sources."""
     listing = scene.listing
     typed = f"{clean(listing.words)}_" if listing.typing else clean(listing.words) or "none"
-    parts: list[Part] = [Span(f"/ filter: {typed}", Role.STRONG if listing.typing else Role.PLAIN)]
+    parts: list[Part] = [
+        *render_hosts(scene),
+        Span(f"/ filter: {typed}", Role.STRONG if listing.typing else Role.PLAIN),
+    ]
     lost_sight = hidden(listing, scene.facts.rows)
     if lost_sight:
         parts.append(Span(f"   {lost_sight} that need you are hidden by the filter", Role.WARNING))

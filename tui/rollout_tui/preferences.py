@@ -26,6 +26,7 @@ class Preferences:
     theme: str = ""
     ways: Ways = field(default_factory=Ways)
     mouse: bool = True
+    hosts: tuple[str, ...] = ()
     trouble: str = ""
 
 
@@ -58,7 +59,7 @@ def load(file: Path) -> Preferences:
 
 def read(found: Mapping[str, object]) -> Preferences:
     """The settings of a parsed file. Raises BadKeys for anything it does not know."""
-    known = {"keys", "theme", "notify", "notify_tmux_passthrough", "mouse"}
+    known = {"keys", "theme", "notify", "notify_tmux_passthrough", "mouse", "hosts"}
     for name in found:
         if name not in known:
             raise BadKeys(f"there is no setting {name[:40]!r}; there are {', '.join(sorted(known))}")
@@ -73,7 +74,10 @@ def read(found: Mapping[str, object]) -> Preferences:
         raise BadKeys(f"notify is one of {', '.join(NOTIFY)}, not {str(notify)[:40]!r}")
     if not isinstance(through, bool) or not isinstance(mouse, bool):
         raise BadKeys("notify_tmux_passthrough and mouse are true or false")
-    return Preferences(remap(keys), str(theme), Ways(str(notify), through), mouse)
+    hosts = found.get("hosts", [])
+    if not isinstance(hosts, list) or not all(isinstance(host, str) and host for host in hosts):
+        raise BadKeys('hosts is a list of names that ssh knows: hosts = ["deploy-1", "deploy-2"]')
+    return Preferences(remap(keys), str(theme), Ways(str(notify), through), mouse, tuple(dict.fromkeys(hosts)))
 
 
 def _not_taken(file: Path, why: str) -> Preferences:

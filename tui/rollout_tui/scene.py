@@ -106,6 +106,12 @@ class Scene:
         """The cells of line 1 beside the mark."""
         return self.width - len(self.mark)
 
+    def stale_of(self, name: str) -> str:
+        """The mark of one row: of several hosts one may be lost alone."""
+        alone = name and self.facts.hosts and self.facts.link_of(name).state(self.now_s) is not LinkState.LIVE
+        lost = alone and self.facts.link_of(name).state(self.now_s) is not LinkState.LATE
+        return "~" if lost else self.stale
+
     @property
     def stale(self) -> str:
         """The mark that every value of a lost picture carries."""

@@ -26,7 +26,7 @@ class Told:
     utc: bool = False
     read_only: bool = False
     mouse: bool = True
-    host: str = ""
+    hosts: tuple[str, ...] = ()
 
 
 def understood(words: Sequence[str]) -> Told | None:

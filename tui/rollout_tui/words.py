@@ -118,6 +118,7 @@ REPLAY_ONLY_STOPS = "This is the past: from here only {abort} and {pause} act, o
 PAST_THEN_NOW = "You were looking at the past. Now: {share}, {state}."
 NOT_BUILT = "{verb} is not built yet; nothing was sent. Traffic stays as it is."
 START_BY_COMMAND = "Starting from the screen is not built yet. On the command line: rollout start FILE"
+PER_HOST = '{verb} is of one host, and this screen shows several. There:  ssh HOST rollout {verb} --reason "..."'
 NO_ROLLOUT_HERE = "There is no rollout under the cursor, so nothing was sent."
 ENDED = "{name} has ended, so {verb} was not sent. Traffic stays as it is."
 NOT_ENDED = "{name} has not ended, so there is nothing to {verb}; nothing was sent. Traffic stays as it is."

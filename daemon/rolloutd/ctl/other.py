@@ -22,8 +22,8 @@ def open_screen(session: Session, name: str, *more: str) -> int:
         arguments += ["--socket-dir", session.directory]
     if session.plain or not sys.stdout.isatty():
         arguments.append("--plain")
-    if session.host:
-        arguments += ["--host", session.host]
+    for host in session.hosts:
+        arguments += ["--host", host]
     if session.read_only:
         arguments.append("--read-only")
     if session.no_color:

@@ -32,12 +32,12 @@ class Session:
     no_color: bool = False
     read_only: bool = False
     timeout_s: float | None = None
-    host: str = ""
+    hosts: tuple[str, ...] = ()
 
     def client(self) -> Client:
         """A client of the daemon that these options mean."""
-        if self.host:
-            raise usage("--host works for the screen (rollout tui) alone.", f"ssh {self.host} rollout ...")
+        if self.hosts:
+            raise usage("--host works for the screen (rollout tui) alone.", f"ssh {self.hosts[0]} rollout ...")
         directory = self.directory or os.environ.get("ROLLOUT_SOCKET_DIR") or DEFAULT_DIRECTORY
         patience_s = TIMEOUT_S if self.timeout_s is None else min(self.timeout_s, TIMEOUT_S)
         return Client(directory, patience_s, self.read_only)
@@ -70,7 +70,7 @@ _COMMON: tuple[tuple[str, dict[str, Any]], ...] = (
     ("--no-color", {"is_flag": True, "help": "No colour."}),
     ("--read-only", {"is_flag": True, "help": "Be no more than a viewer."}),
     ("--timeout", {"metavar": "D", "help": "Give up after this long, such as 90s or 2h."}),
-    ("--host", {"metavar": "H", "help": "Another host, over ssh."}),
+    ("--host", {"metavar": "H", "multiple": True, "help": "Another host, over ssh; more than once: all of them."}),
 )
 
 
@@ -92,7 +92,7 @@ def common(command: Command) -> Command:
 def take(session: Session, options: dict[str, Any]) -> None:
     """Move the common options out of ``options`` into the session; what is not given leaves it as it is."""
     session.directory = options.pop("socket_dir") or session.directory
-    session.host = options.pop("host") or session.host
+    session.hosts += tuple(options.pop("host"))
     timeout = options.pop("timeout")
     if timeout is not None:
         session.timeout_s = duration_s(timeout)

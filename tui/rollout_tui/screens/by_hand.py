@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from rollout_tui.actions import command
+from rollout_tui.facts import host_of
 from rollout_tui.lines import Line, Role, Span, clean, line, rule, wrap
 from rollout_tui.pages import stack
 from rollout_tui.scene import Scene
@@ -13,12 +15,16 @@ def render_by_hand(scene: Scene, name: str) -> tuple[Line, ...]:
     """The commands, the surest first."""
     status = scene.facts.status if scene.on_rollout else None
     hand = clean(status.by_hand) if status and status.by_hand else ""
+    there = f"ssh {host_of(name)} " if host_of(name) else ""
     told = [
-        ("Give all traffic back, through the daemon:", f"rollout abort {name or 'NAME'} --wait"),
-        ("When the daemon does not answer, on its host:", "rolloutd emergency-abort --config CONFIG"),
-        ("What the daemon says:", f"rollout status {name or 'NAME'}"),
-        ("Whether the daemon runs, and its log:", "systemctl status rolloutd; journalctl -u rolloutd -n 50"),
-        ("What its routers and sources say:", "rollout doctor"),
+        ("Give all traffic back, through the daemon:", f"{command('abort', name or 'NAME')} --wait"),
+        ("When the daemon does not answer, on its host:", f"{there}rolloutd emergency-abort --config CONFIG"),
+        ("What the daemon says:", command("status", name or "NAME")),
+        (
+            "Whether the daemon runs, and its log:",
+            f"{there}systemctl status rolloutd; {there}journalctl -u rolloutd -n 50",
+        ),
+        ("What its routers and sources say:", f"{there}rollout doctor"),
     ]
     if hand and hand != told[1][1]:
         told.insert(1, ("At the router itself, on its host:", hand))
@@ -27,9 +33,9 @@ def render_by_hand(scene: Scene, name: str) -> tuple[Line, ...]:
         line(rule(scene.width)),
     ]
     body: list[Line] = []
-    for what, command in told:
+    for what, typed in told:
         body.append(line(" " + what))
-        body += [line(Span("   " + row, Role.STRONG)) for row in wrap(command, scene.width - 4, 3)]
+        body += [line(Span("   " + row, Role.STRONG)) for row in wrap(typed, scene.width - 4, 3)]
     return stack(scene, head, body, [line("Esc close   C copy")])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rollout_tui import figures
+from rollout_tui.facts import host_of, real_name
 from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, middle, right, rule
 from rollout_tui.order import below
 from rollout_tui.scene import Room, Scene
@@ -23,7 +24,7 @@ def render_heading(scene: Scene) -> Line:
     cells = _columns(scene)
     text = f"   {fit('STATE', 13)}{fit('ROLLOUT', cells[0])}"
     if scene.room in {Room.WIDE, Room.NORMAL}:
-        text += f"{fit('STAGE', 7)}{right('ON NEW', 7)} {fit('(router)', 11)}"
+        text += f"{fit('HOST', _host_cells(scene))}{fit('STAGE', 7)}{right('ON NEW', 7)} {fit('(router)', 11)}"
         text += f"{fit('WORST SIGNAL', cells[1])}{fit('NEXT', cells[2])}WHO"
     elif scene.room is Room.SMALL:
         text += f"{right('ON NEW', 8)}  {fit('WORST SIGNAL', cells[1])}NEXT"
@@ -51,7 +52,7 @@ def render_rows(scene: Scene, height: int) -> list[Line]:
 
 def _drawn(scene: Scene, row: FleetRow, *, cursor: bool) -> Line:
     """The row as it was last drawn where nothing of it has changed; a row is never changed, only replaced."""
-    how = (scene.width, scene.height, scene.stale, scene.look.ascii, cursor)
+    how = (scene.width, scene.height, scene.stale_of(row.name), bool(scene.facts.hosts), scene.look.ascii, cursor)
     kept = _kept.get(row.name)
     if kept is not None and kept[0] is row and kept[1] == how:
         return kept[2]
@@ -86,7 +87,7 @@ def _divider(scene: Scene) -> Line:
 def _columns(scene: Scene) -> tuple[int, int, int]:
     """Widths of rollout, worst signal and next: what the fixed columns leave, shared out."""
     if scene.room in {Room.WIDE, Room.NORMAL}:
-        left = scene.width - 16 - 7 - 19 - 8
+        left = scene.width - 16 - 7 - 19 - 8 - _host_cells(scene)
         first = max(18, left * 30 // 100)
         second = (left - first) * 55 // 100
         return first, second, left - first - second
@@ -98,15 +99,21 @@ def _columns(scene: Scene) -> tuple[int, int, int]:
     return max(5, scene.width - 16 - 8), 0, 0
 
 
+def _host_cells(scene: Scene) -> int:
+    """The width of the column HOST, which is there where there are several."""
+    return min(20, 2 + max(len(host) for host in scene.facts.hosts)) if scene.facts.hosts else 0
+
+
 def _who_is_new(row: FleetRow, *, both: bool) -> str:
     """A rollout's name with its versions."""
     old, new = clean(row.champion), clean(row.challenger)
-    return f"{row.name} {old}>{new}" if both else f"{row.name} {new}"
+    name = real_name(row.name) if both else row.name
+    return f"{name} {old}>{new}" if both else f"{name} {new}"
 
 
 def render_row(scene: Scene, row: FleetRow, *, cursor: bool = False) -> Line:
     """One rollout."""
-    word, mark = state_word(row.state), scene.stale
+    word, mark = state_word(row.state), scene.stale_of(row.name)
     cells = _columns(scene)
     wide = scene.room in {Room.WIDE, Room.NORMAL}
     symbol = word.ascii if scene.look.ascii else word.symbol
@@ -118,7 +125,8 @@ def render_row(scene: Scene, row: FleetRow, *, cursor: bool = False) -> Line:
     if wide:
         stage = "-" if row.ended else f"{row.stage + 1}/{row.stages}"
         router = f"({right(observed + mark, 6)}{'' if same else ' !'})"
-        share = f"{fit(stage, 7)}{right(asked + mark, 7)} {fit(router, 11)}"
+        host = middle(clean(host_of(row.name)), max(0, _host_cells(scene) - 1)) + " " if scene.facts.hosts else ""
+        share = f"{host}{fit(stage, 7)}{right(asked + mark, 7)} {fit(router, 11)}"
     else:
         share = right(f"{asked}{mark}{' ' if same else '!'}", 8)
     name = fit(middle(_who_is_new(row, both=wide), cells[0] - 1), cells[0])

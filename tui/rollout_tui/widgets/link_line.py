@@ -73,6 +73,20 @@ def _hold(scene: Scene) -> Span:
     return Span("hold ON" + (f" {clean(held.by)}{others}" if held else ""), Role.WARNING)
 
 
+def render_hosts(scene: Scene) -> Line:
+    """Of several hosts those that are not LIVE, each with its age and the reason; nothing where all are, or for one."""
+    parts: list[Part] = []
+    for host, contact in scene.facts.hosts.items():
+        state = contact.link.state(scene.now_s)
+        if state is not LinkState.LIVE:
+            said = (
+                "NO CONTACT" if state is LinkState.NEVER else f"{state} {figures.age(contact.link.age_s(scene.now_s))}"
+            )
+            why = f" ({clean(contact.link.why)})" if contact.link.why else ""
+            parts.append(Span(f"{clean(host)} {said}{why}   ", _LINK_ROLES.get(state, Role.CRITICAL)))
+    return line(*parts)
+
+
 def render_sources(scene: Scene) -> str:
     """The ages of metric sources and routers; a source older than twice its interval ends in ``?``."""
     beat = scene.facts.beat

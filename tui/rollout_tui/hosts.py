@@ -1,0 +1,220 @@
+"""Several daemons as one client: a name carries its host, all streams are one, a request goes to its own host.
+
+A host that is lost says so and hides no other; what was last heard of it stays, and the screen marks it. It must not
+decide anything, and never sends to one host what was meant for another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
+from contextlib import aclosing
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from rollout_tui.client import Client, follow, socket_dir
+from rollout_tui.facts import Contact, host_of, real_name
+from rollout_tui.folding import Contacts, Gone, Incoming
+from rollout_tui.http import Unreachable
+from rollout_tui.link import LOST_S
+from rollout_tui.options import Options
+from rollout_tui.orders import Order
+from rolloutd.pictures import Past, Plan, Series
+from rolloutd.wire import ActionDone, Fleet, FleetRow, Problem, Status, Timeline, Why
+from rolloutd.wire_daemon import Heartbeat, Hello, SourceAge
+
+TICK_S = 1.0
+ALL = "several hosts"
+Named = TypeVar("Named", FleetRow, Status)
+Said = tuple[str, Incoming | str]
+
+
+class Hosts(Client):
+    """One client a host, by the host's name as it was given. ``read_only`` is the clients' own matter."""
+
+    def __init__(self, clients: Mapping[str, Client], now: Callable[[], float], retry_s: float) -> None:
+        first = next(iter(clients.values()))
+        super().__init__(first.view.parent)
+        self._clients = dict(clients)
+        self._now = now
+        self._retry_s = retry_s
+        self._rows: dict[str, dict[str, FleetRow]] = {host: {} for host in clients}
+        self._hellos: dict[str, Hello] = {}
+        self._beats: dict[str, Heartbeat] = {}
+        self._greeting = True
+        self.contacts = {host: Contact() for host in clients}
+
+    def _of(self, name: str) -> Client:
+        """The client of a rollout's host. Raises Unreachable for a name without one: nothing is guessed."""
+        client = self._clients.get(host_of(name))
+        if client is None:
+            raise Unreachable(f"{name or 'it'} names no host of these: {', '.join(self._clients)}", sent=False)
+        return client
+
+    async def status(self, name: str) -> Status | Problem:
+        """One rollout now."""
+        found = await self._of(name).status(real_name(name))
+        return found if isinstance(found, Problem) else _named(found, host_of(name))
+
+    async def timeline(self, name: str) -> Timeline | Problem:
+        """Its record."""
+        return await self._of(name).timeline(real_name(name))
+
+    async def plan(self, name: str) -> Plan | Problem:
+        """Its plan."""
+        return await self._of(name).plan(real_name(name))
+
+    async def past(self, name: str, seq: int) -> Past | Problem:
+        """How it was."""
+        found = await self._of(name).past(real_name(name), seq)
+        if isinstance(found, Problem):
+            return found
+        return found.model_copy(update={"name": name, "status": _named(found.status, host_of(name))})
+
+    async def series(self, name: str, metric: str, last_s: int, points: int) -> Series | Problem:
+        """The course of a metric."""
+        return await self._of(name).series(real_name(name), metric, last_s, points)
+
+    async def why(self, name: str) -> Why | Problem:
+        """Its decision in words."""
+        return await self._of(name).why(real_name(name))
+
+    async def act(self, order: Order, deadline_s: float = 5.0) -> ActionDone | Problem:
+        """Send it to its host."""
+        return await self._of(order.name).act(replace(order, name=real_name(order.name)), deadline_s)
+
+    async def events(self, name: str = "") -> AsyncGenerator[Incoming, None]:
+        """All hosts' news, or one rollout's own from its host. Raises Unreachable when no host is there any more."""
+        if not name:
+            async with aclosing(self._all()) as merged:
+                async for one in merged:
+                    yield one
+            return
+        host = host_of(name)
+        async with aclosing(self._of(name).events(real_name(name))) as own:
+            async for one in own:
+                if isinstance(one, Hello):
+                    yield self._hello(one)
+                else:
+                    yield _named(one, host) if isinstance(one, Status) else one
+
+    async def _all(self) -> AsyncGenerator[Incoming, None]:
+        said: asyncio.Queue[Said] = asyncio.Queue()
+        self._greeting = True
+        self.contacts = {host: replace(one, link=one.link.closed("")) for host, one in self.contacts.items()}
+        following = {host: asyncio.create_task(self._follow(host, said)) for host in self._clients}
+        tried: set[str] = set()
+        try:
+            while True:
+                try:
+                    host, one = await asyncio.wait_for(said.get(), TICK_S)
+                except TimeoutError:
+                    host, one = "", ""
+                for messages in (self._take(host, one), self._silent(following, said)):
+                    for message in messages:
+                        yield message
+                tried |= {host} if host else set()
+                if tried >= set(self._clients) and not any(contact.link.open for contact in self.contacts.values()):
+                    whys = (f"{host}: {contact.link.why}" for host, contact in self.contacts.items())
+                    raise Unreachable("; ".join(whys), sent=True)
+        finally:
+            for task in following.values():
+                task.cancel()
+            await asyncio.gather(*following.values(), return_exceptions=True)
+
+    def _follow(self, host: str, said: asyncio.Queue[Said]) -> Coroutine[Any, Any, None]:
+        def came(one: Incoming) -> None:
+            said.put_nowait((host, one))
+
+        return follow(self._clients[host], "", came, came_to_end(said, host), lambda: None, self._retry_s)
+
+    def _silent(self, following: dict[str, asyncio.Task[None]], said: asyncio.Queue[Said]) -> list[Incoming]:
+        """A host that says nothing for too long is given up and asked anew, as a single one would be."""
+        found: list[Incoming] = []
+        for host, contact in self.contacts.items():
+            if contact.link.open and contact.link.age_s(self._now()) >= LOST_S:
+                following[host].cancel()
+                following[host] = asyncio.create_task(self._follow(host, said))
+                found += self._take(host, "the daemon is silent, its socket still open")
+        return found
+
+    def _take(self, host: str, one: Incoming | str) -> list[Incoming]:
+        """What one message of a host (or the end of its stream, as a reason) is for a reader of all."""
+        if not host:
+            return []
+        before, now_s = self.contacts[host], self._now()
+        if isinstance(one, str):
+            self.contacts[host] = replace(before, link=before.link.closed(one))
+            return [self._contacts()]
+        if isinstance(one, Hello):
+            return self._greeted(host, one)
+        self.contacts[host] = replace(before, link=before.link.heard(now_s, picture=isinstance(one, Fleet)))
+        if isinstance(one, Fleet):
+            self._rows[host] = {row.name: _named(row, host) for row in one.rollouts}
+            rows = [row for rows in self._rows.values() for row in rows.values()]
+            held = any(beat.held for beat in self._beats.values()) or one.hold
+            return [one.model_copy(update={"rollouts": rows, "total": len(rows), "hold": held}), self._contacts()]
+        if isinstance(one, FleetRow):
+            self._rows[host][one.name] = _named(one, host)
+            return [self._rows[host][one.name]]
+        if isinstance(one, Gone):
+            self._rows[host].pop(one.name, None)
+            return [Gone(name=f"{one.name}@{host}")]
+        if isinstance(one, Heartbeat):
+            self._beats[host] = one
+            return [self._beat(one), self._contacts()]
+        return []
+
+    def _greeted(self, host: str, hello: Hello) -> list[Incoming]:
+        before, old = self.contacts[host], self._hellos.get(host)
+        gap_s = before.link.age_s(self._now()) if old is not None and old.boot_id != hello.boot_id else None
+        first, self._greeting = self._greeting, False
+        self._hellos[host] = hello
+        link = before.link.opened(self._now())
+        self.contacts[host] = Contact(link, hello.role, hello.read_only)
+        told: list[Incoming] = [self._hello(hello)] if first else []
+        return [*told, self._contacts("" if gap_s is None else host, gap_s or 0.0)]
+
+    def _contacts(self, restarted: str = "", gap_s: float = 0.0) -> Contacts:
+        return Contacts(dict(self.contacts), restarted, gap_s)
+
+    def _hello(self, hello: Hello) -> Hello:
+        """Who answers: all of them; a restart of one is told on its own."""
+        simulated = any(one.simulated for one in (hello, *self._hellos.values()))
+        return hello.model_copy(update={"host": f"{len(self._clients)} hosts", "boot_id": ALL, "simulated": simulated})
+
+    def _beat(self, newest: Heartbeat) -> Heartbeat:
+        beats = self._beats.items()
+        here = sorted({name for _, beat in beats for name in beat.here})
+        sources = [_of_host(one, host) for host, beat in beats for one in beat.sources]
+        routers = [_of_host(one, host) for host, beat in beats for one in beat.routers]
+        message = "; ".join(f"{host}: {beat.message}" for host, beat in beats if beat.message)
+        held = next((beat.held for _, beat in beats if beat.held), None)
+        told = {"sources": sources, "routers": routers, "here": here, "message": message, "held": held, "boot_id": ALL}
+        return newest.model_copy(update=told)
+
+
+def client_for(options: Options, now: Callable[[], float]) -> Client:
+    """The client that the screen was started for: of this host, of another one, or of several."""
+    if not options.bridges:
+        return Client(socket_dir(options.where), read_only=options.read_only, early=options.early)
+    clients = {host: Client(one.where, read_only=options.read_only) for host, one in options.bridges.items()}
+    return next(iter(clients.values())) if len(clients) == 1 else Hosts(clients, now, options.retry_s)
+
+
+def came_to_end(said: asyncio.Queue[Said], host: str) -> Callable[[str], None]:
+    """What puts the end of a host's stream into the queue."""
+
+    def ended(why: str) -> None:
+        said.put_nowait((host, why or "the connection ended"))
+
+    return ended
+
+
+def _of_host(one: SourceAge, host: str) -> SourceAge:
+    return one.model_copy(update={"name": f"{host}/{one.name}"})
+
+
+def _named(one: Named, host: str) -> Named:
+    """The same picture under a name with its host."""
+    return one.model_copy(update={"name": f"{one.name}@{host}"})
