@@ -39,8 +39,11 @@ from tests.engines.servers import ModelServer, ServerThread
 ALPHA, LOOK_EVERY = 0.01, 20
 PAIRS, TICK_PAIRS = 200_000, 2_000
 LIMIT, MARGIN = 0.02, 0.005
-NULL_PAIRS = 20_000
-BLOCK, BLOCKS = 300, 24
+NULL_PAIRS = 10_000
+BLOCK, BLOCKS = {"Envoy": 300, "nginx": 50}, {"Envoy": 24, "nginx": 6}
+"""Requests a block and pairs of blocks; each of nginx's requests waits for the copy of the one before it."""
+GAP_S = 0.005
+"""Between two requests: users come at their own pace, not as fast as a proxy can answer."""
 MIRROR_TIMEOUT_MS = 100.0
 Draw = Callable[[random.Random], tuple[int, int]]
 """One pair: whether the challenger was worse, and whether the champion was."""
@@ -48,9 +51,8 @@ Draw = Callable[[random.Random], tuple[int, int]]
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """How much of it."""
-    parser.add_argument("--runs", type=int, default=600, help="simulated rollouts a row (default 600)")
+    parser.add_argument("--runs", type=int, default=300, help="simulated rollouts a row (default 300)")
     parser.add_argument("--pairs", type=int, default=PAIRS, help=f"pairs that are joined (default {PAIRS:,})")
-    parser.add_argument("--blocks", type=int, default=BLOCKS, help=f"pairs of blocks a proxy (default {BLOCKS})")
 
 
 def run(args: argparse.Namespace) -> list[Row]:
@@ -58,7 +60,7 @@ def run(args: argparse.Namespace) -> list[Row]:
     return [
         joined_and_judged(args.pairs),
         *caught(args.runs),
-        *asyncio.run(_costs_users(args.blocks)),
+        *asyncio.run(_costs_users()),
     ]
 
 
@@ -162,10 +164,10 @@ def _kelly_bet() -> float:
     return log(1 / ALPHA) / best
 
 
-async def _costs_users(blocks: int) -> list[Row]:
+async def _costs_users() -> list[Row]:
     rows: list[Row] = []
     for name in ("Envoy", "nginx"):
-        off, on = await _blocks(name, blocks)
+        off, on = await _blocks(name)
         ratios = sorted(with_it / without for with_it, without in zip(on, off, strict=True))
         middle, upper = statistics.median(ratios), ratios[_upper(len(ratios))]
         rows.append(Row(f"{name}: p99 with a hanging challenger's mirror over without, median", middle, "x"))
@@ -182,7 +184,7 @@ def _upper(count: int) -> int:
     return min(count - 1, int(count / 2 + 0.98 * sqrt(count)))
 
 
-async def _blocks(name: str, blocks: int) -> tuple[list[float], list[float]]:
+async def _blocks(name: str) -> tuple[list[float], list[float]]:
     """p99 in ms of each block without and with the mirror, taking turns."""
     servers = {Slot.A: ModelServer("a"), Slot.B: ModelServer("b")}
     with tempfile.TemporaryDirectory() as folder, ExitStack() as stack:
@@ -199,31 +201,32 @@ async def _blocks(name: str, blocks: int) -> tuple[list[float], list[float]]:
         stack.enter_context(engine)
         router = engine.router()
         try:
-            return await _taking_turns(router, engine.port, engine.path("ranker"), blocks)
+            return await _taking_turns(router, engine.port, engine.path("ranker"), name)
         finally:
             await router.close()
 
 
-async def _taking_turns(router: Router, port: int, path: str, blocks: int) -> tuple[list[float], list[float]]:
+async def _taking_turns(router: Router, port: int, path: str, name: str) -> tuple[list[float], list[float]]:
     assert isinstance(router, Mirrors)
     off: list[float] = []
     on: list[float] = []
-    for number in range(2 * blocks + 2):
+    for number in range(2 * BLOCKS[name] + 2):
         is_on = number % 4 in (1, 2)  # off on, on off: a drift of the machine falls on both alike
         await router.set_mirror("ranker", Slot.B, FULL if is_on else ZERO)
-        p99 = await asyncio.to_thread(_p99_ms, port, path)
+        p99 = await asyncio.to_thread(_p99_ms, port, path, BLOCK[name])
         if number >= 2:  # the first two warm everything up
             (on if is_on else off).append(p99)
     return off, on
 
 
-def _p99_ms(port: int, path: str) -> float:
+def _p99_ms(port: int, path: str, requests: int) -> float:
     """One block of requests on one kept connection, one after the other, made anew where a reload closed it."""
     import http.client
 
     took: list[float] = []
     talk = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    while len(took) < BLOCK:
+    while len(took) < requests:
+        time.sleep(GAP_S)
         began_s = time.perf_counter()
         try:
             talk.request("GET", path, headers={"x-user-id": f"u{len(took)}"})
