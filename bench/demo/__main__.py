@@ -56,12 +56,14 @@ def headless(as_json: bool, cases: Sequence[Case]) -> int:
             director.turn()
             time.sleep(TURN_S)
         before, own_before, over_s = parts.eye.requests(), parts.served(), time.monotonic()
+        off = director.isolated()
         while time.monotonic() - over_s < SETTLED_S:
             director.turn()
             time.sleep(TURN_S)
         after, own_after = parts.eye.requests(), parts.served()
         rate = (report.total(after) - report.total(first)) / (time.monotonic() - first_s)
         wrong = report.faults(director.runs.values(), before, after)
+        wrong += report.isolation_faults(off, director.isolated())
         wrong += report.own_faults(director.runs.values(), own_before, own_after)
         wrong += [
             f"{parts.eye.failed(case.route)} requests of {case.route} failed, whose servers never did."

@@ -14,6 +14,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from rolloutd.core.values import Slot
+from rolloutd.ports import Segments
 from tests.engines.servers import ModelServer
 
 RPS = 300
@@ -22,6 +23,9 @@ CHAMPION_ERRORS, CHALLENGER_ERRORS = 0.05, 0.04
 FAULTY_ERRORS, CREEPING_ERRORS = 0.5, 0.12
 """Of a challenger gone wrong: shown within a few seconds; and slowly enough (10 to 40 s) to be watched and aborted."""
 LIMIT = 0.15
+SEGMENT_HEADER = "x-region"
+SEGMENT_WORSE = 3.0
+"""How many times as often a bad segment fails."""
 HARM_RATIO, ACCEPT_RATIO = 1.2, 2.0
 STAGES = (("canary", "10%", "20s"), ("half", "50%", "15s"), ("watch", "100%", "15s"))
 HOLDBACK = "10%"
@@ -44,6 +48,7 @@ class Fault(StrEnum):
     BLIND = "blind"
     BY_HAND = "by hand"
     ABORT = "abort"
+    SEGMENT = "segment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,9 @@ class Case:
 
     It goes wrong ``fault_after_s`` after Envoy shows a share of ``fault_from_bp`` or more. ``stages`` is a written-out
     plan in the place of the demo's own strategy; ``errors`` are the champion's and the healthy challenger's rates.
+    ``segments`` are its users by segment with their parts (no name: the rest), ``rings`` in which order they must
+    get it, ``isolated`` who must be so at the end,
+    ``gate`` more keys of its gate.
     """
 
     route: str
@@ -62,6 +70,16 @@ class Case:
     fault_after_s: float = FAULT_AFTER_S
     stages: str = ""
     errors: tuple[float, float] = (CHAMPION_ERRORS, CHALLENGER_ERRORS)
+    segments: tuple[tuple[str, float], ...] = ()
+    rings: tuple[str, ...] = ()
+    isolated: tuple[str, ...] = ()
+    gate: str = ""
+    limit: float = LIMIT
+
+    @property
+    def named(self) -> tuple[str, ...]:
+        """The segments by name, without the rest of its users."""
+        return tuple(name for name, _ in self.segments if name)
 
     @property
     def previewed(self) -> bool:
@@ -82,6 +100,12 @@ CASES = (
 )
 MARGINS = {"harm": {"ratio": HARM_RATIO}, "accept": {"ratio": ACCEPT_RATIO}}
 
+_SERVED = """\
+[metrics.served]
+source = "regions"
+arm_label = "slot"
+total = { series = "predictions_total" }
+bad = { series = "predictions_total", match = { code = { regex = "5.." } } }"""
 Servers = Mapping[str, Mapping[Slot, ModelServer]]
 
 
@@ -89,13 +113,23 @@ def make_servers(cases: Sequence[Case] = CASES) -> dict[str, dict[Slot, ModelSer
     """Two model servers a route: the champion in slot a, the challenger in slot b."""
     return {
         case.route: {
-            Slot.A: ModelServer(f"{case.route}-a", "v1", failure_rate=case.errors[0]),
-            Slot.B: ModelServer(
-                f"{case.route}-b", "v2", failure_rate=case.errors[1], differ_rate=DIFFERS if case.shadowed else 0.0
-            ),
+            Slot.A: _server(case, "a", "v1", case.errors[0]),
+            Slot.B: _server(case, "b", "v2", case.errors[1]),
         }
         for case in cases
     }
+
+
+def _server(case: Case, slot: str, version: str, errors: float) -> ModelServer:
+    header = SEGMENT_HEADER if case.segments else ""
+    differs = DIFFERS if case.shadowed and slot == "b" else 0.0
+    name = f"{case.route}-{slot}"
+    return ModelServer(name, version, failure_rate=errors, differ_rate=differs, segment_header=header)
+
+
+def segments_of(cases: Sequence[Case]) -> dict[str, Segments]:
+    """The segments of the routes that have any."""
+    return {case.route: Segments(SEGMENT_HEADER, "region", case.named) for case in cases if case.segments}
 
 
 def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Servers, cases: Sequence[Case]) -> str:
@@ -104,14 +138,18 @@ def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Server
     A route that goes blind is judged by its servers' own pages, so that these can go away; the others by Envoy's.
     """
     counters = f"{admin_url}/stats/prometheus?filter=upstream_rq_(completed|5xx)"
-    pages = [
-        f'{{ url = "{server.url}/metrics", labels = {{ slot = "{server.slot}" }} }}'
-        for case in cases
-        if case.fault is Fault.BLIND
-        for server in servers[case.route].values()
-    ]
+
+    def pages(*, blind: bool) -> str:
+        """The servers' own pages: of routes that go blind, or of those whose users are told apart."""
+        return ", ".join(
+            f'{{ url = "{server.url}/metrics", labels = {{ slot = "{server.slot}" }} }}'
+            for case in cases
+            if (case.fault is Fault.BLIND if blind else bool(case.segments))
+            for server in servers[case.route].values()
+        )
+
     own = [
-        f'[sources.models]\nkind = "scrape"\nevery = "{EVERY}"\ntargets = [{", ".join(pages)}]',
+        f'[sources.models]\nkind = "scrape"\nevery = "{EVERY}"\ntargets = [{pages(blind=True)}]',
         '[metrics.own-errors]\ntemplate = "python.errors"\nsource = "models"',
     ]
     logs = [
@@ -125,6 +163,7 @@ def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Server
         f"{head}\nfiles = [{', '.join(logs)}]",
         *(f'[metrics.{name}]\ntemplate = "pairs.{name}"\nsource = "answers"' for name in ("agreement", "coverage")),
     ]
+    apart = [f'[sources.regions]\nkind = "scrape"\nevery = "{TICK}"\ntargets = [{pages(blind=False)}]', _SERVED]
     parts = [
         f'[daemon]\nstate_dir = "{folder}/state"\ntick = "{TICK}"',
         f'[sockets]\ndir = "{folder}/run"\ngroup = "{grp.getgrgid(os.getegid()).gr_name}"',
@@ -132,9 +171,10 @@ def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Server
         f'[routers.edge]\nkind = "envoy"\nadmin = "{admin_url}"\nroutes_file = "{routes_file}"',
         f'[sources.envoy]\nkind = "scrape"\nevery = "{EVERY}"\ntargets = [{{ url = "{counters}" }}]',
         '[metrics.errors]\ntemplate = "envoy.errors"\nsource = "envoy"',
-        *(own if pages else []),
+        *(own if pages(blind=True) else []),
+        *(apart if pages(blind=False) else []),
         *(answers if logs else []),
-        *(_route(name, slots) for name, slots in servers.items()),
+        *(_route(case, servers[case.route]) for case in cases),
         _strategy(),
     ]
     return "\n\n".join(parts) + "\n"
@@ -142,12 +182,12 @@ def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Server
 
 def spec_text(case: Case, name: str, champion: str, challenger: str) -> str:
     """A rollout file, TOML."""
-    metric = "own-errors" if case.fault is Fault.BLIND else "errors"
+    metric = "served" if case.segments else "own-errors" if case.fault is Fault.BLIND else "errors"
     return (
         f'[rollout]\nname = "{name}"\nmodel = "{case.route}"\nroute = "{case.route}"\n'
         f'champion = "{champion}"\nchallenger = "{challenger}"\nreason = "demo"\n\n{case.stages}'
-        f'[[gate]]\nmetric = "{metric}"\nlimit = "{LIMIT:.0%}"\n'
-        f"harm = {{ ratio = {HARM_RATIO} }}\naccept = {{ ratio = {ACCEPT_RATIO} }}\n"
+        f'[[gate]]\nmetric = "{metric}"\nlimit = "{case.limit:.0%}"\n'
+        f"harm = {{ ratio = {HARM_RATIO} }}\naccept = {{ ratio = {ACCEPT_RATIO} }}\n{case.gate}"
         f"{_PAIRS if case.shadowed else ''}"
     )
 
@@ -170,12 +210,14 @@ def figures() -> str:
     )
 
 
-def _route(name: str, slots: Mapping[Slot, ModelServer]) -> str:
+def _route(case: Case, slots: Mapping[Slot, ModelServer]) -> str:
+    name = case.route
+    apart = f'segment_header = "{SEGMENT_HEADER}"\nsegments = {json.dumps(case.named)}' if case.segments else ""
     arms = [
         f'[routes.{name}.slots.{slot}]\narm = "{server.slot}"\nprobe_url = "{server.url}/version"'
         for slot, server in slots.items()
     ]
-    return "\n".join([f'[routes.{name}]\nrouter = "edge"\nmirror_is_safe = true', *arms])
+    return "\n".join([f'[routes.{name}]\nrouter = "edge"\nmirror_is_safe = true\n{apart}', *arms])
 
 
 def _strategy() -> str:

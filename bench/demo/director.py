@@ -5,6 +5,7 @@ One turn after the other, all in one thread: look at Envoy, read what is new on 
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,7 @@ from typing import Any
 from bench.demo.cases import (
     BY_HAND_BP,
     FAULTY_ERRORS,
+    SEGMENT_WORSE,
     Case,
     Fault,
     spec_text,
@@ -52,6 +54,10 @@ class Run:
     requests: int | None = None
     seq: int = 0
     told_why: str = ""
+    rings: list[str] = field(default_factory=list)
+    strays: int = 0
+    before_fault: dict[str, tuple[int, int]] = field(default_factory=dict)
+    cost: tuple[int, int] | None = None
     status: dict[str, Any] = field(default_factory=dict)
 
     @property
@@ -83,6 +89,11 @@ class Director:
         """Whether every rollout came to where it stays."""
         return all(run.outcome is not None for run in self.runs.values())
 
+    def isolated(self) -> dict[str, dict[str, int]]:
+        """Requests that isolated segments have had of the challenger by now, by its server's own count."""
+        runs = [run for run in self.runs.values() if run.case.isolated]
+        return {run.name: {name: self._own(run).get(name, (0, 0))[0] for name in run.case.isolated} for run in runs}
+
     def begin(self, case: Case) -> None:
         """Heal the route's servers and start its next rollout, by the real command."""
         route, base = case.route, self._base[case.route]
@@ -103,8 +114,13 @@ class Director:
         """Look, read, act; takes some milliseconds. Raises Trouble, Failure or OSError when a part is gone."""
         self._parts.check()
         counted = self._count_previews()
+        apart = {}
+        for run in (run for run in self.runs.values() if run.case.segments and run.outcome is None):
+            with contextlib.suppress(OSError):  # a page that is late says nothing of this turn
+                apart[run.name] = self._own(run)
         sight = self._parts.eye.look()
         for run in self.runs.values():
+            self._see_segments(run, sight, apart.get(run.name, {}))
             self._see(run, sight)
             if run.staged_s is None and run.name in counted:
                 run.before_traffic, run.tried = counted[run.name]
@@ -115,8 +131,20 @@ class Director:
                 if run.outcome in (None, "held"):
                     self._read(run)
 
+    def _own(self, run: Run) -> dict[str, tuple[int, int]]:
+        """What the challenger's server itself has counted by segment."""
+        return self._parts.by_segment(run.case.route, run.challenger)
+
+    def _see_segments(self, run: Run, sight: Sight, before: dict[str, tuple[int, int]]) -> None:
+        """Who has the challenger for the first time, and whether anybody had it before; ``before`` is from before."""
+        for segment, shares in sight.by_segment[run.case.route].items() if run.case.segments else ():
+            if shares[run.challenger] > 0 and segment not in run.rings:
+                run.rings.append(segment)
+            if segment not in run.rings:
+                run.strays += before.get(segment or "other", (0, 0))[0]
+
     def _see(self, run: Run, sight: Sight) -> None:
-        run.now_bp = sight.shares_bp[run.case.route][run.challenger]
+        run.now_bp = sight.most_bp(run.case.route, run.challenger)
         run.max_bp = max(run.max_bp, run.now_bp)
         if run.staged_s is None and run.now_bp > 0:
             run.staged_s = sight.monotonic_s
@@ -151,6 +179,11 @@ class Director:
                 run.fault = Moment(time.time(), at_s)
                 self._see(run, self._parts.eye.look())
                 self._tell(run.name, f"FAULT: somebody raises the share to {BY_HAND_BP / 100:g}% by hand in Envoy")
+            case Fault.SEGMENT:
+                bad = run.case.isolated[0]
+                run.before_fault = self._own(run)
+                run.fault = switch(server, worse={bad: SEGMENT_WORSE})
+                self._tell(run.name, f"FAULT: {server} fails {SEGMENT_WORSE:g} times as often for {bad} from now on")
             case Fault.ABORT:
                 run.fault = Moment(time.time(), time.monotonic())
                 self._tell(run.name, "somebody presses abort")
@@ -182,8 +215,23 @@ class Director:
         at_zero = run.status["on_new"]["asked"] == 0 and run.now_bp == 0
         if run.status["ended"]:
             self._conclude(run, run.status["outcome"])
+        elif run.case.isolated and self._goes_on_without(run):
+            self._conclude(run, "isolated")
         elif run.status["phase"].lower() == "held" and at_zero and run.staged_s is not None:
             self._conclude(run, "held")
+
+    def _goes_on_without(self, run: Run) -> bool:
+        """Whether exactly those are isolated who shall be, and the others have come to the last stage."""
+        off = [row["name"] for row in run.status["segments"] if row["isolated"] and row["confirmed"]]
+        stage = run.status["stage"]
+        if tuple(off) != run.case.isolated or stage["index"] + 1 < stage["count"]:
+            return False
+        bad, then, now = run.case.isolated[0], run.before_fault, self._own(run)
+        n, failed = (now[bad][at] - then.get(bad, (0, 0))[at] for at in (0, 1))
+        run.cost = n, failed
+        if run.outcome is None:
+            self._tell(run.name, f"{bad} cost {failed} failed of {n} requests on the new version until it was isolated")
+        return bool(run.status["on_new"]["confirmed_is_asked"])
 
     def _conclude(self, run: Run, outcome: str) -> None:
         if outcome == run.outcome:

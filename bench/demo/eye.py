@@ -6,6 +6,7 @@ The one exception is ``raise_by_hand``, which does what a person with a shell co
 from __future__ import annotations
 
 import json
+import re
 import time
 import urllib.error
 import urllib.request
@@ -17,15 +18,24 @@ from urllib.parse import urlencode
 from rolloutd.core.values import FULL_BP, Slot
 
 _ANSWER_WITHIN_S = 5.0
+_OF_SEGMENT = re.compile(r'^predictions_total\{.*region="(.*)",code="(.*)"\} (\d+)$', re.MULTILINE)
 _COUNTERS = "/stats?filter=upstream_rq_completed$"
 
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What Envoy showed at ``monotonic_s``: each route's share in basis points, by slot."""
+    """What Envoy showed at ``monotonic_s``: each route's share in basis points, by slot.
+
+    Where users are told apart, that is the share of the rest; ``by_segment`` has them all, the rest without a name.
+    """
 
     monotonic_s: float
     shares_bp: Mapping[str, Mapping[Slot, int]]
+    by_segment: Mapping[str, Mapping[str, Mapping[Slot, int]]]
+
+    def most_bp(self, route: str, slot: Slot) -> int:
+        """What the segment with most of this slot has of it."""
+        return max(shares[slot] for shares in self.by_segment[route].values())
 
 
 class Eye:
@@ -38,13 +48,16 @@ class Eye:
     def look(self) -> Sight:
         """The split that requests meet now: weights of the routes in force, overridden by the runtime."""
         runtime = {key: entry["final_value"] for key, entry in self._json("/runtime")["entries"].items()}
-        shares: dict[str, dict[Slot, int]] = {}
+        shares: dict[str, dict[str, dict[Slot, int]]] = {}
         for entry in self._entries():
             keys, written = _keys(entry), entry["route"]["weighted_clusters"]["clusters"]
             weights = {one["name"]: int(runtime.get(keys[one["name"]], one.get("weight", 0))) for one in written}
-            total, arms = sum(weights.values()), self._arms[entry["name"]]
-            shares[entry["name"]] = {slot: round(weights[arm] * FULL_BP / total) for slot, arm in arms.items()}
-        return Sight(time.monotonic(), shares)
+            segment = entry["metadata"]["filter_metadata"]["rolloutd"].get("segment", "")
+            route = entry["name"].removesuffix(f"-{segment}") if segment else entry["name"]
+            total, arms = sum(weights.values()), self._arms[route]
+            found = {slot: round(weights[arm] * FULL_BP / total) for slot, arm in arms.items()}
+            shares.setdefault(route, {})[segment] = found
+        return Sight(time.monotonic(), {route: found[""] for route, found in shares.items()}, shares)
 
     def requests(self) -> dict[str, dict[Slot, int]]:
         """Requests answered so far, by route and slot."""
@@ -97,6 +110,17 @@ def own_count(page_url: str) -> int | None:
     except urllib.error.HTTPError:
         return None
     return sum(int(line.rpartition(" ")[2]) for line in lines if line.startswith("http_requests_total{"))
+
+
+def own_segments(page_url: str) -> dict[str, tuple[int, int]]:
+    """The requests and the failed ones that a model server itself has counted, by segment."""
+    with urllib.request.urlopen(page_url, timeout=_ANSWER_WITHIN_S) as answer:
+        text = str(answer.read().decode())
+    found: dict[str, tuple[int, int]] = {}
+    for segment, code, count in _OF_SEGMENT.findall(text):
+        n, bad = found.get(segment, (0, 0))
+        found[segment] = n + int(count), bad + int(count) * (code == "500")
+    return found
 
 
 def _keys(entry: dict[str, Any]) -> dict[str, str]:

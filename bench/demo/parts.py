@@ -14,8 +14,17 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from bench.demo.cases import CASES, RPS, Case, config_text, log_of, make_servers
-from bench.demo.eye import Eye, own_count
+from bench.demo.cases import (
+    CASES,
+    RPS,
+    SEGMENT_HEADER,
+    Case,
+    config_text,
+    log_of,
+    make_servers,
+    segments_of,
+)
+from bench.demo.eye import Eye, own_count, own_segments
 from bench.demo.janitor import Janitor
 from bench.demo.servers import Backends
 from rolloutd.core.values import Slot
@@ -110,17 +119,34 @@ class Parts:
             raise Trouble("There is no envoy beside this Python. Nothing was started. Run the demo by: ./dev demo")
         began_s = time.monotonic()
         self.envoy = stack.enter_context(
-            Envoy(self.folder, self.servers, timeout_s=_ANSWER_WITHIN_S, group=self.janitor.group)
+            Envoy(
+                self.folder,
+                self.servers,
+                timeout_s=_ANSWER_WITHIN_S,
+                segments=segments_of(self.cases),
+                group=self.janitor.group,
+            )
         )
         self._programs.append(self.envoy.program)
         self.eye = Eye(self.envoy.admin_url, arms)
         self._say(f"Envoy is ready after {time.monotonic() - began_s:.2f} s.")
 
     def _start_users(self) -> subprocess.Popen[bytes]:
-        paths = [self.envoy.path(route) for route in self.servers]
+        paths = [self._users_of(case) for case in self.cases]
         command = [sys.executable, "-m", "bench.demo.load", str(self.envoy.port), str(RPS), *paths]
         with (self.folder / "load.log").open("ab") as log:
             return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log, process_group=self.janitor.group)
+
+    def _users_of(self, case: Case) -> str:
+        """A route's path, and how its users are split into segments, as the load reads it."""
+        path = self.envoy.path(case.route)
+        if not case.segments:
+            return path
+        return f"{path}={SEGMENT_HEADER}:" + ",".join(f"{name}={part:g}" for name, part in case.segments)
+
+    def by_segment(self, route: str, slot: Slot) -> dict[str, tuple[int, int]]:
+        """Requests and failed ones of one server by segment, by its own page."""
+        return own_segments(f"{self.servers[route][slot].url}/metrics")
 
     def _start_daemon(self) -> None:
         file = self.folder / "config.toml"

@@ -60,6 +60,12 @@ def _unseen(run: Run) -> list[str]:
         found.append(f"{run.name} did not FAIL after its fault.")
     if run.case.fault is Fault.ABORT and run.fault_to_zero_s is None:
         found.append(f"Envoy never showed {run.name} back at 0% after the abort.")
+    if run.case.segments and (run.strays or not run.rings):
+        found.append(f"{run.strays} requests of {run.name} reached the challenger from segments that had no share.")
+    if run.case.rings and tuple(run.rings) != run.case.rings:
+        found.append(f"The segments of {run.name} got the challenger in the order {run.rings}, not {run.case.rings}.")
+    if run.case.isolated and (run.cost is None or run.fault_to_fail_s is None or run.cost[1] == 0):
+        found.append(f"The bad segment of {run.name} was not isolated, or it cost nobody anything.")
     if run.max_bp < run.case.fault_from_bp:
         found.append(f"{run.name} got {run.max_bp / 100:g}% at most, before anything could go wrong.")
     if run.case.fault is Fault.BY_HAND and run.put_back_s is None:
@@ -76,6 +82,8 @@ def own_faults(runs: Iterable[Run], before: OwnCounts, after: OwnCounts) -> list
             then, now = before[run.case.route][slot], after[run.case.route][slot]
             grew[slot] = None if then is None or now is None else now - then
         serving = run.challenger if run.case.share_bp else run.challenger.other
+        if run.case.isolated:
+            continue
         if grew[serving] == 0 or grew[serving.other] not in (0, None):
             found.append(f"The servers of {run.name} say {grew}, but slot {serving} should have had all.")
         early = run.case.previewed or run.case.shadowed
@@ -85,9 +93,21 @@ def own_faults(runs: Iterable[Run], before: OwnCounts, after: OwnCounts) -> list
     return found
 
 
+def isolation_faults(before: Mapping[str, Mapping[str, int]], after: Mapping[str, Mapping[str, int]]) -> list[str]:
+    """Whether anybody who is isolated still reached the challenger once all was over."""
+    return [
+        f"{name}: {after[name][segment] - count} requests of {segment} reached the challenger after it was isolated."
+        for name, counts in before.items()
+        for segment, count in counts.items()
+        if after[name][segment] != count
+    ]
+
+
 def _flow(run: Run, case: Case, before: Mapping[Slot, int], after: Mapping[Slot, int]) -> list[str]:
     """Whether requests go where the shares say, by Envoy's own counters."""
     grew = {slot: after[slot] - before[slot] for slot in Slot}
+    if case.isolated:
+        return [] if min(grew.values()) > 0 else [f"One side of {run.name} had no request at the end."]
     serving = run.challenger if case.share_bp else run.challenger.other
     if grew[serving] <= 0 or grew[serving.other] != 0:
         return [f"Requests of {run.name} went {grew[Slot.A]} to slot a and {grew[Slot.B]} to slot b at the end."]
@@ -99,6 +119,9 @@ def _row(run: Run) -> dict[str, object]:
         "name": run.name,
         "outcome": run.outcome,
         "max_share_bp": run.max_bp,
+        "rings": run.rings,
+        "cost_requests": None if run.cost is None else run.cost[0],
+        "cost_failed": None if run.cost is None else run.cost[1],
         "share_now_bp": run.now_bp,
         "fault_to_fail_s": _rounded(run.fault_to_fail_s),
         "fault_to_zero_s": _rounded(run.fault_to_zero_s),

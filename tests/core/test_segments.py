@@ -111,6 +111,18 @@ def test_every_ring_has_its_own_verdict_and_keeps_the_ones_before() -> None:
     assert grounds == {ev.BasisKind.VERDICT}
 
 
+def test_a_ring_shows_its_own_share_and_what_its_gates_still_need() -> None:
+    """Half of the ring is half, not nothing; the forecast of a running gate takes it so, too."""
+    from rolloutd.needs import needs_of
+    from rolloutd.segment_view import segments_of, share_told
+
+    book = Playbook(a_spec(rings()), Regions(rps=400)).run(6)
+    rollout = book.lane.rollout
+    assert str(share_told(rollout.traffic.wanted, rollout.stage.segments)) == "50%"
+    assert needs_of(book.lane, book.lane.picture(book.now.clock_ms))["errors"].requests.mean > 0
+    assert {row.name: row.share for row in segments_of(book.lane)}["internal"] == 0.5
+
+
 def test_a_ring_is_judged_among_its_own_users_alone() -> None:
     """An internal user errs five times as often on either side: that is no harm, and no verdict on the others."""
     world = Regions(rps=4_000, rates={"a": 0.01, "b": 0.01}, worse={"eu": 4.0})

@@ -127,6 +127,7 @@ async def load(
     connections: int = 8,
     path: str = "/predict",
     host: str = "localhost",
+    head: str = "",
 ) -> AsyncIterator[Tally]:
     """Send ``rate`` requests a second until the block ends; yields the tally, which grows meanwhile.
 
@@ -137,7 +138,7 @@ async def load(
     name, begun = user or everybody(), time.monotonic()
 
     async def work() -> None:
-        client = _Client(port, path, host)
+        client = _Client(port, path, host, head)
         while not stopping.is_set():
             number = next(numbers)
             ahead_s = begun + number / rate - time.monotonic()

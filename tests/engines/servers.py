@@ -36,10 +36,13 @@ class ModelServer:
     log: str = ""
     differ_rate: float = 0.0
     shows_metrics: bool = True
+    segment_header: str = ""
+    worse: dict[str, float] = field(default_factory=dict)
     port: int = field(default_factory=free_port)
     users: set[str] = field(default_factory=set)
     request_ids: set[str] = field(default_factory=set)
     codes: Counter[int] = field(default_factory=Counter)
+    by_segment: Counter[tuple[str, int]] = field(default_factory=Counter)
     under: Counter[float] = field(default_factory=Counter)
     seconds: float = 0.0
     chance: random.Random = field(default_factory=lambda: random.Random(7))
@@ -59,9 +62,14 @@ class ModelServer:
         """The server's address as a URL without a path."""
         return f"http://{self.address}"
 
-    def draw(self) -> tuple[int, float]:
-        """The status and the seconds that the next request gets, which are counted as given."""
-        code = 500 if self.chance.random() < self.failure_rate else 200
+    def draw(self, segment: str = "") -> tuple[int, float]:
+        """The status and the seconds that the next request gets, which are counted as given.
+
+        ``worse`` multiplies the failures of a segment; segments are told apart where there is a ``segment_header``.
+        """
+        code = 500 if self.chance.random() < self.failure_rate * self.worse.get(segment, 1.0) else 200
+        if self.segment_header:
+            self.by_segment[segment or "other", code] += 1
         took_s = self.slow_s if self.chance.random() < self.slow_rate else self.latency_s
         self.codes[code] += 1
         self.seconds += took_s
@@ -85,6 +93,7 @@ class ModelServer:
         label = f'slot="{self.slot}"'
         rows = ["# TYPE http_requests_total counter"]
         rows += [f'http_requests_total{{{label},code="{code}"}} {self.codes[code]}' for code in (200, 500)]
+        rows += self._segments()
         rows.append("# TYPE http_request_seconds histogram")
         rows += [f'http_request_seconds_bucket{{{label},le="{bound}"}} {self.under[bound]}' for bound in BUCKETS_S]
         rows.append(f'http_request_seconds_bucket{{{label},le="+Inf"}} {self.requests}')
@@ -92,11 +101,22 @@ class ModelServer:
         rows += [f"http_request_seconds_count{{{label}}} {self.requests}"]
         return "\n".join(rows) + "\n"
 
+    def _segments(self) -> list[str]:
+        """Requests by segment, where they are told apart; both codes of a segment that was seen."""
+        seen = sorted({segment for segment, _ in self.by_segment})
+        rows = [
+            f'predictions_total{{slot="{self.slot}",region="{segment}",code="{code}"}} {self.by_segment[segment, code]}'
+            for segment in seen
+            for code in (200, 500)
+        ]
+        return ["# TYPE predictions_total counter", *rows] if rows else []
+
     def reset(self) -> None:
         """Forget all counts, as a restart would."""
         self.users.clear()
         self.request_ids.clear()
         self.codes.clear()
+        self.by_segment.clear()
         self.under.clear()
         self.seconds = 0.0
 
@@ -142,7 +162,8 @@ class _Connection(asyncio.Protocol):
         if path in ("/metrics", "/version", "/health"):
             self._answer(*self._aside(path))
             return
-        code, took_s = self._server.draw()
+        header = self._server.segment_header
+        code, took_s = self._server.draw(fields.get(header, "") if header else "")
         self._server.users.add(fields.get("x-user-id", ""))
         self._server.request_ids.add(fields.get("x-request-id", ""))
         self._server.predict(fields.get("x-request-id", ""), code, took_s)

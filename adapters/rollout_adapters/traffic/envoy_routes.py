@@ -204,7 +204,9 @@ def _write(entry: Json, arms: Arms, split: Split, generation: int) -> None:
     for cluster in _clusters(entry):
         cluster["weight"] = weights[cluster["name"]]
     # The generation makes every file differ from the one before: Envoy does not take over one that says the same.
-    entry.setdefault("metadata", {}).setdefault("filter_metadata", {})[NOTE] = note(split, generation, segment)
+    entry.setdefault("metadata", {}).setdefault("filter_metadata", {})[NOTE] = note(
+        split, generation, "" if segment == arms.rest else segment
+    )
 
 
 def note(split: Split, generation: int, segment: str = "") -> Json:

@@ -40,7 +40,7 @@ class Setting:
     @property
     def share(self) -> float:
         """The challenger's part."""
-        return self.plan.stages[self.index].share.fraction
+        return self.plan.stages[self.index].own_share.fraction
 
     @property
     def ticks(self) -> int:
