@@ -85,7 +85,7 @@ class HarmEvidence(NamedTuple):
         if state.block is not None and not state.block.takes(inc, gross_only=gross_only, slices=len(slice_bad)):
             state = _closed(state)
         margin, sliced, history_psi, learnt, block, restart, line, history_ticks = state
-        length = max(history_ticks, SPILLING_BLOCK) if state.spilling else 1
+        length = max(history_ticks, SPILLING_BLOCK) if learnt.spills or history_psi > 1.0 else 1
         if not gross_only:
             learnt = learnt.observe_tick(inc, margin, calm=restart.is_at_most(CALM))
         if block is None and length == 1:
@@ -165,7 +165,7 @@ def _bet(
 ) -> HarmEvidence:
     margin, sliced, history_psi, _, _, restart, line, history_ticks = evidence
     found = _log_factors(evidence, learnt, margin.widened(GROSS_FACTOR) if gross_only else margin, tick, slice_bad)
-    restart = restart.step(found, *_log_weights(sliced))
+    restart = restart.step(found, *(_SLICED_WEIGHTS if sliced else _TOTALS_WEIGHTS))
     if not gross_only:
         learnt = learnt.observe_bet(tick, slice_bad, margin)
     return HarmEvidence(margin, sliced, history_psi, learnt, None, restart, line, history_ticks)
