@@ -17,7 +17,11 @@ SKIP_PREFIX = "needs "
 
 def where(program: str) -> str | None:
     """The path of ``program``, or None. Programs that came as packages (``envoy``) live beside the interpreter."""
-    search = os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)])
+    beside = Path(sys.executable).parent
+    apart = (
+        beside.parent / "mlflow" / "bin"
+    )  # MLflow pins other versions than we do, so it has an environment of its own
+    search = os.pathsep.join([str(beside), str(apart), os.environ.get("PATH", os.defpath)])
     return shutil.which(program, path=search)
 
 

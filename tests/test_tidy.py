@@ -29,7 +29,12 @@ def test_a_fixed_sleep_in_a_test_is_found_and_a_polling_one_is_not() -> None:
 def test_the_lock_lists_pin_by_hash_and_name_no_host() -> None:
     """Every requirement of every lock list has a hash, and none of the lists says where to fetch from."""
     locks = sorted(tidy.ROOT.glob("*.lock"))
-    assert [lock.name for lock in locks] == ["requirements-build.lock", "requirements-dev.lock", "requirements.lock"]
+    assert [lock.name for lock in locks] == [
+        "requirements-build.lock",
+        "requirements-dev.lock",
+        "requirements-mlflow.lock",
+        "requirements.lock",
+    ]
     for lock in locks:
         text = lock.read_text()
         requirements = [entry for entry in text.replace("\\\n", " ").splitlines() if "==" in entry]

@@ -1,7 +1,8 @@
 """Finds adapters by the kind that the configuration names, and imports only those; it knows nothing else about them.
 
 Others bring their own through the entry point group ``rolloutd.adapters``: an entry ``router.NAME`` is a function of
-(options, routes), ``source.NAME`` and ``notifier.NAME`` one of (name, options). Shipped names cannot be taken over.
+(options, routes), ``source.NAME``, ``notifier.NAME`` and ``registry.NAME`` one of (name, options), ``check.NAME`` one
+of (name, options, prober). Shipped names cannot be taken over.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, runtime_checkable
 
 from rollout_adapters.options import BadOption, nearest_of
-from rolloutd.ports import MetricSource, Notifier, Prober, RouteConfig, Router
+from rolloutd.ports import Examiner, MetricSource, Notifier, Prober, Registry, RouteConfig, Router
 
 GROUP = "rolloutd.adapters"
 ROUTERS = {
@@ -35,6 +36,17 @@ NOTIFIERS = {
     "memory": "rollout_adapters.notify.memory:make",
     "pagerduty": "rollout_adapters.notify.pagerduty:make",
     "webhook": "rollout_adapters.notify.webhook:make",
+}
+
+
+CHECKS = {
+    "command": "rollout_adapters.checks.command:make",
+    "load": "rollout_adapters.checks.load:make",
+    "webhook": "rollout_adapters.checks.webhook:make",
+}
+REGISTRIES = {
+    "mlflow": "rollout_adapters.registries.mlflow:make",
+    "memory": "rollout_adapters.registries.memory:make",
 }
 
 
@@ -66,6 +78,22 @@ def make_notifier(kind: str, name: str, options: Mapping[str, object]) -> Notifi
     made = _factory("notifier", kind, NOTIFIERS)(name, options)
     if not isinstance(made, Notifier):
         raise BadOption(f"What the notifier kind {kind} makes is not a notifier.", "kind")
+    return made
+
+
+def make_check(kind: str, name: str, options: Mapping[str, object], prober: Prober) -> Examiner:
+    """The check before traffic of this kind. Opens no connection. Raises BadOption, whose ``key`` may be ``kind``."""
+    made = _factory("check", kind, CHECKS)(name, options, prober)
+    if not isinstance(made, Examiner):
+        raise BadOption(f"What the check kind {kind} makes is not a check.", "kind")
+    return made
+
+
+def make_registry(kind: str, name: str, options: Mapping[str, object]) -> Registry:
+    """The model registry of this kind. Opens no connection. Raises BadOption, whose ``key`` may be ``kind``."""
+    made = _factory("registry", kind, REGISTRIES)(name, options)
+    if not isinstance(made, Registry):
+        raise BadOption(f"What the registry kind {kind} makes is not a registry.", "kind")
     return made
 
 

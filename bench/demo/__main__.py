@@ -19,6 +19,7 @@ from bench.demo import report
 from bench.demo.cases import CASES, CREEPING_ERRORS, Case, figures
 from bench.demo.director import TURN_S, Director
 from bench.demo.parts import Parts, Trouble
+from bench.demo.rules import STORIES, tell
 from bench.demo.scenarios import SCENARIOS
 from rolloutd.ctl.exits import Failure
 
@@ -136,12 +137,17 @@ def main() -> int:
     parser.add_argument(
         "--scenario",
         action="append",
-        choices=list(SCENARIOS),
+        choices=[*SCENARIOS, *STORIES],
         metavar="NAME",
-        help=f"with --headless: these in the place of the four, side by side: {', '.join(SCENARIOS)}",
+        help="with --headless: these in the place of the four, side by side: "
+        f"{', '.join(SCENARIOS)}; or one of {', '.join(STORIES)}",
     )
     options = parser.parse_args()
-    cases = tuple(SCENARIOS[name] for name in dict.fromkeys(options.scenario)) if options.scenario else CASES
+    rules = [name for name in options.scenario or () if name in STORIES]
+    if rules and len(options.scenario) > 1:
+        parser.error(f"{rules[0]} has parts of its own and stands alone; nothing was started")
+    chosen = dict.fromkeys(options.scenario or ())
+    cases = tuple(SCENARIOS[name] for name in chosen if name in SCENARIOS) or CASES
     if options.scenario and not options.headless:
         parser.error("--scenario belongs to --headless; nothing was started")
     if options.json and not options.headless:
@@ -151,6 +157,8 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
         signal.signal(number, _stop)
     try:
+        if rules:
+            return tell(rules[0], options.json)
         return headless(options.json, cases) if options.headless else interactive()
     except Stopped as stopped:
         print(f"Stopped by {stopped}. Everything the demo had started is gone.", file=sys.stderr)

@@ -47,10 +47,18 @@ class Trouble(Exception):
 
 
 class Parts:
-    """All parts, running. ``say`` gets a line for each that is ready."""
+    """All parts, running. ``say`` gets a line for each that is ready; ``rework`` has the last word on the settings."""
 
-    def __init__(self, say: Callable[[str], None], cases: Sequence[Case] = CASES) -> None:
+    def __init__(
+        self,
+        say: Callable[[str], None],
+        cases: Sequence[Case] = CASES,
+        rework: Callable[[str], str] = str,
+        rps: float = RPS,
+    ) -> None:
         self._say = say
+        self._rework = rework
+        self._rps = rps
         self.cases = tuple(cases)
         self.servers = make_servers(self.cases)
         self._programs: list[Program] = []
@@ -86,10 +94,21 @@ class Parts:
             for route, slots in self.servers.items()
         }
 
+    def ask(self, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run the real ``rollout`` command on the private sockets, whatever comes of it."""
+        command = [str(BIN / "rollout"), "--socket-dir", str(self.sockets), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=False, process_group=self.janitor.group)
+
+    def restart_daemon(self, rework: Callable[[str], str]) -> None:
+        """End the daemon politely and start it with another configuration; Envoy and the users go on."""
+        self._rework = rework
+        self._daemon.stop()
+        self._programs.remove(self._daemon)
+        self._start_daemon()
+
     def rollout(self, *words: str) -> None:
         """Run the real ``rollout`` command on the private sockets. Raises Trouble with what it said when it fails."""
-        command = [str(BIN / "rollout"), "--socket-dir", str(self.sockets), *words]
-        done = subprocess.run(command, capture_output=True, text=True, check=False, process_group=self.janitor.group)
+        done = self.ask(*words)
         if done.returncode:
             raise Trouble(f"rollout {' '.join(words)} ended with {done.returncode}:\n{done.stderr or done.stdout}")
 
@@ -112,7 +131,7 @@ class Parts:
         self._start_daemon()
         self._say(f"The daemon is ready. Its sockets: {self.sockets}")
         self._users = self._start_users()
-        self._say(f"{len(self.servers)} loads of {RPS} requests a second are on their way.")
+        self._say(f"{len(self.servers)} loads of {self._rps:g} requests a second are on their way.")
 
     def _start_envoy(self, stack: contextlib.ExitStack, arms: Mapping[str, Mapping[Slot, str]]) -> None:
         if where("envoy") is None:
@@ -133,7 +152,7 @@ class Parts:
 
     def _start_users(self) -> subprocess.Popen[bytes]:
         paths = [self._users_of(case) for case in self.cases]
-        command = [sys.executable, "-m", "bench.demo.load", str(self.envoy.port), str(RPS), *paths]
+        command = [sys.executable, "-m", "bench.demo.load", str(self.envoy.port), str(self._rps), *paths]
         with (self.folder / "load.log").open("ab") as log:
             return subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log, process_group=self.janitor.group)
 
@@ -151,12 +170,12 @@ class Parts:
     def _start_daemon(self) -> None:
         file = self.folder / "config.toml"
         text = config_text(self.folder, self.envoy.admin_url, self.envoy.routes_file, self.servers, self.cases)
-        file.write_text(text, "utf-8")
+        file.write_text(self._rework(text), "utf-8")
         file.chmod(0o600)
         command = [sys.executable, "-m", "rolloutd.main", "--config", str(file)]
-        daemon = Program(command, self.folder, "rolloutd", group=self.janitor.group)
-        daemon.start(self._answers, _DAEMON_READY_WITHIN_S)
-        self._programs.append(daemon)
+        self._daemon = Program(command, self.folder, "rolloutd", group=self.janitor.group)
+        self._daemon.start(self._answers, _DAEMON_READY_WITHIN_S)
+        self._programs.append(self._daemon)
 
     def _answers(self) -> bool:
         try:

@@ -15,7 +15,7 @@ def _stage(name: str, share: str, min_time: str, more: str = "") -> str:
     return f'[[stage]]\nname = "{name}"\nshare = "{share}"\n{times}\n{more}\n'
 
 
-_CANARY = "".join(
+CANARY = "".join(
     [
         _TIMING,
         _stage("canary", "20%", "5s"),
@@ -67,10 +67,10 @@ _OFTEN, _OFTEN_EQUAL = (0.3, 0.25), (0.2, 0.2)
 SCENARIOS = {
     case.route: case
     for case in (
-        Case("canary", Fault.NONE, "done", 10_000, stages=_CANARY),
+        Case("canary", Fault.NONE, "done", 10_000, stages=CANARY),
         Case("blue-green", Fault.ABORT, "aborted", 0, 10_000, 4.0, _BLUE_GREEN, (0.0, 0.0)),
         Case("shadow-then-canary", Fault.NONE, "done", 10_000, stages=_SHADOW),
-        Case("late-regression", Fault.ERRORS, "rolled_back", 0, 5_000, 3.0, _CANARY),
+        Case("late-regression", Fault.ERRORS, "rolled_back", 0, 5_000, 3.0, CANARY),
         Case(
             "rings",
             Fault.NONE,
@@ -97,6 +97,6 @@ SCENARIOS = {
             gate=_BY + 'on_segment = "isolate"\n',
             limit=0.9,
         ),
-        Case("metrics-outage", Fault.BLIND, "held", 0, 1, 3.0, _CANARY),
+        Case("metrics-outage", Fault.BLIND, "held", 0, 1, 3.0, CANARY),
     )
 }

@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 class CrashPoint(StrEnum):
-    """The places of the fault model, in the order in which a share change passes them, then those of telling people."""
+    """The places of the fault model, in the order in which a share change passes them, then those of telling others."""
 
     BEFORE_INTENT = "P0"
     INTENT_DURABLE = "P1"
@@ -33,6 +33,8 @@ class CrashPoint(StrEnum):
     IN_OUTBOX = "P13"
     TOLD = "P14"
     TOLD_NOTED = "P15"
+    BEFORE_ALIAS = "P16"
+    ALIAS_MOVED = "P17"
 
 
 def arm(environment: Mapping[str, str]) -> Callable[[str], None]:

@@ -37,10 +37,12 @@ from rolloutd.journal import JournalError, StoreBusy, StoreFull
 from rolloutd.journal_sqlite import SqliteJournal
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Birth, Loop, Notice
+from rolloutd.new_versions import NewVersions
 from rolloutd.notify_systemd import SystemdNotify
 from rolloutd.polling import Poller
-from rolloutd.ports import MetricSource, Prober, RolloutdError, RouteConfig, Router
+from rolloutd.ports import Examiner, MetricSource, Prober, RolloutdError, RouteConfig, Router
 from rolloutd.published import PublishedHeads
+from rolloutd.registering import Registered, Registering
 from rolloutd.schedule import Schedule
 from rolloutd.server import LocalServer
 from rolloutd.server_loopback import Loopback
@@ -83,6 +85,8 @@ class Outside:
     limits: Limits = field(default_factory=Limits)
     calendar: Calendar = NEVER
     notifiers: Mapping[str, Told] = field(default_factory=dict)
+    examiners: Mapping[str, Examiner] = field(default_factory=dict)
+    registries: Mapping[str, Registered] = field(default_factory=dict)
 
     def arms(self, route: str) -> Mapping[Slot, str]:
         """The arm-label value of each slot of a route; empty words for a route that is no longer configured."""
@@ -121,6 +125,7 @@ class Daemon:
     notify: SystemdNotify
     took_over: bool
     alerting: Alerting
+    registering: Registering
     failure: BaseException | None = None
     beats: int = 0
     registry: CollectorRegistry = field(default_factory=CollectorRegistry)
@@ -167,28 +172,24 @@ class Daemon:
             journal=journal,
             keeper=keeper,
             clock=clock,
-            foreteller=Foreteller(
-                read_spec,
-                by_route,
-                outside.sources,
-                outside.every_ms,
-                outside.arms,
-                outside.first_share,
-                outside.holds_starts,
-            ),
+            foreteller=_foreteller(outside, read_spec, by_route),
             about=about,
             feed=feed,
             holding=holding,
         )
         heads = PublishedHeads()
-        notice.tell(desk.changed, desk.recorded, heads.note, alerting.recorded)
-        hands = Hands(by_route, outside.prober, clock, loop.observe)
+        hands = Hands(by_route, outside.prober, clock, loop.observe, outside.examiners)
         loop.hands = hands
+        looking = NewVersions(outside.routes, desk.start, lambda name: name in loop.lanes or name in loop.ended)
+        registering = Registering(loop, outside.registries, looking.look)
+        notice.tell(
+            desk.changed, desk.recorded, heads.note, alerting.recorded, hands.recorded, registering.recorded
+        )  # fmt: skip
         await holding.restore()
         await loop.restore()
         return cls(
             state_dir, outside, lock_file, journal, keeper, evidence, clock, loop, poller, desk, about, hands,
-            heads, recall, snapshots, SystemdNotify(), bool(loop.lanes), alerting,
+            heads, recall, snapshots, SystemdNotify(), bool(loop.lanes), alerting, registering,
         )  # fmt: skip
 
     async def run(
@@ -223,6 +224,7 @@ class Daemon:
         verifying = asyncio.create_task(self._verify(), name="verify the chain")
         verifying.add_done_callback(lambda task: _tell_failure(task, broke))
         schedule.start()
+        self.registering.start()
         await server.ready.wait()
         self.notify.ready(f"{len(self.loop.lanes)} live rollouts")
         await stop.wait()
@@ -239,12 +241,18 @@ class Daemon:
     async def close(self) -> None:
         """Finish what is under way, then let go of everything; the lock last."""
         await self.alerting.stop()
+        await self.registering.stop()
+        await self.hands.end_checks()
         await self.hands.drain()
         await self._keep_clock()
         for source in self.outside.sources.values():
             await source.close()
         for router in self.outside.routers.values():
             await router.close()
+        for examiner in self.outside.examiners.values():
+            await examiner.close()
+        for registry in self.outside.registries.values():
+            await registry.registry.close()
         await self.outside.prober.close()
         await self.evidence.close()
         await self.snapshots.close()
@@ -317,6 +325,18 @@ class Daemon:
         text = "; ".join(lines) or "no live share"
         log.warning("stopping", extra={"shares": text})
         return text
+
+
+def _foreteller(outside: Outside, read_spec: SpecReader, by_route: Mapping[str, Router]) -> Foreteller:
+    return Foreteller(
+        read_spec,
+        by_route,
+        outside.sources,
+        outside.every_ms,
+        outside.arms,
+        outside.first_share,
+        outside.holds_starts,
+    )
 
 
 def rules_at(outside: Outside, wall_ms: int) -> Rules:

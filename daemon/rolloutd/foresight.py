@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from math import log
 
 from rolloutd.core.blockers import Blocker, BlockerKind, Picture
+from rolloutd.core.checks import awaiting_approval
 from rolloutd.core.lane import Lane
 from rolloutd.core.phases import Phase
 from rolloutd.core.rules import awaited
@@ -60,6 +61,10 @@ def _before_traffic(lane: Lane) -> Next:
         return Next(
             action="wait", by="daemon", sentence=f"no traffic yet: {'; '.join(waiting)}", short="waits its turn"
         )
+    owed = awaiting_approval(lane.rollout)
+    if owed is not None:
+        asked = f"no traffic before somebody says yes to check {owed.name}: rollout approve {lane.rollout.name}"
+        return Next(action="ask", by="person", sentence=asked, short="approve or a")
     return Next(action="start", by="daemon", sentence="checks before traffic are running", short="checks run")
 
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 
 WEEK_MINUTES = 7 * 24 * 60
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_MOST_JOINED = 400
+_MOST_JOINED = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +61,8 @@ class Calendar:
             if more is None:
                 break
             end = more[0]
+        else:
+            return f"with no end in sight ({window})"
         return f"until {end.astimezone(self.zone):%a %Y-%m-%d %H:%M} {self.zone_name} ({window})"
 
     def _at(self, now: datetime) -> tuple[datetime, Window] | None:

@@ -13,6 +13,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import assert_never
 
+from rolloutd.core.checks import RunCheck
 from rolloutd.core.effects import (
     DropOverride,
     Effect,
@@ -33,7 +34,8 @@ from rolloutd.core.effects import (
 from rolloutd.core.observed import RouteReading
 from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.crashpoints import CrashPoint, reach
-from rolloutd.ports import Clock, Mirrors, Prober, Router, RouterError, RouterRefused
+from rolloutd.examining import NOBODY, Examining
+from rolloutd.ports import Clock, Examiner, Mirrors, Prober, Router, RouterError, RouterRefused
 from rolloutd.promptness import Stopwatch
 
 ROUTER_DEADLINE_S = 2.0
@@ -57,7 +59,14 @@ class _Writing:
 class Hands:
     """The only caller of routers and probers. ``routers`` is by route name; ``report`` takes what was seen."""
 
-    def __init__(self, routers: Mapping[str, Router], prober: Prober, clock: Clock, report: Report) -> None:
+    def __init__(
+        self,
+        routers: Mapping[str, Router],
+        prober: Prober,
+        clock: Clock,
+        report: Report,
+        examiners: Mapping[str, Examiner] = NOBODY,
+    ) -> None:
         self._routers = routers
         self._clock = clock
         self._prober = prober
@@ -70,6 +79,8 @@ class Hands:
         self._single: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._took: dict[str, Stopwatch] = {}
+        self._examining = Examining(examiners, report, self._ended)
+        self.recorded, self.end_checks = self._examining.recorded, self._examining.stop
 
     def took_ms(self, route: str) -> float | None:
         """The longest of the last writes with their read-back on this route; None before the first."""
@@ -99,6 +110,8 @@ class Hands:
                 self._alone(("probe", f"{effect.route}/{effect.slot}"), self._probe(lane, effect))
             case SmokeSlot():
                 self._alone(("smoke", f"{effect.route}/{effect.probe.name}"), self._smoke(lane, effect))
+            case RunCheck():
+                self._examining.begin(lane, effect)
             case _:
                 assert_never(effect)
         return False

@@ -24,15 +24,15 @@ from rolloutd.core.fold import fold
 from rolloutd.core.lane import Lane, before_write, follow, next_effects, next_events, observe, open_lane, repeats
 from rolloutd.core.metrics import Answer
 from rolloutd.core.revival import REVIVING
-from rolloutd.core.rules import Rules
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import THE_DAEMON, Actor
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.hands import Hands
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError, StoreBusy, StoreFull
 from rolloutd.keeper import EvidenceKeeper
-from rolloutd.loop_edges import Birth, Calm, Notice, Standing, World
+from rolloutd.loop_edges import Birth, Calm, Notice, World
 from rolloutd.ports import Clock
+from rolloutd.raising import Raising
 from rolloutd.recorder import Recorder, Unwritten
 from rolloutd.snapshots import MemorySnapshots, Recall
 from rolloutd.spill import SpillFile
@@ -41,7 +41,7 @@ MOST_STEPS_A_TURN = 20
 log = logging.getLogger("rolloutd.loop")
 
 
-class Loop:
+class Loop(Raising):
     """Every live rollout's lane, and the ended ones' records."""
 
     def __init__(
@@ -56,24 +56,19 @@ class Loop:
         watcher: Notice,
         recall: Recall | None = None,
     ) -> None:
+        super().__init__(watcher.changed)
         self._recall = recall or Recall(journal, MemorySnapshots())
         self._keeper = keeper
         self._clock = clock
         self._world = world
         self._spill = spill
         self.calm = Calm()
-        self._changed = watcher.changed
         self._recorded, self._tell_soon = watcher.recorded, watcher.recorded_soon
         self._rebooted = birth.rebooted
         self._locks: dict[str, asyncio.Lock] = {}
         self._start_lock = asyncio.Lock()
         self.epoch = birth.epoch
-        self.lanes: dict[str, Lane] = {}
-        self.ended: dict[str, Rollout] = {}
-        self.standing = Standing()
-        self.standing.know(self.lanes, self.ended)
         self._recorder = Recorder(journal, birth.epoch, spill)
-        self.broken = ""
         self.hands: Hands | None = None
 
     # ---- start
@@ -112,31 +107,6 @@ class Loop:
         sight = self.standing.fresh(self._clock.now().clock_ms, self._world.lease(route))
         seen = replace(sight, sticky=self._world.sticky(route))
         return open_lane(rollout, evidence or {}, seen, self._world.arms(route))
-
-    @property
-    def why_not_raise(self) -> str:
-        """Why nothing is raised now, empty when nothing stands against it."""
-        return self.standing.why_not_raise
-
-    def set_raising(self, why_not: str, matter: str = "chain") -> None:
-        """Clear one matter that stands against increases with an empty reason, or raise it with a sentence."""
-        if self.standing.set(matter, why_not):
-            self._tell_lanes()
-
-    def rule(self, rules: Rules) -> None:
-        """From now on this is the policy."""
-        if rules != self.standing.rules:
-            self.standing.rules = rules
-            self._tell_lanes()
-
-    def _tell_lanes(self) -> None:
-        for name, lane in self.lanes.items():
-            self.lanes[name] = self._allowed(lane)
-            self._changed(name)
-
-    def _allowed(self, lane: Lane) -> Lane:
-        """The lane with what stands against increases now; a turn may have waited while that changed."""
-        return self.standing.allow(lane)
 
     # ---- what comes in
 
@@ -235,15 +205,22 @@ class Loop:
             lane = self._lane_of(self.ended[name], await self._keeper.load(name) if revives else None)
             lane, decision = await decide_after_end(lane, act, self.hands, self._clock.now().clock_ms, everybody)
             events = decision.events if isinstance(decision, Accepted) else refusal(act, decision)
-            before, self.lanes[name] = self.ended.pop(name), self._allowed(lane)
-            try:
-                await self._record(name, events, act.actor, key, outcomes.to_text(decision))
-            finally:
-                if not self._rollout(name).live:
-                    self.lanes.pop(name, None)
-                    self.ended.setdefault(name, before)
+            await self._record_ended(lane, events, act.actor, key, outcomes.to_text(decision))
         await self.tick(name)
         return decision, self._rollout(name)
+
+    async def _record_ended(
+        self, lane: Lane, events: tuple[ev.Event, ...], actor: Actor, key: CommandKey | None = None, text: str = ""
+    ) -> None:
+        """Record about a rollout that has ended; what begins anew by that stays live."""
+        name = lane.rollout.name
+        before, self.lanes[name] = self.ended.pop(name), self._allowed(lane)
+        try:
+            await self._record(name, events, actor, key, text or None)
+        finally:
+            if not self._rollout(name).live:
+                self.lanes.pop(name, None)
+                self.ended.setdefault(name, before)
 
     async def start(self, command: Start, key: CommandKey | None) -> Accepted | Refused:
         """Start a rollout: one at a time, so that two starts cannot both find the route free."""
@@ -271,6 +248,12 @@ class Loop:
         async with self._lock(name):
             if name in self.lanes:
                 await self._record(name, (ev.CommandRefused(verb, code, why),), actor)
+
+    async def note_ended(self, name: str, event: ev.Event) -> None:
+        """Put a fact that changes nothing into the record of a rollout that has ended."""
+        async with self._start_lock, self._lock(name):
+            if name in self.ended:
+                await self._record_ended(self._lane_of(self.ended[name]), (event,), THE_DAEMON)
 
     # ---- what follows
 
@@ -377,21 +360,6 @@ class Loop:
                 except (StoreFull, StoreBusy):
                     return
                 self._recorder.settled(name)
-
-    def _in_trouble(self, error: JournalError) -> None:
-        """A shortage stops increases while it lasts; anything else stops them for good."""
-        if isinstance(error, StoreFull | StoreBusy):
-            self.set_raising(f"the journal cannot be written: {error}", "space")
-        else:
-            self.stop_raising(f"the journal cannot be written: {error}")
-
-    def stop_raising(self, why: str) -> None:
-        """Something that must not be is: from here nothing is raised, lowering still works."""
-        if self.broken:
-            return
-        self.broken = why
-        log.critical("nothing is raised any more", extra={"why": why})
-        self.set_raising(why, "broken")
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())

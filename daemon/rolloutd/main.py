@@ -21,13 +21,16 @@ from rolloutd import proof
 from rolloutd.about import program_version
 from rolloutd.access import Access
 from rolloutd.alerting import Told
+from rolloutd.core.checks import CheckKind
 from rolloutd.core.plan import Spec
 from rolloutd.core.rules import Limits
 from rolloutd.daemon import AlreadyRunning, Daemon, Outside
 from rolloutd.gauges import ToldMetrics
 from rolloutd.journal import JournalError
 from rolloutd.logs import set_up_logging
-from rolloutd.ports import MetricSource, RolloutdError, Router
+from rolloutd.offline_check import OfflineExaminer
+from rolloutd.ports import Examiner, MetricSource, Prober, Registry, RolloutdError, Router
+from rolloutd.registering import Registered
 from rolloutd.settings.load import load_settings
 from rolloutd.settings.problems import Problem, SettingsError
 from rolloutd.settings.secrets import read_all
@@ -63,12 +66,18 @@ def make_outside(settings: Settings) -> Outside:
     for name, source in settings.sources.items():
         with _place(settings, "sources", name):
             sources[name] = registry.make_source(source.kind, name, read_all(source.for_adapter()))
+    prober, registries = registry.make_prober(settings.routes), _make_registries(settings)
     return Outside(
+        registries={
+            name: Registered(made, settings.registries[name].every_ms, settings.registries[name].start_tag)
+            for name, made in registries.items()
+        },
+        examiners=_make_examiners(settings, prober, registries),
         notifiers=_make_notifiers(settings),
         routes=settings.routes,
         routers=routers,
         lease_ms={name: registry.lease_ms(routers[route.router]) for name, route in settings.routes.items()},
-        prober=registry.make_prober(settings.routes),
+        prober=prober,
         sources=sources,
         every_ms={name: source.every_ms for name, source in settings.sources.items()},
         first_share=settings.policy.max_first_share,
@@ -76,6 +85,30 @@ def make_outside(settings: Settings) -> Outside:
         calendar=settings.policy.freeze.calendar(),
         holds_starts=settings.policy.low_traffic == "refuse" and not settings.policy.allow_short_times,
     )
+
+
+def _make_registries(settings: Settings) -> dict[str, Registry]:
+    from rollout_adapters import registry
+
+    made = {}
+    for name, said in settings.registries.items():
+        with _place(settings, "registries", name):
+            made[name] = registry.make_registry(said.kind, name, read_all(said.options))
+    return made
+
+
+def _make_examiners(settings: Settings, prober: Prober, registries: Mapping[str, Registry]) -> dict[str, Examiner]:
+    """Who carries out the checks before traffic; an approval is a person's."""
+    from rollout_adapters import registry
+
+    made: dict[str, Examiner] = {}
+    for name, said in settings.checks.items():
+        if said.offline is not None:
+            made[name] = OfflineExaminer(registries[said.offline[0]], said.offline[1])
+        elif said.check.kind is CheckKind.RUN:
+            with _place(settings, "checks", name):
+                made[name] = registry.make_check(said.kind, name, read_all(said.options), prober)
+    return made
 
 
 def limits_of(settings: Settings) -> Limits:

@@ -10,9 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
+from rolloutd.core.checks import Case, CheckFinding
 from rolloutd.core.incidents import Message, Turn
 from rolloutd.core.metrics import Answer, Question
 from rolloutd.core.observed import Abilities, RouteReading, SlotHealth, SmokeFinding
+from rolloutd.core.offline import ModelVersion, OfflineMetric
 from rolloutd.core.plan import Smoke
 from rolloutd.core.segments import OTHER, Segments
 from rolloutd.core.values import Instant, Share, Slot
@@ -20,16 +22,25 @@ from rolloutd.core.values import Instant, Share, Slot
 __all__ = [
     "OTHER",
     "Abilities",
+    "Case",
+    "CheckFinding",
     "Clock",
+    "Examiner",
     "Manner",
     "Message",
     "MetricSource",
     "Mirrors",
+    "ModelVersion",
     "Notifier",
     "NotifierError",
     "NotifierRefused",
     "NotifierUnreachable",
+    "OfflineMetric",
     "Prober",
+    "Registry",
+    "RegistryError",
+    "RegistryRefused",
+    "RegistryUnreachable",
     "RolloutdError",
     "RouteConfig",
     "RouteReading",
@@ -53,6 +64,9 @@ __all__ = [
 #  │   ├─ RouterRefused        it answered, and said no
 #  │   ├─ RouterDenied         our rights do not suffice
 #  │   └─ RouterBadAnswer      it answered something we do not understand
+#  ├─ RegistryError        the model registry could not be read or written
+#  │   ├─ RegistryUnreachable  not now, or it broke before an answer
+#  │   └─ RegistryRefused      it answered, and said no
 #  ├─ NotifierError        people could not be told
 #  │   ├─ NotifierUnreachable  not now; tried again until it is a day old
 #  │   └─ NotifierRefused      this message will never be taken
@@ -102,6 +116,20 @@ class NotifierUnreachable(NotifierError):
 
 class NotifierRefused(NotifierError):
     """It answered that it will not take this message, now or later."""
+
+
+class RegistryError(RolloutdError):
+    """The model registry could not be read or written. A running rollout does not depend on it."""
+
+    next_step = "rollout doctor; running rollouts do not depend on it"
+
+
+class RegistryUnreachable(RegistryError):
+    """No answer from the registry, or none that can be understood. A later try may succeed."""
+
+
+class RegistryRefused(RegistryError):
+    """The registry answered and said no: there is no such model or version, or it does not let us."""
 
 
 @runtime_checkable
@@ -167,6 +195,52 @@ class Prober(Protocol):
 
     async def smoke(self, route: str, slot: Slot, probe: Smoke) -> SmokeFinding:
         """Send a smoke probe to one slot directly, within the probe's own deadline; no answer is a finding too."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of whatever is kept open."""
+        ...
+
+
+@runtime_checkable
+class Examiner(Protocol):
+    """Carries out one named check before traffic. No answer is a finding too; it never raises for one."""
+
+    async def examine(self, case: Case) -> CheckFinding:
+        """Once, to the end; the caller owns the deadline, and cancelling ends whatever was begun."""
+        ...
+
+    async def close(self) -> None:
+        """Let go of whatever is kept open."""
+        ...
+
+
+@runtime_checkable
+class Registry(Protocol):
+    """Where model versions are kept. Raises RegistryError leaves; a call that raised has an unknown outcome."""
+
+    async def version(self, model: str, version: str) -> ModelVersion:
+        """One version with its aliases, tags and offline metrics: all of it, or an error."""
+        ...
+
+    async def newest(self, model: str, most: int) -> tuple[ModelVersion, ...]:
+        """The newest versions, the newest first, without aliases and metrics."""
+        ...
+
+    async def alias(self, model: str, alias: str) -> str | None:
+        """The version that the alias points to, None where there is no such alias."""
+        ...
+
+    async def set_alias(self, model: str, alias: str, version: str | None) -> None:
+        """Point the alias to this version; None takes it away, and one that is not there is no error."""
+        ...
+
+    async def set_tags(self, model: str, version: str, tags: Mapping[str, str]) -> None:
+        """Write these tags on a version, over those of the same names."""
+        ...
+
+    async def check(self) -> None:
+        """Whether it answers."""
         ...
 
     async def close(self) -> None:
@@ -251,6 +325,7 @@ class RouteSlot:
 class RouteConfig:
     """One route: its router, what its two slots are called there, whose it is, and by what header users are told.
 
+    ``registry`` and ``model`` say where its versions are kept, empty for nowhere.
     ``mirror_is_safe``: its requests have no side effects, and its servers bear them twice.
     """
 
@@ -260,3 +335,5 @@ class RouteConfig:
     team: str = ""
     segments: Segments | None = None
     mirror_is_safe: bool = False
+    registry: str = ""
+    model: str = ""

@@ -21,6 +21,7 @@ from rolloutd.wire import Status
 
 FLEET_LIMIT_DEFAULT, FLEET_LIMIT_MAX = 1_000, 20_000
 POINTS_DEFAULT = 300
+STATS_S = 90 * 86_400
 FILTER_CHARS_MAX = 200
 M = TypeVar("M", bound=BaseModel)
 Handler = Callable[[Request], Awaitable[Response]]
@@ -122,6 +123,21 @@ class Reading:
         """Its plan and what its gates counted."""
         name = name_of(self._context, request)
         return answer(self._found(await self._service.recording(name), name))
+
+    async def report(self, request: Request) -> Response:
+        """One page about a rollout."""
+        name = name_of(self._context, request)
+        return answer(self._found(await self._service.report(name), name))
+
+    async def evidence(self, request: Request) -> Response:
+        """What its record evidences of a framework."""
+        name = name_of(self._context, request)
+        return answer(self._found(await self._service.evidence(name), name))
+
+    async def stats(self, request: Request) -> Response:
+        """The success measures, of the last quarter of a year where nothing else is asked."""
+        since_s = whole_number(query(request, "since_s").get("since_s", str(STATS_S)), "since_s", 1, 10**9)
+        return answer(await self._service.stats(since_s))
 
     async def why(self, request: Request) -> Response:
         """The decision in words."""

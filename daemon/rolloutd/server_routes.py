@@ -11,6 +11,7 @@ from rolloutd.verbs import VERBS, Socket, VerbRow
 from rolloutd.wire import Fleet, Status, Timeline, Why
 from rolloutd.wire_daemon import Doctor, Health
 from rolloutd.wire_plan import Recording
+from rolloutd.wire_report import Evidence, Report, Stats
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,11 @@ READ_ROUTES: tuple[ReadRoute, ...] = (
     ReadRoute("/v1/rollouts/{name}/timeline", "timeline", "timeline", Timeline, "Its record.", ("since_seq",)),
     ReadRoute("/v1/rollouts/{name}/why", "why", "why", Why, "The decision in words."),
     ReadRoute("/v1/rollouts/{name}/replay", "replay", "replay", Recording, "Its plan and what its gates counted."),
+    ReadRoute("/v1/rollouts/{name}/report", "report", "report", Report, "One page about it."),
+    ReadRoute(
+        "/v1/rollouts/{name}/evidence", "evidence", "evidence", Evidence, "What it evidences of the NIST AI RMF."
+    ),
+    ReadRoute("/v1/stats", "stats", "stats", Stats, "Success measures of all rollouts.", ("since_s",)),
     ReadRoute("/v1/health", "health", "doctor", Health, "Whether the daemon turns."),
     ReadRoute("/v1/doctor", "doctor", "doctor", Doctor, "Checks of daemon, routers, sources and rights."),
     ReadRoute("/v1/audit", "audit", "audit", Audit, "The journal's chain, as it was verified last."),

@@ -17,6 +17,7 @@ from rolloutd.verbs import VerbRow
 from rolloutd.wire import ActionDone, Fleet, FleetRow, Status, Timeline, Why
 from rolloutd.wire_daemon import Doctor, Health, Heartbeat, Hello
 from rolloutd.wire_plan import Recording
+from rolloutd.wire_report import Evidence, Report, Stats
 
 
 class Service(Protocol):
@@ -93,6 +94,18 @@ class Service(Protocol):
 
     def audit(self) -> Audit:
         """The journal's chain, as it was verified last."""
+        ...
+
+    async def report(self, name: str) -> Report | None:
+        """One page about a rollout."""
+        ...
+
+    async def evidence(self, name: str) -> Evidence | None:
+        """What its record evidences of the NIST AI RMF."""
+        ...
+
+    async def stats(self, since_s: float) -> Stats:
+        """The success measures of the rollouts requested in the last so many seconds."""
         ...
 
     async def recording(self, name: str) -> Recording | None:

@@ -19,14 +19,19 @@ from rolloutd.holding import FleetHolding
 from rolloutd.journal import Journal
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
+from rolloutd.measures import stats_of
+from rolloutd.nist import Case, evidence_of
 from rolloutd.past import course, past, plan_of
 from rolloutd.pictures import Past, Plan, Series
 from rolloutd.ports import Clock
 from rolloutd.recording import recording_of
+from rolloutd.reporting import report_of
 from rolloutd.wire_plan import Recording
+from rolloutd.wire_report import Evidence, Report, Stats
 from rolloutd.wording import rfc3339, why_lines
 
 LAST_LINES = 8
+REPORT_POINTS, STATS_READ = 240, 300
 
 
 class Showing:
@@ -177,6 +182,38 @@ class Showing:
         """The rollout as it was after this event of its record."""
         rollout = self._find(name)
         return None if rollout is None else past(await self._journal.load(rollout.name), seq)
+
+    async def report(self, name: str) -> Report | None:
+        """One page about a rollout, with the course of each of its metrics."""
+        rollout = self._find(name)
+        return None if rollout is None else await self._report(rollout, await self._journal.load(rollout.name))
+
+    async def evidence(self, name: str) -> Evidence | None:
+        """What the record evidences of the one framework that is built."""
+        rollout = self._find(name)
+        if rollout is None:
+            return None
+        history = await self._journal.load(rollout.name)
+        report = await self._report(rollout, history)
+        return evidence_of(Case(rollout, tuple(history), report, self._about.audit()))
+
+    async def _report(self, rollout: Rollout, history: list[ev.Recorded]) -> Report:
+        lane = self._loop.lanes.get(rollout.name)
+        evidence = lane.evidence if lane is not None else await self._keeper.load(rollout.name)
+        series = []
+        for gate in rollout.spec.plan.gates:
+            ticks = await self._keeper.history(rollout.name, gate.metric, HISTORY_TICKS)
+            series.append(course(rollout.name, gate.metric, ticks, REPORT_POINTS))
+        return report_of(rollout, history, evidence, series, self._clock.now())
+
+    async def stats(self, since_s: float) -> Stats:
+        """The success measures of the rollouts of so many seconds; evidence is read of the newest."""
+        now = self._clock.now()
+        since_ms = now.wall_ms - int(since_s * 1000)
+        chosen = [one for one in self._all() if one.requested_at.wall_ms >= since_ms]
+        newest = sorted(chosen, key=lambda one: one.requested_at.clock_ms)[-STATS_READ:]
+        known = {one.name: await self._keeper.load(one.name) for one in newest}
+        return stats_of(chosen, known, since_ms, now)
 
     async def recording(self, name: str) -> Recording | None:
         """What is kept of this rollout's ticks, with its plan."""

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any  # each teller takes the one event type it stands beside in the table
 
 from rolloutd.core import events as ev
+from rolloutd.core.outside_events import CheckFinished, RegistryTold
 from rolloutd.core.values import ActorKind
 from rolloutd.wire import TimelineEntry
 from rolloutd.wording import rfc3339
@@ -65,6 +66,7 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     ),
     ev.PreflightPassed: lambda e: (f"all checks passed; slot {e.champion_slot.value} is the champion's", ""),
     ev.PreflightFailed: lambda e: ("checks failed; no traffic moved", "; ".join(e.reasons)),
+    CheckFinished: lambda e: (f"check {e.check} {'passed' if e.passed else 'did not pass'}", e.detail),
     ev.StageEntered: lambda e: (f"entered stage {e.index + 1}", ""),
     ev.TrafficWanted: _wanted,
     ev.TrafficConfirmed: lambda e: (f"router confirms {e.share}", f"read-back after {e.took_ms} ms"),
@@ -109,5 +111,6 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     ev.RolloutReopened: lambda e: ("reopened: its checks, then the first stage", e.reason),
     ev.FleetHeld: lambda e: ("held the whole fleet: nothing goes up", e.reason),
     ev.FleetReleased: lambda e: (f"ended the hold of {e.holder}", e.reason),
+    RegistryTold: lambda e: (f"the registry was told: {', '.join(e.wrote) or 'nothing to write'}", "; ".join(e.left)),
     ev.RolloutEnded: lambda e: (f"ended {e.outcome.value.replace('_', ' ')}", e.reason),
 }

@@ -199,6 +199,34 @@ class Simulation(PlanModel):
     read_by: str
 
 
+class Recommended(PlanModel):
+    """One strategy in words, with the rule that led there."""
+
+    strategy: str
+    stages: str
+    lasts: str
+    rule: str
+    because: str
+
+
+class Unseen(PlanModel):
+    """Up to how many times the champion's errors go unseen in so many hours at 1%; null where any would."""
+
+    hours: float
+    unseen_ratio: float | None
+
+
+class Recommendation(Recommended):
+    """What the rules recommend for a situation. ``reason`` is the sentence for the rollout's file and record."""
+
+    schema_: Literal["rollout.recommendation/1"] = Field(default="rollout.recommendation/1", alias="schema")
+    runner_up: Recommended
+    notes: list[str]
+    reason: str
+    unseen: Unseen
+    faster: Unseen | None
+
+
 class ReplayedEvent(PlanModel):
     """One event of a replay, counted from its start."""
 

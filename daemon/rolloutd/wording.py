@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from math import exp
 
 from rolloutd.core.blockers import blockers
+from rolloutd.core.checks import awaiting_approval, open_checks
 from rolloutd.core.events import HoldCause
 from rolloutd.core.lane import Lane
 from rolloutd.core.phases import Phase
@@ -55,6 +56,8 @@ def state_word(rollout: Rollout, judgement: Judgement | None) -> str:
         return _WORD_OF_HOLD.get(rollout.hold.cause, "asks_you")
     if rollout.phase in (Phase.RUNNING, Phase.WATCHING):
         return _running_word(rollout, judgement)
+    if rollout.phase is Phase.PREFLIGHT and rollout.spec.checks and awaiting_approval(rollout) is not None:
+        return "asks_you"
     return _WORD_OF_PHASE[rollout.phase]
 
 
@@ -94,7 +97,16 @@ def why_lines(lane: Lane, now: Instant) -> list[str]:
     lines.extend(_why_split(pic.judgement))
     others = [b for b in blockers(lane.rollout, pic, now.clock_ms) if not b.what.startswith("gate:")]
     lines.extend(f"Going up waits for: {blocker.sentence}." for blocker in others)
-    return [*lines, *rule]
+    return [*_why_checks(lane.rollout), *lines, *rule]
+
+
+def _why_checks(rollout: Rollout) -> list[str]:
+    """Each named check before traffic: passed or not and on what, or still to come."""
+    done = [
+        f"Check {c.check}: {'passed' if c.passed else 'did not pass'}, {c.detail} ({c.by.name})."
+        for c in rollout.checks
+    ]
+    return done + [f"Check {c.name}: NOT CHECKED yet{f' ({c.said})' if c.said else ''}." for c in open_checks(rollout)]
 
 
 def _why_split(judgement: Judgement) -> list[str]:

@@ -124,7 +124,7 @@ FACTS = (
 )
 MOVES = """
     preflight: PreflightPassed>running PreflightFailed>preflight RolloutHeld>held RecedeStarted>receding
-    preflight: RolloutEnded_refused>refused
+    preflight: RolloutEnded_refused>refused CheckFinished>preflight
     running: StageEntered>running StageApproved>running StageExtended>running RolloutHeld>held PersonAsked>asking
     running: RecedeStarted>receding
     held: RolloutHeld>held RolloutResumed>running StageEntered>held RecedeStarted>receding
@@ -133,10 +133,10 @@ MOVES = """
     watching: RecedeStarted>receding
     finishing: RecedeStarted>receding RolloutEnded_done>done
     receding: RecedeStarted>receding RolloutHeld>held RolloutEnded_aborted>aborted RolloutEnded_rolled_back>rolled_back
-    done: RolloutClaimed>done CommandRefused>done RecedeStarted>receding
-    aborted: RolloutClaimed>aborted CommandRefused>aborted RolloutReopened>preflight
-    rolled_back: RolloutClaimed>rolled_back CommandRefused>rolled_back
-    refused: RolloutClaimed>refused CommandRefused>refused
+    done: RolloutClaimed>done CommandRefused>done RegistryTold>done RecedeStarted>receding
+    aborted: RolloutClaimed>aborted CommandRefused>aborted RegistryTold>aborted RolloutReopened>preflight
+    rolled_back: RolloutClaimed>rolled_back CommandRefused>rolled_back RegistryTold>rolled_back
+    refused: RolloutClaimed>refused CommandRefused>refused RegistryTold>refused
 """
 
 

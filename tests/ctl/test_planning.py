@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from rolloutd.wire_plan import Recommendation
+
 SCRIPT = Path(sys.executable).with_name("rollout")
 SPEC = """
 [rollout]
@@ -167,3 +169,26 @@ def test_a_preview_is_forecast_and_rehearsed_as_a_stage_without_traffic(tmp_path
     rehearsed = run("simulate", file, *rates, "--runs", "1", "--jobs", "1")
     assert rehearsed.returncode == 0, rehearsed.stderr
     assert json.loads(rehearsed.stdout)["promotion"]["odds"] == 1.0
+
+
+def test_a_strategy_is_recommended_with_its_rule_for_the_record() -> None:
+    """As JSON by the published schema, and in words; faster is answered with what would go unseen."""
+    ran = run("plan", "recommend", "--rps", "20", "--change", "major", "--faster", "1h", "--json")
+    assert ran.returncode == 0, ran.stderr
+    found = Recommendation.model_validate_json(ran.stdout)
+    assert (found.strategy, found.rule, found.runner_up.strategy) == ("shadow-canary", "major", "larger-first-share")
+    assert found.faster is not None
+    assert found.faster.hours == 1
+    told = run("plan", "recommend", "--rps", "300")
+    assert told.stdout.startswith("standard: 1% > 10% > 50% > 100%, 2 to 8 hours.\n  rule       standard: ")
+    assert 'reason = "recommended standard by rule standard' in told.stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [("recommend",), ("recommend", "x.toml", "--rps", "3"), ("check",), ("recommend", "--rps", "3", "--accept", "1"),
+     ("check", "x.toml", "--at-once"), ("recommend", "--rps", "3", "--deadline", "1h")],
+)  # fmt: skip
+def test_what_is_no_question_is_a_usage_error(words: tuple[str, ...]) -> None:
+    """A deadline is no option at all."""
+    assert run("plan", *words).returncode == 2

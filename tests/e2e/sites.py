@@ -124,13 +124,17 @@ def haproxy_site(
 
 
 @contextmanager
-def envoy_site(folder: Path, *, failure_rate: float = 0.0, tick: str = "500ms") -> Iterator[Site[Envoy]]:
+def envoy_site(
+    folder: Path, *, failure_rate: float = 0.0, tick: str = "500ms", policy: str = ""
+) -> Iterator[Site[Envoy]]:
     """A site on Envoy, judged by its own counters."""
     servers = make_servers(failure_rate)
     with ServerThread(*servers.values()) as thread, Envoy(folder, {ROUTE: servers}) as proxy:
         router = f'kind = "envoy"\nadmin = "{proxy.admin_url}"\nroutes_file = "{proxy.routes_file}"'
         source = scrape(f"{proxy.admin_url}/stats/prometheus?filter=upstream_rq_(completed|5xx)")
-        house = House(folder, Config(router, source, "envoy.errors", tick=tick).text(folder, proxy.routes))
+        house = House(
+            folder, Config(router, source, "envoy.errors", tick=tick, policy=policy).text(folder, proxy.routes)
+        )
         try:
             yield Site(proxy, servers, thread, house, proxy.port, proxy.path(ROUTE))
         finally:

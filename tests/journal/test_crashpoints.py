@@ -30,9 +30,9 @@ def run(**environment: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_there_are_the_twelve_of_the_fault_model_and_four_of_telling() -> None:
-    """P0 to P11, in order, and those around telling people."""
-    assert list(CrashPoint) == [f"P{i}" for i in range(16)]
+def test_there_are_the_twelve_of_the_fault_model_and_six_of_telling() -> None:
+    """P0 to P11, in order, and those around telling people and the registry."""
+    assert list(CrashPoint) == [f"P{i}" for i in range(18)]
 
 
 def test_unarmed_it_is_one_empty_function() -> None:
@@ -41,7 +41,7 @@ def test_unarmed_it_is_one_empty_function() -> None:
     assert arm({"ROLLOUTD_CRASH_AT": ""}) is crashpoints._nothing
 
 
-@pytest.mark.parametrize(("at", "passed"), [("P0", 1), ("P11", 12), ("P1:3", 34)])
+@pytest.mark.parametrize(("at", "passed"), [("P0", 1), ("P11", 12), ("P1:3", 38)])
 def test_it_kills_at_the_wanted_pass(tmp_path: Path, at: str, passed: int) -> None:
     """The process dies of SIGKILL at that place and pass, and the log has every place up to it."""
     log = tmp_path / "log"
@@ -55,10 +55,10 @@ def test_it_only_counts_when_asked_only_for_the_log(tmp_path: Path) -> None:
     """A log alone tells which places a run passes, so that a test knows which it can kill at."""
     log = tmp_path / "log"
     assert run(ROLLOUTD_CRASH_LOG=str(log)).stdout == "alive\n"
-    assert len(log.read_text().splitlines()) == 48
+    assert len(log.read_text().splitlines()) == 54
 
 
 def test_a_place_that_does_not_exist_is_an_error() -> None:
     """A misspelt place must not make a kill test pass by never killing."""
-    with pytest.raises(ValueError, match="P16"):
-        arm({"ROLLOUTD_CRASH_AT": "P16"})
+    with pytest.raises(ValueError, match="P99"):
+        arm({"ROLLOUTD_CRASH_AT": "P99"})

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from rollout_adapters.notify import apprise, pagerduty, webhook
+from rollout_adapters.notify import apprise, pagerduty, signing
 from rollout_adapters.options import BadOption
 from rollout_adapters.registry import NOTIFIERS, make_notifier
 from rolloutd.ports import Notifier, NotifierRefused, NotifierUnreachable, Turn
@@ -145,7 +145,7 @@ async def test_apprise_tells_by_its_own_ways() -> None:
 
 def test_a_signing_key_is_long_enough() -> None:
     """A plain text or base64; never less than 24 bytes."""
-    assert webhook.key_of("k" * 24) == b"k" * 24
+    assert signing.key_of("k" * 24) == b"k" * 24
     for bad in ("short", "whsec_!!", "whsec_" + base64.b64encode(b"short").decode()):
         with pytest.raises(ValueError, match=r"shorter|base64"):
-            webhook.key_of(bad)
+            signing.key_of(bad)

@@ -14,7 +14,9 @@ from rolloutd.feed import Feed
 from rolloutd.pictures import Audit, Past, Plan, Series, SeriesPoint
 from rolloutd.verbs import Risk, VerbRow
 from rolloutd.wire_plan import RecordedTick, Recording
+from rolloutd.wire_report import Evidence, EvidenceRow, Report, Spread, Stats
 from tests.core.playbook import a_spec
+from tests.server.reports import a_report
 
 NOW = "2026-01-02T03:13:04Z"
 BOOT_ID = "boot1"
@@ -249,6 +251,29 @@ class FakeService:
         times = {"tick_s": 10, "warm_up_s": 300, "window_s": 300, "blind_hold_s": 10, "blind_recede_s": 200}
         words = {"strategy": "standard", "change": "standard", "reason": "", "alpha": 0.01, "beta": 0.05}
         return Plan.model_validate({"name": name, "stages": [], "gates": [], **times, **words}) if status else None
+
+    async def report(self, name: str) -> Report | None:
+        """A page with one gate and its course."""
+        status = self.find(name)
+        return None if status is None else a_report(status.name)
+
+    async def evidence(self, name: str) -> Evidence | None:
+        """One row."""
+        status = self.find(name)
+        row = EvidenceRow(subcategory="MANAGE 1.1", outcome="go or no-go", evidenced=True, evidence="done")
+        made = Evidence(
+            framework="nist-ai-rmf", rollout=name, as_of=NOW, rows=[row], out_of_reach=["GOVERN 2.2"], note="a note"
+        )
+        return made if status else None
+
+    async def stats(self, since_s: float) -> Stats:
+        """Nothing happened."""
+        none = Spread(count=0)
+        return Stats(
+            since=NOW, as_of=NOW, days=since_s / 86_400, requested=0, done=0, rolled_back=0, aborted=0, refused=0,
+            live=0, a_week=0, change_fail_rate=None, failed=0, to_restore=none, to_full=none, lead_time=none,
+            two_versions_h=0, overrides=0, overrides_then_bad=0, uptime=[], gates=[], counted=0,
+        )  # fmt: skip
 
     async def past(self, name: str, seq: int) -> Past | None:
         """The present, as if it had always been so."""

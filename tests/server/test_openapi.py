@@ -27,7 +27,9 @@ ANSWERS = {
     "/v1/health": "Health",
     "/v1/doctor": "Doctor",
     "/v1/rollouts/nobody": "Problem",
-    "/v1/rollouts/ranker/report": "Problem",
+    "/v1/rollouts/ranker/report": "Report",
+    "/v1/rollouts/ranker/evidence": "Evidence",
+    "/v1/stats?since_s=86400": "Stats",
 }
 
 

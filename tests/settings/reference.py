@@ -10,12 +10,15 @@ from pathlib import Path
 
 from rolloutd.core.values import Share, format_duration
 from rolloutd.settings.config_tables import (
+    CheckTable,
     ConfigTables,
     DaemonTable,
     FreezeTable,
     MetricTable,
     NotifyTable,
+    OfflineTable,
     PolicyTable,
+    RegistryTable,
     RolesTable,
     RouterTable,
     RouteTable,
@@ -50,6 +53,9 @@ CONFIG: dict[str, type[Table]] = {
     "[routes.NAME.slots.a], [routes.NAME.slots.b]": SlotTable,
     "[sources.NAME]": SourceTable,
     "[notify.NAME]": NotifyTable,
+    "[registries.NAME]": RegistryTable,
+    "[checks.NAME]": CheckTable,
+    "the keys of a check of kind offline": OfflineTable,
     "[metrics.NAME]": MetricTable,
     "total, bad and good of a metric": SelectorTable,
     "[strategies.NAME]": StrategyTable,

@@ -130,7 +130,7 @@ async def test_the_files_windows_are_the_loops(tmp_path: Path) -> None:
     daemon = await Daemon.open(tmp_path / "state", make_outside(settings), spec_reader(settings))
     rules = daemon.loop.standing.rules
     await daemon.close()
-    assert rules.frozen.startswith("until ")
+    assert rules.frozen == "with no end in sight (mon 00:00 - mon 00:00)"
     assert rules.limits == Limits(0, 2, 3, {"ranker": "ranking"}, {"ranker": "edge"})
 
 

@@ -6,10 +6,7 @@ Headers ``webhook-id`` (the same at every try), ``webhook-timestamp`` (seconds, 
 
 from __future__ import annotations
 
-import base64
-import binascii
 import hashlib
-import hmac
 import json
 import time
 from collections.abc import Mapping, Sequence
@@ -18,13 +15,12 @@ from datetime import UTC, datetime
 from pydantic import SecretStr
 
 from rollout_adapters.notify.outbound import Outbound, OutboundOptions
+from rollout_adapters.notify.signing import key_of, sign
 from rollout_adapters.notify.text import plain
 from rollout_adapters.options import BadOption, check_options
 from rolloutd.ports import Manner, Message
 
 MOST = 100
-PREFIX = "whsec_"
-KEY_MIN_BYTES = 24
 
 
 class WebhookOptions(OutboundOptions):
@@ -53,26 +49,6 @@ def make(name: str, options: Mapping[str, object]) -> Webhook:
     except ValueError as error:
         raise BadOption(f"{owner} cannot use its option secret: {error}.", "secret") from None
     return Webhook(url, key, outbound)
-
-
-def key_of(secret: str) -> bytes:
-    """The signing key: base64 after ``whsec_``, else the text itself. Raises ValueError when it is too short."""
-    if secret.startswith(PREFIX):
-        try:
-            key = base64.b64decode(secret.removeprefix(PREFIX), validate=True)
-        except binascii.Error:
-            raise ValueError(f"what stands after {PREFIX} is not base64") from None
-    else:
-        key = secret.encode()
-    if len(key) < KEY_MIN_BYTES:
-        raise ValueError(f"it is shorter than {KEY_MIN_BYTES} bytes")
-    return key
-
-
-def sign(key: bytes, message_id: str, timestamp: str, body: bytes) -> str:
-    """The signature header."""
-    signed = f"{message_id}.{timestamp}.".encode() + body
-    return f"v1,{base64.b64encode(hmac.digest(key, signed, hashlib.sha256)).decode()}"
 
 
 class Webhook:

@@ -32,6 +32,7 @@ class HttpProber:
     """Probes by GET on ``probe_url``: 200 is up. Everything else, and every failure, is an answer and no exception.
 
     The version is the key ``version`` of a JSON body, or else the header ``x-model-version``; None where neither is.
+    So is the artefact's digest, under ``artefact`` or ``x-model-artefact``.
     """
 
     def __init__(self, routes: Mapping[str, RouteConfig], deadline_s: float = DEADLINE_S) -> None:
@@ -157,11 +158,16 @@ class _Answer:
             return SlotHealth(up=False, version=None, detail=f"{url} answers with status {self.status}.")
         if self.too_big:
             return SlotHealth(up=False, version=None, detail=f"{url} answers more than {BODY_MAX_BYTES} bytes.")
-        header = self.headers.get(b"x-model-version")
-        version = _version(self.body) or (header.decode("latin-1").strip() if header else None)
-        if version is None:
-            return SlotHealth(up=True, version=None, detail=f"{url} is up and does not say which version it serves.")
-        return SlotHealth(up=True, version=version[:VERSION_MAX_CHARS], detail=f"{url} is up.")
+        version, artefact = self._told("version"), self._told("artefact")
+        silent = "" if version else " and does not say which version it serves"
+        return SlotHealth(True, version or None, f"{url} is up{silent}.", artefact or None)
+
+    def _told(self, what: str) -> str:
+        """What the server says of its version or artefact, in the body or a header; empty where it does not."""
+        return (_said(self.body, what) or self._header(f"x-model-{what}".encode()))[:VERSION_MAX_CHARS]
+
+    def _header(self, name: bytes) -> str:
+        return self.headers.get(name, b"").decode("latin-1").strip()
 
     def finding(self, url: str, probe: Smoke) -> SmokeFinding:
         """What the answer means to a smoke probe."""
@@ -175,10 +181,11 @@ class _Answer:
         return SmokeFinding(answered=True, right=False, detail=detail)
 
 
-def _version(body: bytes) -> str | None:
+def _said(body: bytes, key: str) -> str:
+    """A text of a JSON body, empty where there is none."""
     try:
         said = json.loads(body)
     except (ValueError, RecursionError):
-        return None
-    version = said.get("version") if isinstance(said, dict) else None
-    return version if isinstance(version, str) and version else None
+        return ""
+    text = said.get(key) if isinstance(said, dict) else None
+    return text if isinstance(text, str) else ""

@@ -41,6 +41,7 @@ def advance(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         isolating.shown,
         _obedience,
         _harm,
+        _artefact,
         _smoke,
         _suspicion,
         _speech,
@@ -150,6 +151,17 @@ def _harm(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     basis = ev.Basis(ev.BasisKind.HARM, why)
     start = ev.RecedeStarted(ev.RecedeCause.HARM, why, fired.gate.metric)
     return (_said(fired, fired.gate.metric, why), start, *to_zero(rollout, basis))
+
+
+def _artefact(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
+    """The challenger's server says that it serves something else than what was checked: it goes back."""
+    served = None if rollout.challenger_slot is None else pic.seen.slot(rollout.challenger_slot)
+    said = served.health.artefact if served is not None and served.health.up else None
+    live = (Phase.RUNNING, Phase.ASKING, Phase.HELD, Phase.WATCHING, Phase.FINISHING)
+    if not rollout.artefact or said in (None, rollout.artefact) or rollout.phase not in live or not rollout.visits:
+        return NOTHING
+    why = f"the challenger serves artefact {said}, and {rollout.artefact} was checked before the start"
+    return (ev.RecedeStarted(ev.RecedeCause.HARM, why), *to_zero(rollout, ev.Basis(ev.BasisKind.HARM, why)))
 
 
 def _smoke(rollout: Rollout, pic: Picture, now_ms: int) -> Events:

@@ -13,7 +13,9 @@ from rolloutd.core import events as ev
 from rolloutd.core import isolating, mirroring, overrides
 from rolloutd.core.advance import enter, to_zero, up
 from rolloutd.core.blockers import OVERRIDABLE, Blocker, BlockerKind, Picture, blockers
+from rolloutd.core.checks import Check, awaiting_approval
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
+from rolloutd.core.outside_events import CheckFinished
 from rolloutd.core.phases import ENDS, Phase
 from rolloutd.core.rules import FREE, Rules, comes_after_nothing, standing_still, too_many
 from rolloutd.core.state import Rollout
@@ -239,11 +241,23 @@ def _approve(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decis
             message = f"Since {asked.by.name} asked for the override, {more} speaks against it too."
             return Refused(RefusalCode.CONFLICT, message, f"Look again: rollout why {rollout.name}; then ask anew")
         return _VERBS[request.verb](rollout, request, pic, now_ms)
+    owed = awaiting_approval(rollout) if rollout.phase is Phase.PREFLIGHT else None
+    if owed is not None:
+        return _approve_check(rollout, command, owed)
     if rollout.phase not in (Phase.RUNNING, Phase.ASKING, Phase.WATCHING) or not rollout.stage.approval:
         message = f"Stage {rollout.stage.name} asks for no approval, and no override is asked for."
         return Refused(RefusalCode.NOT_NOW, message, f"rollout why {rollout.name}")
     why = command.reason or f"{command.actor.name} approved"
     return Accepted((ev.StageApproved(why),), f"{rollout.stage.name} approved")
+
+
+def _approve_check(rollout: Rollout, command: Act, owed: Check) -> Decision:
+    """A person's yes before any traffic; who asked for the rollout is not the one who says it."""
+    if owed.other_person and command.actor.uid == rollout.requested_by.uid:
+        message = f"{rollout.requested_by.name} started {rollout.name}; check {owed.name} wants another person's yes."
+        return Refused(RefusalCode.GATE, message, f"Ask somebody else for: rollout approve {rollout.name}")
+    why = command.reason or f"{command.actor.name} approved"
+    return Accepted((CheckFinished(owed.name, True, why),), f"check {owed.name} of {rollout.name} is passed")
 
 
 def _extend(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:

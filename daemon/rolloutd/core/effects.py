@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rolloutd.core.checks import CheckRan, RunCheck
 from rolloutd.core.metrics import Answer
 from rolloutd.core.observed import RouteReading, SlotHealth, SmokeFinding
 from rolloutd.core.plan import Smoke
@@ -96,7 +97,18 @@ class SmokeSlot:
     probe: Smoke
 
 
-Effect = SetTraffic | SetMirror | RenewLease | SetBase | DropOverride | SetIsolated | ReadRoute | ProbeSlot | SmokeSlot
+Effect = (
+    SetTraffic
+    | SetMirror
+    | RenewLease
+    | SetBase
+    | DropOverride
+    | SetIsolated
+    | ReadRoute
+    | ProbeSlot
+    | SmokeSlot
+    | RunCheck
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,4 +159,4 @@ class TickPassed:
     """Time has passed and nothing else."""
 
 
-Observation = RouteSeen | RouteNotSeen | SlotProbed | SlotSmoked | MetricsAnswered | TickPassed
+Observation = RouteSeen | RouteNotSeen | SlotProbed | SlotSmoked | CheckRan | MetricsAnswered | TickPassed

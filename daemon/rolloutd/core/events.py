@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rolloutd.core.grounds import Basis, BasisKind, HoldCause, Outcome, Question, RecedeCause
+from rolloutd.core.outside_events import CheckFinished, RegistryTold
 from rolloutd.core.plan import Spec
 from rolloutd.core.values import Actor, Instant, Share, Slot
 
@@ -28,10 +29,14 @@ class RolloutRequested:
 
 @dataclass(frozen=True, slots=True)
 class PreflightPassed:
-    """All checks before traffic held. The route's base slot serves the champion."""
+    """All checks before traffic held. The route's base slot serves the champion.
+
+    ``artefact`` is the digest of what the challenger's server serves, empty where it does not say.
+    """
 
     champion_slot: Slot
     engine_instance: str
+    artefact: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,6 +322,8 @@ Event = (
     RolloutRequested
     | PreflightPassed
     | PreflightFailed
+    | CheckFinished
+    | RegistryTold
     | StageEntered
     | TrafficWanted
     | TrafficConfirmed

@@ -11,8 +11,9 @@ from dataclasses import replace
 from typing import Any  # each handler takes the one event type it is registered for
 
 from rolloutd.core import events as ev
+from rolloutd.core.outside_events import CheckFinished, RegistryTold
 from rolloutd.core.phases import Phase, settle, step
-from rolloutd.core.state import End, Hold, Isolated, LastAct, Overridden, Recede, Rollout, StageVisit
+from rolloutd.core.state import CheckDone, End, Hold, Isolated, LastAct, Overridden, Recede, Rollout, StageVisit
 from rolloutd.core.values import FULL, ZERO, ActorKind
 
 _GROUNDS_FOR_MORE = frozenset({ev.BasisKind.VERDICT, ev.BasisKind.PERSON})
@@ -124,7 +125,12 @@ def _unchanged(rollout: Rollout, event: ev.Event, recorded: ev.Recorded) -> Roll
 
 def _preflight_passed(rollout: Rollout, event: ev.PreflightPassed, recorded: ev.Recorded) -> Rollout:
     traffic = replace(rollout.traffic, engine_instance=event.engine_instance)
-    return replace(rollout, champion_slot=event.champion_slot, traffic=traffic)
+    return replace(rollout, champion_slot=event.champion_slot, traffic=traffic, artefact=event.artefact)
+
+
+def _checked(rollout: Rollout, event: CheckFinished, recorded: ev.Recorded) -> Rollout:
+    done = CheckDone(event.check, event.passed, event.detail, recorded.actor, recorded.at)
+    return replace(rollout, checks=(*rollout.checks, done))
 
 
 def _preflight_failed(rollout: Rollout, event: ev.PreflightFailed, recorded: ev.Recorded) -> Rollout:
@@ -308,8 +314,12 @@ def _claimed(rollout: Rollout, event: ev.RolloutClaimed, recorded: ev.Recorded) 
     return replace(rollout, claimed_by=None if event.released else recorded.actor.name)
 
 
+def _registry_told(rollout: Rollout, event: RegistryTold, recorded: ev.Recorded) -> Rollout:
+    return replace(rollout, registry_told=True)
+
+
 def _ended(rollout: Rollout, event: ev.RolloutEnded, recorded: ev.Recorded) -> Rollout:
-    visits = rollout.visits
+    rollout, visits = replace(rollout, registry_told=False), rollout.visits
     if visits:
         visits = (*visits[:-1], replace(visits[-1], left_at=recorded.at))
     return replace(rollout, end=End(event.outcome, event.reason, recorded.at), visits=visits, hold=None, question=None)
@@ -340,6 +350,7 @@ _DID: dict[type, str] = {
     ev.RolloutResumed: "resumed",
     ev.StageExtended: "extended",
     ev.StageApproved: "approved",
+    CheckFinished: "approved",
     ev.OverrideProposed: "asked to override",
     ev.StageEntered: "promoted",
     ev.FinishStarted: "finished",
@@ -353,6 +364,8 @@ _DID: dict[type, str] = {
 _HANDLERS: dict[type, Callable[[Rollout, Any, ev.Recorded], Rollout]] = {
     ev.PreflightPassed: _preflight_passed,
     ev.PreflightFailed: _preflight_failed,
+    CheckFinished: _checked,
+    RegistryTold: _registry_told,
     ev.StageEntered: _stage_entered,
     ev.TrafficWanted: _traffic_wanted,
     ev.TrafficConfirmed: _traffic_confirmed,

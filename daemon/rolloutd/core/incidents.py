@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from rolloutd.core.checks import awaiting_approval
 from rolloutd.core.events import HoldCause, RecedeCause, Recorded, RolloutEnded
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Spec
@@ -106,6 +107,8 @@ def need_of(rollout: Rollout) -> Need | None:
     by_itself = rollout.recede is not None and rollout.recede.cause not in _A_PERSONS
     match rollout.phase:
         case Phase.ASKING:
+            return Need.ASKS_YOU
+        case Phase.PREFLIGHT if rollout.spec.checks and awaiting_approval(rollout) is not None:
             return Need.ASKS_YOU
         case Phase.HELD if rollout.hold is not None and rollout.hold.cause not in _HELD_ON_PURPOSE:
             return _NEED_OF_HOLD.get(rollout.hold.cause, Need.ASKS_YOU)

@@ -13,6 +13,7 @@ from rolloutd.core import events as ev
 from rolloutd.core import mirroring
 from rolloutd.core.advance import advance
 from rolloutd.core.blockers import Picture
+from rolloutd.core.checks import CheckRan, noted
 from rolloutd.core.effects import (
     Effect,
     MetricsAnswered,
@@ -30,7 +31,7 @@ from rolloutd.core.fold import evolve
 from rolloutd.core.observed import Seen, SlotSeen
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Gate, Plan
-from rolloutd.core.preflight import preflight
+from rolloutd.core.preflight import checking, preflight, unready
 from rolloutd.core.reconcile import check_invariants, observed_share, pending, reads
 from rolloutd.core.rules import awaited
 from rolloutd.core.smoke import note, smoking
@@ -100,9 +101,18 @@ def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
         case MetricsAnswered():
             return _take_answer(lane, observation, now_ms)
         case TickPassed():
-            if awaited(lane.rollout.spec, seen.earlier)[0]:
+            patient = lane.rollout.phase is Phase.PREFLIGHT and lane.rollout.spec.after + lane.rollout.spec.checks
+            if patient and _has_time(lane):
                 seen = replace(seen, waited_to_ms=now_ms)
+        case CheckRan():
+            seen = replace(seen, checked=noted(seen.checked, observation, now_ms))
     return replace(lane, seen=_mark_difference(lane.rollout, seen, now_ms))
+
+
+def _has_time(lane: Lane) -> bool:
+    """Whether nothing that must come in by itself is missing: patience is for that, not for turns and named checks."""
+    rollout, seen = lane.rollout, lane.seen
+    return bool(awaited(rollout.spec, seen.earlier)[0]) or not unready(rollout, seen, lane.evidence)
 
 
 def _wake(lane: Lane, now_ms: int) -> Lane:
@@ -205,7 +215,8 @@ def next_events(lane: Lane, now_ms: int) -> tuple[ev.Event, ...]:
     if rollout.phase is Phase.PREFLIGHT:
         begun_ms = max(rollout.requested_at.clock_ms, lane.seen.watching_from_ms, lane.seen.waited_to_ms)
         waited_ms = now_ms - begun_ms
-        return preflight(rollout, lane.seen, lane.evidence, patience_over=waited_ms >= PREFLIGHT_PATIENCE_MS)
+        over = waited_ms >= PREFLIGHT_PATIENCE_MS
+        return preflight(rollout, lane.seen, lane.evidence, now_ms, patience_over=over)
     return advance(rollout, lane.picture(now_ms), now_ms)
 
 
@@ -222,7 +233,7 @@ def next_effects(lane: Lane, *, tick: bool) -> tuple[Effect, ...]:
     # A renewal reads the route back itself; a second look beside it would show the same.
     renews = any(isinstance(effect, RenewLease) for effect in wanted)
     looks = tuple(look for look in reads(lane.rollout) if not (renews and isinstance(look, ReadRoute)))
-    return (*looks, *smoking(lane.rollout), *wanted)
+    return (*looks, *smoking(lane.rollout), *checking(lane.rollout, lane.seen, lane.evidence), *wanted)
 
 
 def repeats(before: Lane, after: Lane, observation: Observation) -> bool:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from rolloutd.core.checks import Checked
 from rolloutd.core.rules import FREE, Earlier, Rules
 from rolloutd.core.values import FULL, ZERO, Share, Slot
 
@@ -62,11 +63,15 @@ class RouteReading:
 
 @dataclass(frozen=True, slots=True)
 class SlotHealth:
-    """What a probe of one slot found. ``version`` is what the model server says it serves, None if it does not say."""
+    """What a probe of one slot found.
+
+    ``version`` and ``artefact`` (its digest) are what the model server says it serves, None where it does not say.
+    """
 
     up: bool
     version: str | None
     detail: str
+    artefact: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +126,7 @@ class Seen:
     host, a process that was stopped) and that is not yet recorded as a doubt.
     ``may_raise`` is false while the journal is unverified or broken; ``rules`` is the policy as it is now.
     ``earlier`` are the rollouts that this one comes after, as they are; ``waited_to_ms`` is when it last waited.
+    ``checked`` are the findings of the named checks before traffic.
     """
 
     watching_from_ms: int
@@ -143,6 +149,7 @@ class Seen:
     rules: Rules = FREE
     earlier: Earlier = field(default_factory=dict)
     waited_to_ms: int = 0
+    checked: Checked = ()
     smokes: tuple[tuple[str, SmokeRun], ...] = ()
 
     def smoke(self, probe: str) -> SmokeRun:

@@ -60,7 +60,7 @@ _FACTS = (
     "IsolationConfirmed",
 )
 # What may still be written about a rollout that has ended.
-_AFTERWARDS = ("RolloutClaimed", "CommandRefused")
+_AFTERWARDS = ("RolloutClaimed", "CommandRefused", "RegistryTold")
 
 
 def _row(phase: Phase, **moves: Phase) -> dict[str, Phase]:
@@ -73,6 +73,7 @@ TABLE: dict[Phase, dict[str, Phase]] = {
         Phase.PREFLIGHT,
         PreflightPassed=Phase.RUNNING,
         PreflightFailed=Phase.PREFLIGHT,
+        CheckFinished=Phase.PREFLIGHT,
         RolloutHeld=Phase.HELD,
         RecedeStarted=Phase.RECEDING,
         RolloutEnded_refused=Phase.REFUSED,

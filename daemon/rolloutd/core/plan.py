@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import pairwise
 
+from rolloutd.core.checks import Check
 from rolloutd.core.metrics import GateKind, MetricTemplate
 from rolloutd.core.segments import Segments
 from rolloutd.core.stats.margins import Margin
@@ -286,7 +287,8 @@ class Plan:
 class Spec:
     """What a person or pipeline asked for: which versions, which route, by which plan, and why.
 
-    ``after`` names rollouts that must be done before this one gets any traffic.
+    ``after`` names rollouts that must be done before this one gets any traffic; ``checks`` are what it must pass;
+    ``registry`` is where its versions are kept, empty for nowhere.
     """
 
     name: str
@@ -298,10 +300,13 @@ class Spec:
     change: str = "standard"
     reason: str = ""
     after: tuple[str, ...] = ()
+    checks: tuple[Check, ...] = ()
+    registry: str = ""
 
     def __post_init__(self) -> None:
         check_name(self.name, "A rollout's name")
         _refuse_twins(list(self.after), "rollout to come after")
+        _refuse_twins([check.name for check in self.checks], "check")
         if self.name in self.after:
             raise BadValue(f"{self.name} cannot come after itself.")
         if self.champion == self.challenger:

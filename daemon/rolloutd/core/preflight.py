@@ -8,9 +8,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from rolloutd.core import events as ev
+from rolloutd.core.checks import RunCheck, conclusion, failures, open_checks, to_run
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.metrics import BlindReason
 from rolloutd.core.observed import RouteReading, Seen
+from rolloutd.core.outside_events import CheckFinished
 from rolloutd.core.phases import Phase
 from rolloutd.core.rules import awaited
 from rolloutd.core.state import Rollout
@@ -18,7 +20,7 @@ from rolloutd.core.values import ZERO, Slot
 
 
 def preflight(
-    rollout: Rollout, seen: Seen, evidence: Mapping[str, GateEvidence], *, patience_over: bool
+    rollout: Rollout, seen: Seen, evidence: Mapping[str, GateEvidence], now_ms: int, *, patience_over: bool
 ) -> tuple[ev.Event, ...]:
     """The events that end the checks, or none while something may still come in.
 
@@ -30,13 +32,36 @@ def preflight(
     if to_come and not lost:
         return ()  # nothing is judged before its time
     waiting, wrong = _findings(rollout, seen, evidence)
-    wrong = (*lost, *wrong)
+    wrong = (*lost, *wrong, *failures(rollout))
     if wrong or (waiting and patience_over):
         reasons = (*wrong, *waiting)
         return (ev.PreflightFailed(reasons), ev.RolloutEnded(ev.Outcome.REFUSED, "; ".join(reasons)))
     if waiting or seen.route is None:
         return ()
-    return (ev.PreflightPassed(seen.route.base, seen.route.instance),)
+    ended = conclusion(rollout, seen.checked, now_ms)
+    if ended is not None:
+        return (CheckFinished(ended[0].name, ended[1].passed, ended[1].detail),)
+    if open_checks(rollout):
+        return ()
+    challenger = seen.slot(seen.route.base.other)
+    artefact = (challenger.health.artefact if challenger is not None else None) or ""
+    return (ev.PreflightPassed(seen.route.base, seen.route.instance, artefact),)
+
+
+def unready(rollout: Rollout, seen: Seen, evidence: Mapping[str, GateEvidence]) -> bool:
+    """Whether the route, the slots and the sources are not (yet) in order, so that no named check may run."""
+    waiting, wrong = _findings(rollout, seen, evidence)
+    return bool(waiting or wrong or awaited(rollout.spec, seen.earlier)[0])
+
+
+def checking(rollout: Rollout, seen: Seen, evidence: Mapping[str, GateEvidence]) -> tuple[RunCheck, ...]:
+    """The named checks to be carried out now."""
+    if rollout.phase is not Phase.PREFLIGHT or seen.route is None or not open_checks(rollout):
+        return ()
+    answered = {known.check for known in seen.checked if known.finding.answered}
+    if unready(rollout, seen, evidence):
+        return ()
+    return tuple(run for run in to_run(rollout, seen.route.base) if run.check.name not in answered)
 
 
 def _findings(

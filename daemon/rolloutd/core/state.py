@@ -130,6 +130,17 @@ class LastAct:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckDone:
+    """What a named check before traffic came to, and by whom where a person was asked."""
+
+    check: str
+    passed: bool
+    detail: str
+    by: Actor
+    at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class End:
     """How and when it ended."""
 
@@ -168,6 +179,9 @@ class Rollout:
     refusals: tuple[str, ...] = ()
     sealed_tick: int = 0
     rule: str = ""
+    checks: tuple[CheckDone, ...] = ()
+    artefact: str = ""
+    registry_told: bool = False
     end: End | None = None
     last_act: LastAct | None = None
     isolated: tuple[Isolated, ...] = ()

@@ -15,6 +15,7 @@ from rolloutd.ctl.session import Session, common
 
 MODULE_OF: dict[str, str] = {
     **dict.fromkeys(("status", "list", "why", "timeline", "doctor", "audit"), "reading"),
+    **dict.fromkeys(("report", "stats", "evidence"), "reporting"),
     **dict.fromkeys(("watch", "wait"), "watching"),
     **dict.fromkeys(("pause", "resume", "promote", "abort", "approve", "decline", "extend", "claim"), "acting"),
     **dict.fromkeys(("adopt-share", "reopen", "rollback", "isolate", "putback"), "acting"),

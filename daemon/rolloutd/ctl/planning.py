@@ -16,7 +16,7 @@ from typing import Any, cast
 
 import click
 
-from rolloutd.ctl import exits, render_plan
+from rolloutd.ctl import exits, recommending, render_plan
 from rolloutd.ctl.session import Session, common, duration_s, live_names
 from rolloutd.ctl.starting import MEASURE_S, read_spec
 
@@ -46,24 +46,30 @@ def rates(given: tuple[str, ...], option: str) -> dict[str, float]:
 
 
 @click.command()
-@click.argument("what", type=click.Choice(["check"]), expose_value=False)
-@click.argument("file")
+@click.argument("what", type=click.Choice(["check", "recommend"]))
+@click.argument("file", required=False)
 @click.option("--rps", type=click.FloatRange(0, min_open=True), help="Calculate here, at so many requests a second.")
 @_RATES
 @click.option("--latency", multiple=True, metavar="P", help="The champion's part of slow requests, with --rps.")
 @click.option("--phi", default=1.0, type=click.FloatRange(1), help="How bursty errors are, with --rps; 1 is not.")
+@recommending.options
 @_CONFIG
 @common
-def plan(
-    session: Session,
-    file: str,
-    rps: float | None,
-    champion_errors: tuple[str, ...],
-    latency: tuple[str, ...],
-    phi: float,
-    config: str | None,
-) -> int:
-    """Check a plan FILE: samples and time to a verdict of each stage and gate, and whether it can decide at all."""
+def plan(session: Session, what: str, file: str | None, **given: object) -> int:
+    """Check a plan FILE: samples and time to a verdict of each stage and gate. Or recommend a strategy by rules."""
+    options = cast(dict[str, Any], given)
+    if what == "recommend":
+        errors = rates(options["champion_errors"], "--champion-errors")
+        return recommending.recommend(session, file, errors, options)
+    if file is None:
+        raise exits.usage("What is checked is a FILE.", "rollout plan check FILE")
+    recommending.refuse_with_a_file(options)
+    return _check(session, file, options)
+
+
+def _check(session: Session, file: str, options: dict[str, Any]) -> int:
+    rps, champion_errors, latency = options["rps"], options["champion_errors"], options["latency"]
+    phi, config = options["phi"], options["config"]
     text = read_spec(file)
     if rps is None:
         if champion_errors or latency or config:

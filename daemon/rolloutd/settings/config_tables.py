@@ -92,6 +92,10 @@ class RouteTable(Table):
     """A router of [routers]."""
     team: v.Name | None = None
     """Whose route this is; [policy] max_concurrent_team counts by it."""
+    registry: v.Name | None = None
+    """A registry of [registries] where the model's versions are kept; it is told of every rollout on this route."""
+    model: v.Text | None = None
+    """The model's name in the registry, for versions that start by themselves; left out, it is the route's name."""
     slots: SlotsTable
     """The two slots behind it."""
     mirror_is_safe: bool = False
@@ -127,6 +131,39 @@ class NotifyTable(AdapterTable):
     """The least important thing that it is told: warning (all), or critical (goes back, not obeyed)."""
     digest_ms: v.CadenceMs = Field(60_000, alias="digest")
     """What comes thicker than five messages arrives as one, this often; not for systems that group themselves."""
+
+
+class RegistryTable(AdapterTable):
+    """A model registry. Keys not named here are the adapter's own."""
+
+    every_ms: v.CadenceMs = Field(60_000, alias="every")
+    """How often it is looked at for new versions, and asked again after it did not answer."""
+    start_tag: v.Line = ""
+    """A new version with this tag, of the value start, starts a rollout by the default strategy; empty: none does."""
+
+
+class CheckTable(AdapterTable):
+    """A check before any traffic. Keys not named here belong to its kind."""
+
+    deadline_ms: v.CheckMs = Field(60_000, alias="deadline")
+    """Within this time it has passed, all tries together, or it has not. An approval has all the time there is."""
+    other_person: bool = True
+    """Of an approval: whether it must be somebody else than who started the rollout."""
+
+
+class OfflineTable(Table):
+    """The keys of a check of kind offline: the challenger against the champion by what the registry says of both."""
+
+    registry: v.Name
+    """A registry of [registries]."""
+    metric: v.Text
+    """The metric's name in the registry."""
+    better: Literal["higher", "lower"] = "higher"
+    """Which way is better."""
+    margin: float = Field(0.0, ge=0, allow_inf_nan=False)
+    """By so much the challenger may be worse than the champion."""
+    same_data: bool = True
+    """Whether both must have been measured on one data set, by its digest."""
 
 
 class SelectorTable(Table):
@@ -203,6 +240,8 @@ class PolicyTable(Table):
     """A plan whose first stage could not decide at all: refuse it, or start it as written, unmeasured."""
     gates: v.Names = ()
     """Metrics that every rollout is judged on. A rollout may set their limits, but not leave them out."""
+    checks: v.Names = ()
+    """Checks of [checks] that every rollout must pass before any traffic. A rollout may add to them."""
     second_person: bool = True
     """Whether an override that leads to half of the traffic or more needs a second admin, who approves it."""
     max_concurrent: int = Field(0, ge=0, le=100_000)
@@ -224,9 +263,6 @@ class PolicyTable(Table):
 class ConfigTables(Table):
     """The whole configuration file."""
 
-    later: ClassVar[Mapping[str, str]] = {
-        "registries": "Model registries are not built yet.",
-    }
     daemon: DaemonTable = DaemonTable()
     """The daemon itself."""
     sockets: SocketsTable = SocketsTable()
@@ -243,6 +279,10 @@ class ConfigTables(Table):
     """The metric sources by name."""
     notify: dict[v.Name, NotifyTable] = Field({}, max_length=100)
     """Who is told, by name."""
+    registries: dict[v.Name, RegistryTable] = Field({}, max_length=100)
+    """The model registries by name."""
+    checks: dict[v.Name, CheckTable] = Field({}, max_length=200)
+    """The checks before traffic by name."""
     metrics: dict[v.Name, MetricTable] = Field({}, max_length=1000)
     """The metrics by name."""
     strategies: dict[v.Name, StrategyTable] = Field({}, max_length=1000)

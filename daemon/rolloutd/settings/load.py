@@ -16,10 +16,13 @@ from rolloutd.access import Roles
 from rolloutd.core.segments import Segments
 from rolloutd.core.values import BadValue, Role, Slot
 from rolloutd.ports import RouteConfig, RouteSlot
+from rolloutd.settings.check_files import options_of, read_checks
 from rolloutd.settings.config_tables import (
     AdapterTable,
+    CheckTable,
     ConfigTables,
     NotifyTable,
+    RegistryTable,
     RouterTable,
     RouteTable,
     SourceTable,
@@ -30,12 +33,12 @@ from rolloutd.settings.locator import Path
 from rolloutd.settings.metrics import read_metrics
 from rolloutd.settings.plans import blue_green_strategy, read_strategy, standard_strategy
 from rolloutd.settings.problems import SettingsError, did_you_mean, nearest
-from rolloutd.settings.secrets import HOW, with_references
 from rolloutd.settings.shape import Fitting, keys_of
 from rolloutd.settings.tree import (
     AdapterSettings,
     KeysByKind,
     NotifierSettings,
+    RegistrySettings,
     Settings,
     SourceSettings,
     Strategy,
@@ -75,6 +78,8 @@ def read_settings(text: str, file: str, vocabulary: Vocabulary) -> Settings:
     _check_adapter_keys(fitting, "routers", RouterTable, vocabulary.router_keys)
     _check_adapter_keys(fitting, "sources", SourceTable, vocabulary.source_keys)
     _check_adapter_keys(fitting, "notify", NotifyTable, vocabulary.notifier_keys)
+    _check_adapter_keys(fitting, "registries", RegistryTable, vocabulary.registry_keys)
+    _check_adapter_keys(fitting, "checks", CheckTable, vocabulary.check_keys)
     tables = fitting.fit(ConfigTables)
     metrics = read_metrics(tables, vocabulary, fitting)
     settings = Settings(
@@ -88,6 +93,8 @@ def read_settings(text: str, file: str, vocabulary: Vocabulary) -> Settings:
         routes=_frozen({name: _route(name, table, tables, fitting) for name, table in tables.routes.items()}),
         sources=_frozen({name: _source(name, table, fitting) for name, table in tables.sources.items()}),
         notify=_frozen({name: _notifier(name, table, fitting) for name, table in tables.notify.items()}),
+        registries=_frozen({name: _registry(name, table, fitting) for name, table in tables.registries.items()}),
+        checks=_frozen(read_checks(tables, fitting)),
         metrics=_frozen(metrics),
         strategies={},
         vocabulary=vocabulary,
@@ -126,27 +133,25 @@ def _roles(tables: ConfigTables) -> Roles:
     return Roles(roles.viewers, roles.operators, roles.admins, Role(roles.stop_allowed_for))
 
 
-def _options(table: AdapterTable, path: Path, fitting: Fitting) -> Mapping[str, object]:
-    """The adapter's own keys; a secret that stands openly is a fault."""
-    open_secrets: list[Path] = []
-    options = with_references(table.model_extra or {}, path, open_secrets)
-    for secret in open_secrets:
-        fitting.add(secret, f"A secret does not stand in this file; say where it is kept: {HOW}.")
-    return _frozen(options)
-
-
 def _router(name: str, table: RouterTable, fitting: Fitting) -> AdapterSettings:
-    return AdapterSettings(name, table.kind, _options(table, ("routers", name), fitting))
+    return AdapterSettings(name, table.kind, options_of(table, ("routers", name), fitting))
 
 
 def _source(name: str, table: SourceTable, fitting: Fitting) -> SourceSettings:
     # A source that is read less often than it samples has nothing fresher than its last reading.
     sample_ms = max(table.every_ms, table.scrape_interval_ms or 0)
-    return SourceSettings(name, table.kind, _options(table, ("sources", name), fitting), table.every_ms, 2 * sample_ms)
+    return SourceSettings(
+        name, table.kind, options_of(table, ("sources", name), fitting), table.every_ms, 2 * sample_ms
+    )
+
+
+def _registry(name: str, table: RegistryTable, fitting: Fitting) -> RegistrySettings:
+    options = options_of(table, ("registries", name), fitting)
+    return RegistrySettings(name, table.kind, options, table.every_ms, table.start_tag)
 
 
 def _notifier(name: str, table: NotifyTable, fitting: Fitting) -> NotifierSettings:
-    options = _options(table, ("notify", name), fitting)
+    options = options_of(table, ("notify", name), fitting)
     return NotifierSettings(name, table.kind, options, table.least == "critical", table.digest_ms)
 
 
@@ -155,6 +160,9 @@ def _route(name: str, table: RouteTable, tables: ConfigTables, fitting: Fitting)
     if table.router not in tables.routers and ("routers", table.router) not in fitting.broken:
         message = f"There is no router {table.router}. {did_you_mean(table.router, tables.routers)}"
         fitting.add((*path, "router"), message)
+    if table.registry is not None and table.registry not in tables.registries:
+        message = f"There is no registry {table.registry}. {did_you_mean(table.registry, tables.registries)}"
+        fitting.add((*path, "registry"), message)
     a, b = table.slots.a, table.slots.b
     if a.probe_url == b.probe_url:
         message = "Both slots have the same address, so a dead slot would look as alive as the other."
@@ -167,6 +175,8 @@ def _route(name: str, table: RouteTable, tables: ConfigTables, fitting: Fitting)
         table.team or "",
         segments=_segments(table, path, fitting),
         mirror_is_safe=table.mirror_is_safe,
+        registry=table.registry or "",
+        model=table.model or name,
     )
 
 

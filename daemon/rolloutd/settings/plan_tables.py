@@ -171,6 +171,8 @@ class RolloutTable(Table):
     """standard for a retrain, major for a new kind of model."""
     reason: v.Reason = ""
     """Why; needed for any other plan than the default strategy."""
+    checks: v.Names = ()
+    """Checks of [checks] that it must pass before any traffic, beside the policy's."""
     after: v.Names = ()
     """Rollouts by name that must be done before this one gets any traffic; until then it waits."""
 

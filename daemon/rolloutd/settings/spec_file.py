@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from rolloutd.core.plan import Gate, Plan, Spec, Timing
 from rolloutd.core.segments import Segments
 from rolloutd.core.values import BadValue, format_duration
+from rolloutd.settings.check_files import checks_of
 from rolloutd.settings.document import read_mapping, read_toml
 from rolloutd.settings.locator import Path
 from rolloutd.settings.plan_tables import GateTable, SpecTables
@@ -33,7 +34,7 @@ def read_spec(spec: str | Mapping[str, object], file_name: str, settings: Settin
         table["reason"] = reason
     tables = fitting.fit(SpecTables)
     _check_route(tables, settings, fitting)
-    plan = _plan(tables, settings, fitting)
+    plan, checks = _plan(tables, settings, fitting), checks_of(tables.rollout.checks, settings, fitting)
     rollout = tables.rollout
     try:
         name = rollout.name or sanitised(f"{rollout.model}-{rollout.challenger}")
@@ -50,6 +51,8 @@ def read_spec(spec: str | Mapping[str, object], file_name: str, settings: Settin
                 change=rollout.change,
                 reason=" ".join(filter(None, (rollout.reason, short_times(plan, settings)))),
                 after=rollout.after,
+                checks=checks,
+                registry=settings.routes[rollout.route].registry if rollout.route in settings.routes else "",
             )
         )
     except BadValue as error:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from rolloutd.access import Roles
+from rolloutd.core.checks import Check
 from rolloutd.core.metrics import GateKind, MetricTemplate
+from rolloutd.core.offline import OfflineRule
 from rolloutd.core.plan import Stage
 from rolloutd.core.values import BadValue
 from rolloutd.ports import RolloutdError, RouteConfig
@@ -27,8 +29,8 @@ class Vocabulary:
     ``template_of(name, arm_label, slo_ms)`` makes a shipped template or raises ValueError with a sentence, also for a
     name that is not among ``templates`` (it may know why there is none).
     ``cannot_mirror`` are the kinds of routers that copy no requests.
-    ``router_keys``, ``source_keys`` and ``notifier_keys`` let a wrong kind or option be found here; without them it is
-    the adapter's work.
+    ``router_keys``, ``source_keys`` and their like let a wrong kind or option be found here; without them it is the
+    adapter's work.
     """
 
     template_of: Callable[[str, str | None, float | None], MetricTemplate]
@@ -37,6 +39,8 @@ class Vocabulary:
     router_keys: KeysByKind | None = None
     source_keys: KeysByKind | None = None
     notifier_keys: KeysByKind | None = None
+    check_keys: KeysByKind | None = None
+    registry_keys: KeysByKind | None = None
 
     def template(self, name: str, arm_label: str | None = None, slo_ms: float | None = None) -> MetricTemplate:
         """A shipped template. Raises BadValue when there is none, or none that fits."""
@@ -74,6 +78,17 @@ class SourceSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistrySettings:
+    """One model registry: how often it is looked at, the tag that starts a rollout, and the adapter's own keys."""
+
+    name: str
+    kind: str
+    options: Mapping[str, object]
+    every_ms: int
+    start_tag: str
+
+
+@dataclass(frozen=True, slots=True)
 class NotifierSettings:
     """One notifier: what it is spared, how long its digests wait, and the adapter's own keys."""
 
@@ -82,6 +97,19 @@ class NotifierSettings:
     options: Mapping[str, object]
     only_critical: bool
     digest_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSettings:
+    """One check before traffic: what goes into a rollout's record, and what its kind needs to carry it out.
+
+    ``offline`` is set for that kind alone, with the registry to ask.
+    """
+
+    check: Check
+    kind: str
+    options: Mapping[str, object]
+    offline: tuple[str, OfflineRule] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +148,8 @@ class Settings:
     routes: Mapping[str, RouteConfig]
     sources: Mapping[str, SourceSettings]
     notify: Mapping[str, NotifierSettings]
+    registries: Mapping[str, RegistrySettings]
+    checks: Mapping[str, CheckSettings]
     metrics: Mapping[str, Metric]
     strategies: Mapping[str, Strategy]
     vocabulary: Vocabulary = field(repr=False, compare=False)

@@ -174,6 +174,7 @@ DurationMs = Annotated[int, PlainValidator(_duration), _text_schema(r"^([0-9]+(m
 TickMs = Annotated[DurationMs, _between(100, 600_000)]
 CadenceMs = Annotated[DurationMs, _between(100, 3_600_000)]
 SmokeMs = Annotated[DurationMs, _between(1, 10_000)]
+CheckMs = Annotated[DurationMs, _between(1, 3_600_000)]
 SloMs = Annotated[DurationMs, _between(1, 3_600_000)]
 Percent = Annotated[Share, PlainValidator(_share), _text_schema(r"^[0-9]{1,3}(\.[0-9]{1,2})?%$")]
 Holdback = Annotated[Share, PlainValidator(_holdback), _text_schema(r"^[0-9]{1,2}(\.[0-9]{1,2})?%$")]

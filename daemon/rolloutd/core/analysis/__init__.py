@@ -7,11 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from math import isfinite
+from typing import Any  # what a client gives, judged when it is made a situation
 
 from rolloutd.core.analysis import counts, distributions, outlook, question, values
 from rolloutd.core.analysis.fields import BadField, Fields
+from rolloutd.core.analysis.recommendation import Situation, Wrong
+from rolloutd.core.analysis.recommending import recommendation
+from rolloutd.core.values import BadValue as BadSituation
 
-__all__ = ["KINDS", "BadField", "analyze", "forecast"]
+__all__ = ["KINDS", "BadField", "BadSituation", "analyze", "forecast", "recommend"]
 
 KINDS: dict[str, tuple[tuple[str, ...], Callable[[Fields], dict[str, object]]]] = {
     "proportion": (question.KEYS, counts.analyze),
@@ -35,6 +39,11 @@ def analyze(asked: object) -> dict[str, object]:
 def forecast(asked: object) -> dict[str, object]:
     """Say how much traffic verdicts will take."""
     return _held(outlook.forecast, Fields(asked, "", outlook.KEYS))
+
+
+def recommend(given: Mapping[str, Any], faster_h: float | None = None) -> dict[str, object]:
+    """Recommend a strategy for a situation, by the names of Situation. Raises BadSituation with a sentence."""
+    return recommendation(Situation(**{**given, "wrong": Wrong(given["wrong"])}), faster_h)
 
 
 def _kind(asked: object) -> str:

@@ -1,0 +1,1 @@
+"""Model registries, one system a file."""

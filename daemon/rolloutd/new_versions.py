@@ -1,0 +1,68 @@
+"""Finds versions that ask to be rolled out (a tag in the registry) and starts them; no rule is spared.
+
+One at a time for each route: the newest that asks. Its name is the rollout's, so none is ever started twice.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping
+
+from rolloutd.core.commands import Refused
+from rolloutd.core.registry_wish import CHAMPION
+from rolloutd.core.values import THE_DAEMON, Actor
+from rolloutd.ports import ModelVersion, RouteConfig
+from rolloutd.registering import Registered
+from rolloutd.settings.spec_file import sanitised
+
+START = "start"
+LOOKED_AT = 20
+log = logging.getLogger("rolloutd.new_versions")
+Starter = Callable[[Mapping[str, object], Actor, str, bool], Awaitable[object]]
+
+
+class NewVersions:
+    """What registries are asked for beside being told. ``known`` says whether there is a rollout of that name."""
+
+    def __init__(self, routes: Mapping[str, RouteConfig], start: Starter, known: Callable[[str], bool]) -> None:
+        self._routes = routes
+        self._start = start
+        self._known = known
+        self._refused: dict[str, str] = {}
+
+    async def look(self, name: str, registered: Registered) -> None:
+        """Look at each route's model once. Raises RegistryError."""
+        for route in self._routes.values() if registered.start_tag else ():
+            if route.registry == name:
+                await self._look_at(route, registered)
+
+    async def _look_at(self, route: RouteConfig, registered: Registered) -> None:
+        newest = await registered.registry.newest(route.model, LOOKED_AT)
+        asking = next((version for version in newest if version.tags.get(registered.start_tag) == START), None)
+        if asking is None or not asking.ready:
+            return
+        rollout = sanitised(f"{route.model}-{asking.version}")
+        champion = await registered.registry.alias(route.model, CHAMPION)
+        if self._known(rollout) or champion is None or champion == asking.version:
+            return
+        await self._begin(route, asking, champion, rollout)
+
+    async def _begin(self, route: RouteConfig, asking: ModelVersion, champion: str, rollout: str) -> None:
+        """Start it. A refusal is told to the log once, and asked about again at the next look."""
+        spec = {
+            "rollout": {
+                "name": rollout,
+                "model": route.model,
+                "champion": champion,
+                "challenger": asking.version,
+                "route": route.name,
+                "reason": f"version {asking.version} asks for it by its tag in the registry",
+            }
+        }
+        key = f"registry/{route.registry}/{rollout}"
+        answer = await self._start({"spec": spec, "file": f"registry {route.registry}"}, THE_DAEMON, key, False)
+        if not isinstance(answer, Refused):
+            log.info("a new version starts", extra={"rollout": rollout})
+        elif self._refused.get(rollout) != answer.message:
+            self._refused[rollout] = answer.message
+            log.warning("a new version does not start", extra={"rollout": rollout, "why": answer.message})
