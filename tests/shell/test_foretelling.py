@@ -156,7 +156,7 @@ async def test_too_little_traffic_is_refused_with_the_numbers(tmp_path: Path, dr
     async with daemon(tmp_path, Street(1)) as opened:
         done = await opened.desk.start(body(), WHO, "start-1", dry_run)
         said = done.message
-        for words in ("1 requests a second", "Shadow first", "not built yet"):
+        for words in ("1 requests a second", "wider margins after a shadow", "This plan needs about"):
             assert words in said
         assert isinstance(done, ActionDone if dry_run else Refused)
         assert not (isinstance(done, ActionDone) and done.accepted)
