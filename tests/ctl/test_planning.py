@@ -74,7 +74,7 @@ def test_a_first_stage_that_cannot_decide_is_refused_with_6(plan: Path) -> None:
     ran = run("plan", "check", plan, "--rps", "2")
     assert ran.returncode == 6
     assert "is REFUSED" in ran.stdout
-    assert "Shadow first" in ran.stdout
+    assert "wider margins after a shadow" in ran.stdout
     more = run("plan", "check", plan, "--rps", "25", "--json")
     assert (more.returncode, json.loads(more.stdout)["decision"]) == (0, "replanned")
 

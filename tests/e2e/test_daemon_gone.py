@@ -85,7 +85,8 @@ async def test_emergency_abort_beside_a_hung_daemon(site: AnySite) -> None:
         assert await site.share() == ZERO
         house.thaw()
         held = await asyncio.to_thread(house.wait, NAME, "held")
-        assert held["on_new"] == {"asked": 0, "observed": 0, "confirmed": 0, "confirmed_is_asked": True}
+        shares = {"asked": 0, "observed": 0, "confirmed": 0, "confirmed_is_asked": True}
+        assert held["on_new"].items() >= shares.items()
         assert "lowered the share from 10% to 0%" in house.why(NAME, "DriftSeen")[0]
         assert await site.share() == ZERO
     assert tally.failed == 0

@@ -109,7 +109,7 @@ def test_the_rule_for_low_traffic(rps: float, decision: Decision) -> None:
     stay = stay_of(found.plan, 0, at(rps))
     if decision is Decision.REFUSED:
         assert found.plan == plan
-        for word in ("Shadow first", "not built yet", "requests a second", "1%", "5%"):
+        for word in ("wider margins after a shadow", "requests a second", "1%", "5%"):
             assert word in found.sentence
         return
     assert stay is not None

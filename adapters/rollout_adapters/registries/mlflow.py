@@ -154,7 +154,7 @@ class Mlflow:
         why = " ".join(str(said.get("message") or raw[:200].decode("utf-8", "replace")).split())[:200]
         if status in (400, 404) and code:
             raise RegistryRefused(f"MLflow at {self._place} says: {why}")
-        hint = " (it answers only hosts that its --allowed-hosts names)" if "Invalid Host" in why else ""
+        hint = " (it answers only hosts that its --allowed-hosts names)" if status == 403 and "Host" in why else ""
         raise RegistryUnreachable(f"MLflow at {self._place} answered with status {status}{hint}: {why}")
 
     def _unreachable(self, error: Exception) -> RegistryUnreachable:
