@@ -20,7 +20,7 @@ from tests.engines.mlflow import MlflowServer
 from tests.engines.processes import wait_until
 
 REFUSED = 6
-FEW = 3.0
+FEW = 1.0
 SHORT = 'min_time = "5s"\nmin_ticks = 8\nwarm_up = "2s"\nwindow_ticks = 6'
 FROZEN = '\n[policy.freeze]\nweekly = ["mon 00:00 - mon 00:00"]\n'
 STAYS_S = 8.0

@@ -13,7 +13,7 @@ import pytest
 from tests.demo.place import COMMAND, GONE_WITHIN_S, Place
 from tests.tidy import ROOT
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 DONE_WITHIN_S = 180
 KEYS = ["name", "outcome", "max_share_bp", "share_now_bp", "fault_to_fail_s", "fault_to_zero_s"]

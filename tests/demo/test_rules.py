@@ -12,7 +12,7 @@ from tests.demo.place import COMMAND, Place
 from tests.programs import needs
 from tests.tidy import ROOT
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 DONE_WITHIN_S = 700  # by itself each takes less than a minute; this is for machines with other work
 SAYS = {

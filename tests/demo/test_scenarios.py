@@ -11,7 +11,7 @@ from bench.demo.scenarios import SCENARIOS
 from tests.demo.place import COMMAND, Place
 from tests.tidy import ROOT
 
-pytestmark = [pytest.mark.real, pytest.mark.slow]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.xdist_group("demo")]
 
 DONE_WITHIN_S = 180
 SEGMENTED = ("rings", "bad-segment")

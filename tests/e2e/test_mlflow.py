@@ -22,7 +22,7 @@ from tests.engines.envoy import Envoy
 from tests.engines.mlflow import MlflowServer
 from tests.engines.processes import free_port, wait_until
 
-pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.xdist_group("mlflow")]
+pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.xdist_group("demo")]
 RATE = 300.0
 PLAN = """
 [registries.models]
