@@ -42,7 +42,8 @@ def command(row: VerbRow, spec: Path) -> list[str]:
     name = [row.verb] if row.on_rollout else []
     decided = ["--if-revision", "317"] if row.revision else []
     file = [str(spec)] if row.verb == "start" else []
-    return [row.verb, *name, *file, *decided, *MORE.get(row.verb, []), "--json"]
+    segment = ["eu"] if row.verb in ("isolate", "putback") else []
+    return [row.verb, *name, *segment, *file, *decided, *MORE.get(row.verb, []), "--json"]
 
 
 @pytest.mark.parametrize("role", list(Role))
