@@ -115,13 +115,13 @@ def _flow(run: Run, case: Case, before: Mapping[Slot, int], after: Mapping[Slot,
 
 
 def _row(run: Run) -> dict[str, object]:
+    segments: dict[str, object] = {} if run.cost is None else {"cost_requests": run.cost[0], "cost_failed": run.cost[1]}
+    if run.rings:
+        segments["rings"] = run.rings
     return {
         "name": run.name,
         "outcome": run.outcome,
         "max_share_bp": run.max_bp,
-        "rings": run.rings,
-        "cost_requests": None if run.cost is None else run.cost[0],
-        "cost_failed": None if run.cost is None else run.cost[1],
         "share_now_bp": run.now_bp,
         "fault_to_fail_s": _rounded(run.fault_to_fail_s),
         "fault_to_zero_s": _rounded(run.fault_to_zero_s),
@@ -129,6 +129,7 @@ def _row(run: Run) -> dict[str, object]:
         "beta": run.status.get("beta"),
         "margins": MARGINS,
         "requests": run.requests,
+        **segments,  # only where there are any
     }
 
 
