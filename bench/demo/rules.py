@@ -12,7 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.demo.cases import Case, Fault, spec_text
+from bench.demo.cases import EVERY, Case, Fault, spec_text
 from bench.demo.parts import Parts
 from bench.demo.scenarios import CANARY
 from rolloutd.core.values import Slot
@@ -20,7 +20,7 @@ from tests.engines.mlflow import MlflowServer
 from tests.engines.processes import wait_until
 
 REFUSED = 6
-FEW = 1.0
+FEW, SELDOM = 2.0, "4s"  # requests a second, and how often they are counted: a rate of few is seen over seconds only
 SHORT = 'min_time = "5s"\nmin_ticks = 8\nwarm_up = "2s"\nwindow_ticks = 6'
 FROZEN = '\n[policy.freeze]\nweekly = ["mon 00:00 - mon 00:00"]\n'
 STAYS_S = 8.0
@@ -75,8 +75,11 @@ def _look(parts: Parts, told: Told, route: str) -> int:
 
 
 def low_traffic(say: Say, told: Told) -> None:
-    """Three requests a second: the first stage could not decide, so the start is refused with the numbers."""
-    held = lambda text: text.replace("allow_short_times = true", SHORT)  # noqa: E731
+    """Two requests a second: the first stage could not decide, so the start is refused with the numbers."""
+
+    def held(text: str) -> str:
+        return text.replace("allow_short_times = true", SHORT).replace(f'every = "{EVERY}"', f'every = "{SELDOM}"')
+
     with Parts(say, (case_of(told.name),), held, FEW) as parts:
         code = _start(parts, told, told.name)
         say(f"rollout start ended with {code}: {told.said}")
