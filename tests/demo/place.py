@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+from itertools import chain
 from pathlib import Path
 
 GONE_WITHIN_S = 20.0
@@ -36,4 +37,5 @@ class Place:
 
     def left_behind(self) -> list[str]:
         """Processes and files that are still there."""
-        return self.processes() + [str(path) for path in self.folder.rglob("*")]
+        walked = os.walk(self.folder)  # what goes while it is looked at is gone; rglob would raise
+        return self.processes() + [str(Path(folder, name)) for folder, *names in walked for name in chain(*names)]
