@@ -17,7 +17,8 @@ READY_WITHIN_S = 60.0  # loading the daemon takes seconds of CPU, and a busy mac
 STOP_WITHIN_S = 5.0
 _POLL_S = 0.01
 # Below the range that the kernel hands out to clients, or a load could take a port before its server binds it.
-_PORTS = (12_000, 32_000)
+_PORTS = range(12_000, 32_000)
+_given: set[int] = set()
 
 
 class NotReady(RuntimeError):
@@ -25,12 +26,19 @@ class NotReady(RuntimeError):
 
 
 def free_port() -> int:
-    """A TCP port of 127.0.0.1 that nobody listens on now."""
+    """A TCP port of 127.0.0.1 that nobody listens on now, that this process has not given out before.
+
+    Of two test workers each has every second port: nobody listens yet on one that the other has just chosen.
+    """
+    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw")[2:]
+    mine = _PORTS[int(worker) % 2 :: 2] if worker else _PORTS
     for _ in range(1_000):
-        port = random.randrange(*_PORTS)
+        port = random.choice(mine)
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.bind(("127.0.0.1", port))
-            return port
+            if port not in _given:
+                _given.add(port)
+                return port
     raise NotReady("no free port was found")
 
 
