@@ -11,7 +11,6 @@ from pathlib import Path
 from rolloutd.core.values import Share, format_duration
 from rolloutd.settings.config_tables import (
     CheckTable,
-    ConfigTables,
     DaemonTable,
     FreezeTable,
     MetricTable,
@@ -33,7 +32,6 @@ from rolloutd.settings.plan_tables import (
     MarginTable,
     RolloutTable,
     SmokeTable,
-    SpecTables,
     StageTable,
     StrategyTable,
     Table,
@@ -68,7 +66,6 @@ ROLLOUT: dict[str, type[Table]] = {
     "harm and accept": MarginTable,
     "[timing]": TimingKeys,
 }
-TOPS = (ConfigTables, SpecTables)
 
 
 def written(value: object, name: str) -> str:
