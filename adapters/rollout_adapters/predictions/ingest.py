@@ -74,7 +74,7 @@ class Ingest:
             return
         self._open.add(writer)
         try:
-            with contextlib.suppress(ConnectionError, TimeoutError, h11.RemoteProtocolError):
+            with contextlib.suppress(ConnectionError, TimeoutError, h11.ProtocolError):
                 await self._converse(reader, writer)
         finally:
             self._open.discard(writer)
@@ -93,7 +93,7 @@ class Ingest:
                 body = json.dumps(answer).encode() + b"\n"
                 headers = [("content-type", "application/json"), ("content-length", str(len(body)))]
                 head = talk.send(h11.Response(status_code=status, headers=headers))
-                rest = talk.send(h11.Data(data=body)) or b""
+                rest = b"" if request.method == b"HEAD" else talk.send(h11.Data(data=body)) or b""
                 writer.write((head or b"") + rest + (talk.send(h11.EndOfMessage()) or b""))
                 await writer.drain()
             if talk.our_state is not h11.DONE or talk.their_state is not h11.DONE:

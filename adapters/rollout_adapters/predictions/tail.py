@@ -12,15 +12,14 @@ from pathlib import Path
 from rollout_adapters.predictions.record import LINE_MAX_BYTES
 
 MOST_BYTES = 16 * 1024 * 1024
-"""So much is read at once; a log that grows faster is read on the next time, and so on with a lag that is told."""
+"""So much is read at once; a log that grows faster is read on the next time, and so on."""
 
 
 class Tail:
-    """One file that grows. ``lag_bytes`` is what was there and not read yet."""
+    """One file that grows."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.lag_bytes = 0
         self._file: int | None = None
         self._identity: tuple[int, int] | None = None
         self._at = 0
@@ -33,8 +32,9 @@ class Tail:
         identity = (found.st_dev, found.st_ino)
         added: list[bytes] = []
         if identity != self._identity:
+            file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)  # first: should it fail, nothing of the old is lost
             added = self._read() if self._file is not None else []  # what came before it was moved away
-            self._open(identity)
+            self._turn_to(file, identity)
         elif found.st_size < self._at:
             self._at, self._rest = 0, b""
         return added + self._read()
@@ -45,8 +45,7 @@ class Tail:
             os.close(self._file)
             self._file = None
 
-    def _open(self, identity: tuple[int, int]) -> None:
-        file = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+    def _turn_to(self, file: int, identity: tuple[int, int]) -> None:
         self.close()
         self._file, self._identity, self._rest = file, identity, b""
         self._at = os.fstat(file).st_size if self._fresh else 0
@@ -56,7 +55,6 @@ class Tail:
         assert self._file is not None
         chunk = os.pread(self._file, MOST_BYTES, self._at)
         self._at += len(chunk)
-        self.lag_bytes = max(0, os.fstat(self._file).st_size - self._at)
         *lines, self._rest = (self._rest + chunk).split(b"\n")
         if len(self._rest) > LINE_MAX_BYTES:  # it is longer than any record: what is left of it is no line either
             lines.append(self._rest)

@@ -117,11 +117,12 @@ class Mlflow:
         """Its health page."""
         async with self._deadline():
             try:
-                answer = await self._client.get("/health")
+                async with self._client.stream("GET", "/health") as answer:  # its body says nothing; it is not read
+                    status = answer.status_code
             except (httpx.HTTPError, OSError) as error:
                 raise self._unreachable(error) from None
-        if answer.status_code != 200:
-            raise RegistryUnreachable(f"MLflow at {self._place} answered with status {answer.status_code}.")
+        if status != 200:
+            raise RegistryUnreachable(f"MLflow at {self._place} answered with status {status}.")
 
     async def close(self) -> None:
         """Close its connections."""
@@ -143,7 +144,7 @@ class Mlflow:
                     if len(raw) > ANSWER_MAX_BYTES:
                         raise RegistryUnreachable(f"MLflow at {self._place} answered more than can be right.")
                 status = answer.status_code
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             raise self._unreachable(error) from None
         said = _json(raw)
         code = str(said.get("error_code", ""))
@@ -174,7 +175,7 @@ class Mlflow:
 
     def _ours(self, found: Mapping[str, Any], metrics: list[OfflineMetric]) -> ModelVersion:
         tags = {
-            str(t["key"]): str(t.get("value", "")) for t in found.get("tags", []) if isinstance(t, dict) and "key" in t
+            str(t["key"]): str(t.get("value", "")) for t in _list(found, "tags") if isinstance(t, dict) and "key" in t
         }
         status = str(found.get("status", "UNKNOWN"))
         return ModelVersion(
@@ -184,7 +185,7 @@ class Mlflow:
             status=status,
             source=str(found.get("source") or ""),
             created_ms=_whole(found.get("creation_timestamp")),
-            aliases=tuple(map(str, found.get("aliases", []))),
+            aliases=tuple(map(str, _list(found, "aliases"))),
             tags=tags,
             metrics=tuple(metrics),
         )
@@ -208,10 +209,16 @@ def _json(raw: bytes) -> dict[str, Any]:
     return said if isinstance(said, dict) else {}
 
 
+def _list(holder: Mapping[str, Any], key: str) -> list[Any]:
+    """What should be a list; whatever else is there holds nothing."""
+    found = holder.get(key)
+    return found if isinstance(found, list) else []
+
+
 def _metrics(holder: Mapping[str, Any]) -> list[OfflineMetric]:
     """The figures of a run or of a logged model."""
     data = holder.get("data")
-    found = data.get("metrics", []) if isinstance(data, dict) else []
+    found = _list(data, "metrics") if isinstance(data, dict) else []
     return [
         OfflineMetric(
             str(metric["key"]),
@@ -229,7 +236,7 @@ def _number(value: object) -> float:
     """A figure; what is none is not a number, which no comparison passes."""
     try:
         return float(value)  # type: ignore[arg-type]
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return float("nan")
 
 

@@ -209,6 +209,7 @@ async def test_records_come_over_http_on_loopback(make: Make) -> None:
         assert (await client.post("/v1/predictions", content="nonsense")).status_code == 400
         assert (await client.get("/v1/predictions")).status_code == 405
         assert (await client.get("/v1/rollouts")).status_code == 404
+        assert (await client.head("/v1/predictions")).status_code == 405
         big = await client.post("/v1/predictions", content=b"x" * (BODY_MAX_BYTES + 1))
         assert big.status_code == 413
     assert figures(await ask(source, "pairs.errors", "b")) == (3, 0)
