@@ -6,6 +6,7 @@ A rollout that ends takes its running checks with it, and so does the daemon: no
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from types import MappingProxyType
 
@@ -16,6 +17,7 @@ from rolloutd.ports import Examiner
 
 NOBODY: Mapping[str, Examiner] = MappingProxyType({})
 DETAIL_MAX = 600
+log = logging.getLogger("rolloutd.examining")
 
 
 class Examining:
@@ -71,6 +73,9 @@ class Examining:
         except TimeoutError:
             detail = f"it was not over within {run.check.deadline_ms / 1000:g} s"
             return CheckFinding(answered=True, passed=False, detail=detail)
+        except Exception as error:  # a third party's check must not end the daemon; it is not silent, and no pass
+            log.exception("a check broke", extra={"check": run.check.name})
+            return CheckFinding(answered=True, passed=False, detail=f"the check itself broke ({type(error).__name__})")
 
     async def _tell(self, lane: str, run: RunCheck, asked: asyncio.Task[CheckFinding]) -> None:
         """Report what was found. Only the asking is ever cancelled: a report is half-way through the journal."""

@@ -151,7 +151,10 @@ class Hands:
             await self._report(lane, seen)
 
     async def _lowered_meanwhile(self, effect: Write) -> RouteReading | None:
-        """What the router shows where that is less than this raise goes up from: a hand's lower share stays."""
+        """What the router shows where that is less than this write was asked for from: what a hand lowered stays."""
+        if isinstance(effect, SetIsolated):
+            reading = await self._routers[effect.route].read(effect.route)
+            return reading if set(reading.isolated) - set(effect.shown) else None
         if not isinstance(effect, SetTraffic) or effect.urgent or effect.confirmed == ZERO:
             return None
         reading = await self._routers[effect.route].read(effect.route)

@@ -41,8 +41,9 @@ def key_of(command_id: str, actor: Actor, *parts: object) -> CommandKey:
 
 
 def key_of_act(command_id: str, name: str, act: Act) -> CommandKey:
-    """The key of a verb on a rollout."""
-    return key_of(command_id, act.actor, name, act.verb, act.revision, act.reason, act.override, act.confirm)
+    """The key of a verb on a rollout. A segment counts where one is named, so that older keys stay what they were."""
+    content = (name, act.verb, act.revision, act.reason, act.override, act.confirm)
+    return key_of(command_id, act.actor, *content, *((act.segment,) if act.segment else ()))
 
 
 def other_content() -> Refused:

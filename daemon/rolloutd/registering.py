@@ -18,7 +18,7 @@ from rolloutd.core.state import Rollout
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.journal import JournalError
 from rolloutd.loop import Loop
-from rolloutd.ports import Registry, RegistryError, RegistryUnreachable
+from rolloutd.ports import Registry, RegistryError, RegistryRefused, RegistryUnreachable
 
 log = logging.getLogger("rolloutd.registering")
 
@@ -69,9 +69,12 @@ class Registering:
         while True:
             self._bells[name].clear()
             try:
-                await self.tell(name, registered.registry)
+                refused = await self.tell(name, registered.registry)
                 await self._look(name, registered)
-                self.trouble.pop(name, None)
+                if refused:
+                    self._say(name, refused)
+                else:
+                    self.trouble.pop(name, None)
             except (RegistryError, JournalError, OSError) as error:
                 self._say(name, str(error))
             except Exception as error:  # side work ends nothing else (I16); it is not silent either
@@ -88,13 +91,21 @@ class Registering:
             log.warning("the registry does not know all", extra={"registry": name, "why": trouble})
         self.trouble[name] = trouble
 
-    async def tell(self, name: str, registry: Registry) -> None:
-        """Everything that this registry still has to be told, the rollouts that ended first before those that live."""
+    async def tell(self, name: str, registry: Registry) -> str:
+        """Everything that this registry still has to be told, the rollouts that ended first before those that live.
+
+        What it refuses of one rollout is returned in words, and holds up no other.
+        """
+        refused = ""
         live = [lane.rollout for lane in self._loop.lanes.values()]
         ended = sorted(self._loop.ended.values(), key=lambda one: one.end.at.clock_ms if one.end else 0)
         for rollout in (*ended, *live):
             if rollout.spec.registry == name and unwritten(rollout):
-                await self._tell_of(rollout, registry)
+                try:
+                    await self._tell_of(rollout, registry)
+                except RegistryRefused as error:
+                    refused = f"{rollout.name}: {error}"
+        return refused
 
     async def _tell_of(self, rollout: Rollout, registry: Registry) -> None:
         due = wish(rollout)

@@ -233,6 +233,43 @@ def test_what_harm_took_off_comes_back_only_by_an_override() -> None:
     assert [note.gates for note in book.lane.rollout.overrides][-1] == ("segment:apac",)
 
 
+def test_a_request_for_one_segment_lets_in_no_other() -> None:
+    """Whoever puts back another segment asks anew: two people agree on one thing, not on one verb."""
+    book = Playbook(a_spec(replace(split(), second_person=True)), Regions(rps=4_000)).run(8)
+    for name in ("apac", "eu"):
+        why = ev.Basis(ev.BasisKind.HARM, f"{name} suffers")
+        book.record((ev.SegmentIsolated(name, why),))
+        book.settle()
+    words = {"reason": REASON, "override": True, "confirm": book.spec.name}
+    assert isinstance(book.do(Verb.PUTBACK, ADMIN, segment="apac", **words), Accepted)
+    assert isinstance(book.do(Verb.PUTBACK, replace(ADMIN, name="sr2", uid=1003), segment="eu", **words), Accepted)
+    assert kept_off(book) == ["apac", "eu"]
+    last = book.lane.rollout.overrides[-1]
+    assert (last.proposed_only, last.by.name, last.gates) == (True, "sr2", ("segment:eu",))
+
+
+def test_an_isolation_under_way_is_not_confirmed_by_a_loss() -> None:
+    """The router forgot one while another is asked for: whoever waits for the other goes on waiting."""
+    book = isolated()
+    book.world.obeys = False
+    assert isinstance(book.do(Verb.ISOLATE, segment="eu"), Accepted)
+    book.world.isolated = ()
+    book.run(1)
+    assert (book.lane.rollout.isolation, book.lane.rollout.isolation_asked_ms is None) == ((), False)
+    book.world.obeys = True
+    book.run(2)
+    assert (book.lane.rollout.isolation, book.lane.rollout.isolation_asked_ms) == (("apac", "eu"), None)
+
+
+def test_an_abort_before_the_slots_are_known_ends_at_once_whatever_was_isolated() -> None:
+    """I2: nothing was written for it, so there is nothing to wait for."""
+    book = Playbook(a_spec(split()), Regions(rps=4_000))
+    assert book.phase == "preflight"
+    assert isinstance(book.do(Verb.ISOLATE, segment="apac"), Accepted)
+    assert isinstance(book.do(Verb.ABORT), Accepted)
+    assert book.phase == "aborted"
+
+
 def test_a_hand_that_isolates_is_recorded_and_kept() -> None:
     """What somebody lowered outside is never raised by automation; only a person puts it back."""
     book = Playbook(a_spec(split()), Regions(rps=4_000)).run(8)

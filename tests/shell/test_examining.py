@@ -98,6 +98,24 @@ async def test_what_is_not_over_in_its_time_has_not_passed(tmp_path: Path) -> No
     assert "check slow did not pass: it was not over within 0.05 s" in here.loop.ended[name].refusals
 
 
+class Broken(Held):
+    """A check with a fault of its own."""
+
+    async def examine(self, case: Case) -> CheckFinding:
+        """Break."""
+        raise OverflowError("secret figures")
+
+
+async def test_a_check_that_breaks_is_a_no_and_ends_nobody(tmp_path: Path) -> None:
+    """I3, I15: the daemon lives, the rollout is refused, and what the fault said stays out of the record."""
+    here = rig(tmp_path, broken=Broken())
+    name = await start(here, Check("broken"))
+    await here.until(lambda: name in here.loop.ended)
+    (why,) = here.loop.ended[name].refusals
+    assert "the check itself broke (OverflowError)" in why
+    assert "secret" not in why
+
+
 async def test_a_registry_that_is_away_is_asked_again_and_then_compared(tmp_path: Path) -> None:
     """I16: running rollouts do not notice; a new one waits, and goes on when the registry is back."""
     registry = MemoryRegistry()

@@ -102,7 +102,9 @@ def _abort(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisio
     start = ev.RecedeStarted(ev.RecedeCause.PERSON, why)
     exposure = to_zero(rollout, ev.Basis(ev.BasisKind.PERSON, why))
     end: tuple[ev.Event, ...] = ()
-    if not rollout.visits and not rollout.isolated and not rollout.isolation:  # never had traffic: nothing to wait for
+    # Before its slots are known nothing was written for it; without a visit and an isolation it never had traffic.
+    untouched = rollout.champion_slot is None or not (rollout.visits or rollout.isolated or rollout.isolation)
+    if untouched:
         end = (ev.RolloutEnded(ev.Outcome.ABORTED, why),)
     return Accepted((start, *exposure, *end), f"{rollout.name}: all traffic goes back to {rollout.spec.champion}")
 

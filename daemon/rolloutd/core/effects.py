@@ -66,11 +66,16 @@ class DropOverride:
 
 @dataclass(frozen=True, slots=True)
 class SetIsolated:
-    """Keep exactly these segments on the base, for good, and read it back. ``urgent``: it takes one off."""
+    """Keep exactly these segments on the base, for good, and read it back. ``urgent``: it takes one off.
+
+    ``shown`` are those that the router kept off when this was asked for. Where it keeps off more right before the
+    write, somebody took them off meanwhile: then nothing is written, and what it shows is the answer.
+    """
 
     route: str
     segments: tuple[str, ...]
     urgent: bool
+    shown: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

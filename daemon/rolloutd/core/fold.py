@@ -307,7 +307,8 @@ def _isolation_confirmed(rollout: Rollout, event: ev.IsolationConfirmed, recorde
     traffic = rollout.traffic
     if set(rollout.isolation) - set(event.segments):  # users came back: as after every share that grew
         traffic = replace(traffic, confirmed_at=recorded.at)
-    return replace(rollout, traffic=traffic, isolation=event.segments, isolation_asked_ms=None)
+    asked_ms = None if event.segments == rollout.kept_off else rollout.isolation_asked_ms
+    return replace(rollout, traffic=traffic, isolation=event.segments, isolation_asked_ms=asked_ms)
 
 
 def _claimed(rollout: Rollout, event: ev.RolloutClaimed, recorded: ev.Recorded) -> Rollout:

@@ -62,13 +62,14 @@ def open_request(rollout: Rollout, now_ms: int) -> Overridden | None:
 def carried(rollout: Rollout, command: Act, gates: tuple[str, ...], now_ms: int) -> tuple[ev.Event, ...]:
     """The event of an override in good form: the override itself, or the request for it while one person is not enough.
 
-    Who carries out somebody else's request is its second person.
+    Who carries out somebody else's request is its second person, for what stood against it then and for nothing more.
     """
     plan = rollout.spec.plan
     if not plan.second_person or target_of(rollout, command.verb) < SECOND_PERSON_FROM:
         return (ev.GateOverridden(gates, command.reason),)
     asked = open_request(rollout, now_ms)
-    if asked is None or asked.by.uid == command.actor.uid or asked.verb != command.verb.value:
+    theirs = asked is not None and asked.by.uid != command.actor.uid and asked.verb == command.verb.value
+    if asked is None or not theirs or outgrown(asked, gates):
         return (ev.OverrideProposed(gates, command.reason, command.verb.value),)
     return (ev.GateOverridden(gates, asked.reason, asked.by.name),)
 

@@ -171,11 +171,11 @@ def _isolation(rollout: Rollout, seen: Seen) -> tuple[Effect, ...]:
         return ()
     wanted, shown = set(rollout.kept_off), set(seen.route.isolated)
     if wanted - shown:
-        return (SetIsolated(rollout.spec.route, tuple(sorted(wanted | shown)), urgent=True),)
+        return (SetIsolated(rollout.spec.route, tuple(sorted(wanted | shown)), True, seen.route.isolated),)
     ours = (shown - wanted) & rollout.ours_off
     if not ours or not seen.may_raise:
         return ()
-    return (SetIsolated(rollout.spec.route, tuple(sorted(shown - ours)), urgent=False),)
+    return (SetIsolated(rollout.spec.route, tuple(sorted(shown - ours)), False, seen.route.isolated),)
 
 
 def reads(rollout: Rollout) -> tuple[Effect, ...]:
