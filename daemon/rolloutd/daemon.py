@@ -230,7 +230,7 @@ class Daemon:
         await stop.wait()
         self.notify.stopping(self._last_words())
         reach(CrashPoint.IN_SHUTDOWN)
-        schedule.stop()
+        await schedule.stop()
         verifying.cancel()
         await loopback.close()
         await asyncio.gather(serving, verifying, return_exceptions=True)

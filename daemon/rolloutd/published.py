@@ -39,6 +39,9 @@ class PublishedHeads:
         """The chain's head as it is now, read after whatever was noted."""
         if self._due:
             log.info(
-                "chain head %s:%s", head.seq, head.hash, extra={"seq": head.seq, "hash": head.hash, "at": self._due}
+                "chain head %s:%s",
+                head.seq,
+                head.hash,
+                extra={"seq": head.seq, "hash": head.hash, "because": self._due},
             )
             self._due = ""

@@ -24,6 +24,8 @@ SWEEP_S = 5.0
 BEAT_S = 1.0
 WALL_STEP_MS = 2_000
 TICKS_AT_ONCE = 4
+ENDS_WITHIN_S = 5.0
+"""How long a stop waits for the work under way, inside the unit's TimeoutStopSec."""
 log = logging.getLogger("rolloutd.schedule")
 
 
@@ -46,6 +48,10 @@ class Schedule:
         self._clock = clock
         self._beat = beat
         self._beating: asyncio.Task[None] | None = None
+        self._stopping = False
+        self._under_way = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._seal_every = seal_every_ticks
         self._broken = broken
         self._ticks: dict[str, int] = {}
@@ -73,6 +79,7 @@ class Schedule:
     async def _beat_for_ever(self) -> None:
         """One turn a second on the steady clock; an exception in it ends the daemon."""
         before = self._clock.now()
+        beat = self._watched(self._beat)
         try:
             while True:
                 await asyncio.sleep(BEAT_S)
@@ -82,7 +89,7 @@ class Schedule:
                 if abs(step_ms) > WALL_STEP_MS:
                     log.warning("the wall clock stepped", extra={"step_ms": step_ms})
                     self._set_alarms()
-                await self._beat()
+                await beat()
         except Exception as error:  # noqa: BLE001 - handed on: a daemon without its beat must end
             self._broken(error)
 
@@ -106,23 +113,47 @@ class Schedule:
             if job is not None:
                 job.modify(next_run_time=datetime.now(UTC))
 
-    def stop(self) -> None:
-        """Fire nothing more. What is running is drained by its owner."""
+    async def stop(self) -> None:
+        """Begin nothing more and let what is under way end: the scheduler's own shutdown would cancel it half done."""
+        self._stopping = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), ENDS_WITHIN_S)
+        except TimeoutError:
+            log.warning("work under way did not end and is cut off", extra={"jobs": self._under_way})
         if self._beating is not None:
             self._beating.cancel()
         if self._scheduler.running:
             self._scheduler.shutdown(wait=False)
 
+    def _watched(self, work: Callable[[], Awaitable[None]]) -> Callable[[], Awaitable[None]]:
+        """``work``, which a stop waits for when it has begun and which does not begin after that."""
+
+        async def watched() -> None:
+            if self._stopping:
+                return
+            self._under_way += 1
+            self._idle.clear()
+            try:
+                await work()
+            finally:
+                self._under_way -= 1
+                if not self._under_way:
+                    self._idle.set()
+
+        return watched
+
     def _every(self, job_id: str, every_s: float, work: Callable[[], Awaitable[None]], first_in_s: float = 0.0) -> None:
         first = datetime.now(UTC) + timedelta(seconds=first_in_s)
         self._scheduler.add_job(
-            work, "interval", seconds=every_s, id=job_id, next_run_time=first, replace_existing=True
+            self._watched(work), "interval", seconds=every_s, id=job_id, next_run_time=first, replace_existing=True
         )
 
     def _tick_of(self, name: str) -> Callable[[], Awaitable[None]]:
         async def tick() -> None:
             async with self._pace:
                 await self._loop.calm.wait()
+                if self._stopping:
+                    return
                 await self._loop.tick(name)
                 self._ticks[name] = self._ticks.get(name, 0) + 1
                 if self._ticks[name] % self._seal_every == 0:
@@ -143,6 +174,8 @@ class Schedule:
         self.follow()
 
     def _job_broke(self, event: JobExecutionEvent) -> None:
-        """An exception in a job is a broken daemon, not a log line."""
+        """An exception in a job is a broken daemon, not a log line; what a stop cut off is not one."""
+        if self._stopping and isinstance(event.exception, asyncio.CancelledError):
+            return
         log.critical("job broke", extra={"job": event.job_id, "error": repr(event.exception)})
         self._broken(event.exception)

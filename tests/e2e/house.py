@@ -104,11 +104,11 @@ class House:
         """Let a frozen daemon go on."""
         self.program.signal(signal.SIGCONT)
 
-    def stop(self) -> None:
-        """End the daemon politely, also a frozen one."""
+    def stop(self) -> int | None:
+        """End the daemon politely, also a frozen one; its exit code when it ended by itself."""
         if self.program.running:
             self.thaw()
-        self.program.stop()
+        return self.program.stop()
 
     def run_beside(self, *words: str) -> subprocess.CompletedProcess[str]:
         """Run another `rolloutd` on the same configuration to its end, for example with the words emergency-abort."""

@@ -131,16 +131,18 @@ class Program:
         """Send a signal to the process."""
         os.kill(self.pid, number)
 
-    def stop(self) -> None:
-        """End it politely, then by force."""
+    def stop(self) -> int | None:
+        """End it politely, then by force; its exit code, None when it did not run or had to be killed."""
         if self._process is None:
-            return
+            return None
         self._process.terminate()
+        code = None
         try:
-            self._process.wait(STOP_WITHIN_S)
+            code = self._process.wait(STOP_WITHIN_S)
         except subprocess.TimeoutExpired:
             self.kill()
         self._process = None
+        return code
 
     def kill(self) -> None:
         """End it by force, now."""

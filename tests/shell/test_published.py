@@ -24,4 +24,4 @@ def test_a_head_is_told_at_the_start_and_after_each_stage_change(caplog: pytest.
     heads.note(row for row in book.journal if type(row.event).__name__ in ("EvidenceSealed", "WindowRestarted"))
     heads.tell(Head(24, "cd34"))
     assert [record.getMessage() for record in caplog.records] == ["chain head 0:00", "chain head 23:ab12"]
-    assert caplog.records[-1].__dict__["at"] == "ranker-v42: StageEntered"
+    assert caplog.records[-1].__dict__["because"] == "ranker-v42: StageEntered"
