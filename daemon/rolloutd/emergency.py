@@ -1,4 +1,4 @@
-"""`rolloutd emergency-abort`: takes every share of every configured route to zero, with nothing but the configuration.
+"""`rolloutd emergency-abort`: takes every share and mirror of every route to zero, with nothing but the configuration.
 
 No daemon, no lock, no journal, no metrics, no scheduler: it only lowers. A daemon that hangs and wakes up later finds a
 lower share and keeps it. It prints what it did and what it could not do.
@@ -14,7 +14,7 @@ from pathlib import Path
 from rolloutd.core.observed import RouteReading
 from rolloutd.core.values import ZERO, BadValue, parse_duration_ms
 from rolloutd.daemon import PULSE_FILE, Outside
-from rolloutd.ports import RouterError
+from rolloutd.ports import Mirrors, Router, RouterError
 from rolloutd.settings.tree import Settings
 
 DEADLINE_S = 5.0
@@ -54,21 +54,42 @@ async def _lower(outside: Outside, route: str) -> bool:
     router = outside.routers[outside.routes[route].router]
     try:
         async with asyncio.timeout(DEADLINE_S):
-            before = await router.read(route)
-            if before.override_slot is None or before.override_slot is before.base:
-                print(f"{route}: nothing to take back, slot {before.base.value} serves.")
-                return True
-            await router.set_share(route, before.override_slot, ZERO)
-            after = await router.read(route)
+            before, after = await take_back(router, route)
     except (RouterError, TimeoutError, OSError) as error:
         print(f"{route}: NOT lowered: {str(error) or 'no answer in time'}. The share stays as it is.", file=sys.stderr)
         return False
     return _tell(route, before, after)
 
 
+async def take_back(router: Router, route: str) -> tuple[RouteReading, RouteReading]:
+    """Take the route's share to zero, then end its copies; the readings before and after. It fails as routers do."""
+    before = await router.read(route)
+    if not _serves(before) and not _copies(before):
+        return before, before
+    if _serves(before) and before.override_slot is not None:
+        await router.set_share(route, before.override_slot, ZERO)
+    if _copies(before) and before.mirror_slot is not None and isinstance(router, Mirrors):
+        await router.set_mirror(route, before.mirror_slot, ZERO)
+    return before, await router.read(route)
+
+
+def _serves(reading: RouteReading) -> bool:
+    return reading.override_slot is not None and reading.override_slot is not reading.base
+
+
+def _copies(reading: RouteReading) -> bool:
+    return reading.mirror is not None and reading.mirror > ZERO
+
+
 def _tell(route: str, before: RouteReading, after: RouteReading) -> bool:
-    if after.override_slot is not None:
+    """Say what was done; True when nothing is left."""
+    if _serves(after):
         print(f"{route}: the router still shows {after.override}. Stop it by hand.", file=sys.stderr)
         return False
-    print(f"{route}: {before.override} taken back; slot {after.base.value} serves everything.")
+    if _copies(after):
+        print(f"{route}: the router still copies {after.mirror} of the requests. Stop it by hand.", file=sys.stderr)
+        return False
+    done = [f"{before.override} taken back"] if _serves(before) else []
+    done += [f"copies of {before.mirror} ended"] if _copies(before) else []
+    print(f"{route}: {', '.join(done) or 'nothing to take back'}; slot {after.base.value} serves everything.")
     return True

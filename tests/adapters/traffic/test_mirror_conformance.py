@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from rolloutd.core.values import FULL, ZERO, Share, Slot
+from rolloutd.emergency import take_back
 from rolloutd.ports import Mirrors, RouterRefused, RouterUnreachable
 from tests.adapters.traffic.rigs import ROUTE, EnvoyRig, HAProxyRig, NginxRig, RealRig, running, users
 from tests.engines.processes import until
@@ -114,6 +115,17 @@ async def test_a_challenger_that_fails_or_is_gone_costs_no_answer(rig: RealRig) 
     assert (await rig.send(users(100))).codes == {200: 100}
     rig.threads.down(rig.servers[Slot.B])
     assert (await rig.send(users(100))).codes == {200: 100}
+
+
+async def test_emergency_abort_takes_the_share_and_ends_the_copies(rig: RealRig) -> None:
+    """I2: without a daemon too nothing of a challenger stays; a route with nothing on it is left alone."""
+    await mirrors(rig).set_mirror(ROUTE, Slot.B, FULL)
+    await rig.router.set_share(ROUTE, Slot.B, Share(1_000))
+    before, after = await take_back(rig.router, ROUTE)
+    assert (before.override, before.mirror) == (Share(1_000), FULL)
+    assert (after.share_of(Slot.A), after.mirror) == (FULL, ZERO)
+    assert await shown(rig) == (ZERO, None)
+    assert await take_back(rig.router, ROUTE) == (after, after)
 
 
 async def test_an_engine_that_is_gone_cannot_be_told(rig: RealRig) -> None:
