@@ -1,4 +1,4 @@
-"""Measures the present traffic of a route from its metric sources: two readings of each counter; it judges no version.
+"""Measures the present traffic of a route from its metric sources, by what its counters gain; it judges no version.
 
 Requests a second are what the counters of both arms gained between two samples. The champion's bad part is that of its
 counters' whole life where they have one, since two samples alone have few errors. What the readings show beside that
@@ -21,6 +21,7 @@ from rolloutd.ports import MetricSource
 
 PATIENCE_MS = 30_000
 _LEAST_WAIT_S = 0.2
+_ENOUGH, _COUNT_FOR_MS = 50, 10_000
 _DEADLINE_S = 5.0
 _INSTANCE = re.compile(r'(?:instance|pod|server|host)="([^"]*)"')
 _LE = re.compile(r'\ble="([^"]*)"')
@@ -82,17 +83,10 @@ async def _gate(
     if not isinstance(before, Counted):
         why = before.detail if before is not None else "no answer"
         return _One(None, "", (f"{gate.metric} cannot be read now: {why}.",))
-    patience_ms, waited_ms = min(PATIENCE_MS, 3 * wait_ms + 1_000), 0.0
-    while True:
-        pause_s = max(_LEAST_WAIT_S, min(wait_ms, patience_ms - waited_ms) / 1000)
-        await asyncio.sleep(pause_s)
-        waited_ms += 1000 * pause_s
-        second = await _read(source, question)
-        after = second.by_arm.get(arms[base])
-        if isinstance(after, Counted) and _at(after) > _at(before):
-            break
-        if waited_ms >= patience_ms:
-            return _One(None, "", (f"{gate.metric} had no new sample within {waited_ms / 1000:.0f} s.",))
+    counted = await _count(source, question, arms, base, first, wait_ms)
+    if counted is None:
+        return _One(None, "", (f"{gate.metric} had no new sample within {_patience_ms(wait_ms) / 1000:.0f} s.",))
+    second, after = counted
     seconds = (_at(after) - _at(before)) / 1000
     gained = sum(_gained(first, second, arm) for arm in arms.values())
     warnings = (*_lasting(gate, after), *await _coarse(gate, source, arms[base]))
@@ -100,6 +94,33 @@ async def _gate(
         return _One(None, "", (f"{gate.metric} counted no request in {seconds:.0f} s.", *warnings))
     rate, told = _rate(gate.template, after)
     return _One(MetricTraffic(gained / seconds, rate), f"measured over {seconds:.0f} s, {told}", warnings)
+
+
+def _patience_ms(wait_ms: int) -> int:
+    """How long a source of this cadence may be without a new sample."""
+    return min(PATIENCE_MS, 3 * wait_ms + 1_000)
+
+
+async def _count(
+    source: MetricSource, question: Question, arms: Mapping[Slot, str], base: Slot, first: Answer, wait_ms: int
+) -> tuple[Answer, Counted] | None:
+    """A later reading with a new sample of the base; None when there is none in time.
+
+    It goes on until enough requests came or long enough was counted: what came between two samples of a quick source
+    may be three requests or none by chance, and nobody should be refused, or let in, by that.
+    """
+    before, newest, waited_ms = first.by_arm[arms[base]], None, 0.0
+    while (left_ms := (_patience_ms(wait_ms) if newest is None else _COUNT_FOR_MS) - waited_ms) > 0:
+        pause_s = max(_LEAST_WAIT_S, min(wait_ms, left_ms) / 1000)
+        await asyncio.sleep(pause_s)
+        waited_ms += 1000 * pause_s
+        second = await _read(source, question)
+        after = second.by_arm.get(arms[base])
+        if isinstance(after, Counted) and isinstance(before, Counted) and _at(after) > _at(before):
+            newest = second, after
+            if sum(_gained(first, second, arm) for arm in arms.values()) >= _ENOUGH:
+                break
+    return newest
 
 
 async def _read(source: MetricSource, question: Question) -> Answer:

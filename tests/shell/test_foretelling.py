@@ -243,3 +243,26 @@ async def test_a_histogram_in_one_bucket_is_warned_of(counts: tuple[int, ...], w
     told = await warnings_of(Still(buckets), replace(latency, source="source"))
     assert bool(told) is warns
     assert all("buckets hold more than 5%" in text for text in told)
+
+
+class Dripping(Still):
+    """A quick source, of which by chance nothing, then three, then sixty requests are new at each look."""
+
+    def __init__(self) -> None:
+        super().__init__(lambda _: ([], []))
+        self.came, self.all = [0.0, 0.0, 3.0, 60.0, 1_000.0], 0.0
+
+    async def read(self, question: Question, deadline_s: float) -> Answer:
+        """Two hundred milliseconds later."""
+        self.now_ms += 200
+        self.all += self.came.pop(0)
+        row = (Point("all", self.all, self.now_ms),)
+        return Answer(self.now_ms, dict.fromkeys(question.arm_values, Counted(row, (Point("bad", 0.0, self.now_ms),))))
+
+
+async def test_a_quick_source_is_counted_until_there_is_something_to_count() -> None:
+    """None and three requests within two looks say nothing of how many there are; the sixty do."""
+    source = Dripping()
+    found = await measure(spec(), {Slot.A: "a", Slot.B: "b"}, Slot.A, {"source": source}, {"source": 200})
+    assert [one.rps for one in found.traffic.values()] == [pytest.approx(2 * 63 / 0.6)]
+    assert source.came == [1_000.0]
