@@ -10,18 +10,15 @@ There are no model registries yet, so nothing of theirs can be dead; servers, me
 from __future__ import annotations
 
 import argparse
-import json
 import random
 import signal
-import socket
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from bench.rig import figures
-from bench.rig.floor import Floor
+from bench.rig.caller import Caller
+from bench.rig.floor import Floor, TableHand
 from bench.rig.runtime_socket import RuntimeSocket
 from bench.rig.site import FleetSite, folder
 from bench.table import Row
@@ -77,51 +74,6 @@ class Round:
     def ratio(self) -> float:
         """How many floors an abort took, by the medians."""
         return figures.quantile(self.aborts_ms, 0.5) / figures.quantile(self.floors_ms, 0.5)
-
-
-class Caller:
-    """Somebody with the control socket open."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = str(path)
-        self._sock: socket.socket | None = None
-
-    def open(self) -> socket.socket:
-        """The open connection; a new one where the daemon ended the last."""
-        if self._sock is None:
-            self._sock = socket.socket(socket.AF_UNIX)
-            self._sock.settimeout(_WITHIN_S)
-            self._sock.connect(self._path)
-        return self._sock
-
-    def send_abort(self, name: str) -> float:
-        """Write the whole request; the moment after its last byte."""
-        body = json.dumps({"reason": "bench"})
-        head = (
-            f"POST /v1/rollouts/{name}/abort HTTP/1.1\r\nhost: localhost\r\n"
-            f"content-type: application/json\r\nidempotency-key: {uuid.uuid4().hex}\r\n"
-        )
-        self.open().sendall(f"{head}content-length: {len(body)}\r\n\r\n{body}".encode())
-        return time.monotonic()
-
-    def answer(self) -> int:
-        """The status of the answer, once it is there as a whole."""
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += self.open().recv(65_536)
-        head, _, body = received.partition(b"\r\n\r\n")
-        length = next(
-            int(row.split(b":")[1]) for row in head.split(b"\r\n") if row.lower().startswith(b"content-length")
-        )
-        while len(body) < length:
-            body += self.open().recv(65_536)
-        return int(head.split(b" ")[1])
-
-    def close(self) -> None:
-        """End the connection."""
-        if self._sock is not None:
-            self._sock.close()
-            self._sock = None
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -185,7 +137,7 @@ def _round(site: FleetSite, case: Case, aborts: int, chance: random.Random, rest
     if case.spoil is not None:
         case.spoil(site)
     before_s, began_s = figures.cpu_s(pid), time.monotonic()
-    floor, eye = Floor(site.place, site.proxy.socket), RuntimeSocket(site.proxy.socket)
+    floor, eye = Floor(site.place, TableHand(site.proxy.socket)), RuntimeSocket(site.proxy.socket)
     caller = Caller(site.place / "run" / "control.sock")
     for name in chance.sample(site.names, aborts):
         time.sleep(chance.uniform(*_PAUSE_S))

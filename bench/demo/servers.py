@@ -57,6 +57,11 @@ class Backends:
             raise ChildProcessError("The model servers have ended; see servers.log in the demo's folder.")
         return Moment(**json.loads(answer))
 
+    def stop(self) -> None:
+        """End the process at once."""
+        self._process.kill()
+        self._process.wait()
+
     @property
     def running(self) -> bool:
         """Whether the process is there."""

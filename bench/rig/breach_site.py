@@ -61,15 +61,6 @@ metric = "errors"
 """The standard strategy, and margins, alpha and beta as shipped; no absolute limit helps."""
 
 
-class _Servers(Backends):
-    """The model servers' process, which ends with its input."""
-
-    def stop(self) -> None:
-        """End it."""
-        self._process.kill()
-        self._process.wait()
-
-
 @dataclass(frozen=True, slots=True)
 class Trial:
     """One breach: when the share was gone, when the verdict was recorded, and the challenger requests that failed."""
@@ -97,7 +88,7 @@ class BreachSite:
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
         """Everything but the daemon, for the length of a block."""
-        self._backends = _Servers(self.place, os.getpgrp(), self._servers.values())
+        self._backends = Backends(self.place, os.getpgrp(), self._servers.values())
         load = None
         try:
             with self.proxy:

@@ -27,19 +27,24 @@ def now() -> Instant:
     return Instant(boottime_ms(), time.time_ns() // 1_000_000)
 
 
-async def write_live(state_dir: Path, specs: Iterable[Spec], engine_instance: str, ago_ms: int = 0) -> None:
-    """Rollouts whose first stage's share has stood on the router for ``ago_ms``; slot a serves the champion."""
+async def write_live(
+    state_dir: Path, specs: Iterable[Spec], engine_instance: str, ago_ms: int = 0, stage: int = 0
+) -> None:
+    """Rollouts whose ``stage`` has had its share on the router for ``ago_ms``; slot a serves the champion.
+
+    The stages before it are previews, which have no share.
+    """
     state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
     journal = SqliteJournal.open(state_dir / "journal.db")
     at = now().plus_ms(-ago_ms)
     try:
         for spec in specs:
-            share = spec.plan.stages[0].share
+            share = spec.plan.stages[stage].share
             basis = ev.Basis(ev.BasisKind.VERDICT, "all checks before traffic passed")
-            events = (
+            events: tuple[ev.Event, ...] = (
                 ev.RolloutRequested(spec),
                 ev.PreflightPassed(Slot.A, engine_instance),
-                ev.StageEntered(0),
+                *(ev.StageEntered(index) for index in range(stage + 1)),
                 ev.TrafficWanted(share, ZERO, basis),
                 ev.TrafficConfirmed(share, engine_instance),
             )
