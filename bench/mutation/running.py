@@ -7,6 +7,7 @@ functions (tables, defaults) takes effect only on import: for those ``reimport``
 
 from __future__ import annotations
 
+import ast
 import functools
 import gc
 import os
@@ -86,7 +87,7 @@ class Swapping:
         numbers = sorted(self._reaching(mutant), key=self.took_s.__getitem__)
         if not numbers:
             return UNREACHED
-        changed = compile(mutant.tree(self.source), self.path, "exec")
+        changed = changed_code(mutant, self.source, self.path)
         limit_s = 2 + PATIENCE * sum(self.took_s[number] for number in numbers)
         return in_child(lambda: self._try(mutant, changed, numbers), limit_s)
 
@@ -100,6 +101,30 @@ class Swapping:
         for cache in [one for one in gc.get_objects() if isinstance(one, _CACHE)]:
             cache.cache_clear()
         return any(_bad(runtestprotocol(self.items[number], nextitem=None, log=False)) for number in numbers)
+
+
+def changed_code(mutant: Mutant, source: str, path: str) -> CodeType:
+    """The module with the mutant in it; its function closes over what it did before, or no code could be swapped."""
+    tree, before = mutant.tree(source), _free(compile(source, path, "exec"), mutant.function)
+    changed = compile(tree, path, "exec")
+    if _free(changed, mutant.function) == before:
+        return changed
+    function = _definition(tree, mutant.function.split("."))
+    dead = ast.If(ast.Constant(value=0), [ast.Expr(ast.Name(name, ast.Load())) for name in before], [])
+    function.body.append(ast.fix_missing_locations(ast.copy_location(dead, function.body[-1])))
+    return compile(tree, path, "exec")
+
+
+def _free(code: CodeType, function: str) -> tuple[str, ...]:
+    return next(one.co_freevars for one in _codes(code) if one.co_qualname == function)
+
+
+def _definition(tree: ast.Module, names: list[str]) -> ast.FunctionDef | ast.AsyncFunctionDef:
+    found: ast.AST = tree
+    for name in names:
+        found = next(one for one in ast.iter_child_nodes(found) if getattr(one, "name", "") == name)
+    assert isinstance(found, ast.FunctionDef | ast.AsyncFunctionDef)
+    return found
 
 
 def in_child(attempt: Callable[[], bool], limit_s: float) -> str:

@@ -10,7 +10,7 @@ import pytest
 
 from bench.mutation.operators import mutants
 from bench.mutation.reimport import Changed
-from bench.mutation.running import KILLED, SURVIVED, TIMED_OUT, in_child, swap
+from bench.mutation.running import KILLED, SURVIVED, TIMED_OUT, changed_code, in_child, swap
 from bench.mutation.targets import ROOT, TARGETS, equivalent
 
 SOURCE = '''"""A sentence about it."""
@@ -56,6 +56,16 @@ def test_a_living_function_gets_the_changed_code() -> None:
     assert swap("above", compile(one.tree(SOURCE), "here.py", "exec"), "here.py") == 1
     assert held(1)  # type: ignore[operator]
     assert not held(5)  # type: ignore[operator]
+
+
+def test_a_change_that_drops_what_a_function_closes_over_can_be_put_in_too() -> None:
+    """``super()`` closes over its class; without that call the code would not fit the living function."""
+    source = "class A(Exception):\n    def __init__(self) -> None:\n        super().__init__('so')\n        self.n = 1\n"
+    space: dict[str, type[Exception]] = {}
+    exec(compile(source, "there.py", "exec"), space)
+    (one,) = [one for one in mutants("m.py", source) if one.line == 3 and one.after == "nothing"]
+    assert swap(one.function, changed_code(one, source, "there.py"), "there.py") == 1
+    assert str(space["A"]()) == ""
 
 
 def test_a_child_says_whether_the_mutant_lived() -> None:
