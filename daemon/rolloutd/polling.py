@@ -19,6 +19,8 @@ from rolloutd.promptness import Stopwatch
 # keeps the writer thread waiting for as long as the work lasts).
 BREATH_S = 0.001
 BREATH_EVERY = 8
+LEAST_DEADLINE_S = 1.0
+"""An answer that is late by a busy moment is still an answer; how old it may be is judged by its samples' age."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,7 @@ class Poller:
         if not wanted:
             return
         source, every_ms = self._sources[source_name], self.health[source_name].every_ms
-        deadline_s = max(0.2, every_ms / 2000)
+        deadline_s = max(LEAST_DEADLINE_S, every_ms / 2000)
         questions = [Question(template, frozenset(arms)) for template, arms in wanted.items()]
         began_ms = self._clock.now().clock_ms
         answers = await asyncio.gather(*(self._ask(source, question, deadline_s) for question in questions))
