@@ -60,7 +60,9 @@ def test_a_living_function_gets_the_changed_code() -> None:
 
 def test_a_change_that_drops_what_a_function_closes_over_can_be_put_in_too() -> None:
     """``super()`` closes over its class; without that call the code would not fit the living function."""
-    source = "class A(Exception):\n    def __init__(self) -> None:\n        super().__init__('so')\n        self.n = 1\n"
+    source = (
+        "class A(Exception):\n    def __init__(self) -> None:\n        super().__init__('so')\n        self.n = 1\n"
+    )
     space: dict[str, type[Exception]] = {}
     exec(compile(source, "there.py", "exec"), space)
     (one,) = [one for one in mutants("m.py", source) if one.line == 3 and one.after == "nothing"]
