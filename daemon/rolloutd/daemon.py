@@ -71,7 +71,8 @@ class Outside:
     """Everything of the outside world that the daemon was configured with. ``lease_ms`` is by route.
 
     ``first_share`` is the largest that the rule for low traffic may take; ``holds_starts``: starts are held to it.
-    ``limits`` is how many rollouts may be live at once, ``calendar`` when nothing goes up.
+    ``limits`` is how many rollouts may be live at once, ``calendar`` when nothing goes up,
+    ``staffed`` when somebody is there.
     """
 
     routes: Mapping[str, RouteConfig]
@@ -84,6 +85,7 @@ class Outside:
     holds_starts: bool = False
     limits: Limits = field(default_factory=Limits)
     calendar: Calendar = NEVER
+    staffed: Calendar = NEVER
     notifiers: Mapping[str, Told] = field(default_factory=dict)
     examiners: Mapping[str, Examiner] = field(default_factory=dict)
     registries: Mapping[str, Registered] = field(default_factory=dict)
@@ -341,7 +343,9 @@ def _foreteller(outside: Outside, read_spec: SpecReader, by_route: Mapping[str, 
 
 def rules_at(outside: Outside, wall_ms: int) -> Rules:
     """The configured policy at this moment of the wall clock; nobody holds the fleet in it."""
-    return Rules(frozen=outside.calendar.frozen(wall_ms), limits=outside.limits)
+    return Rules(
+        frozen=outside.calendar.frozen(wall_ms), unstaffed=outside.staffed.closed(wall_ms), limits=outside.limits
+    )
 
 
 def _tell_failure(task: asyncio.Task[None], broke: Callable[[BaseException], None]) -> None:

@@ -1,4 +1,4 @@
-"""The calendar of the policy's freeze: windows in a named time zone, and whether a moment is in one; reads no clock.
+"""The policy's calendars, of freezes and of staffed hours: windows in a named time zone; it reads no clock.
 
 A window is written in local time. Where the clocks change, it is never shorter than it is written: an hour that comes
 twice belongs to it both times, and one that is left out moves its ends apart, not together.
@@ -64,6 +64,19 @@ class Calendar:
         else:
             return f"with no end in sight ({window})"
         return f"until {end.astimezone(self.zone):%a %Y-%m-%d %H:%M} {self.zone_name} ({window})"
+
+    def closed(self, wall_ms: int) -> str:
+        """Until when nobody is there, of windows in which somebody is; empty in one of them, and where none is written.
+
+        The next window of the coming week is told; where there is none, nobody comes.
+        """
+        now = datetime.fromtimestamp(wall_ms / 1000, UTC)
+        if not self.windows or self._at(now) is not None:
+            return ""
+        coming = [begin for window in self.windows for begin, _ in self._spans(window, now) if begin > now]
+        if not coming:
+            return "any more: the staffed hours are over"
+        return f"until {min(coming).astimezone(self.zone):%a %Y-%m-%d %H:%M} {self.zone_name}"
 
     def _at(self, now: datetime) -> tuple[datetime, Window] | None:
         """The latest end of the windows that this moment lies in, with its window."""

@@ -83,6 +83,7 @@ def make_outside(settings: Settings) -> Outside:
         first_share=settings.policy.max_first_share,
         limits=limits_of(settings),
         calendar=settings.policy.freeze.calendar(),
+        staffed=settings.policy.staffed.calendar(),
         holds_starts=settings.policy.low_traffic == "refuse" and not settings.policy.allow_short_times,
     )
 

@@ -81,6 +81,7 @@ def plan_of(rollout: Rollout, lease_ms: int | None) -> pictures.Plan:
                 min_ticks=stage.min_ticks,
                 on_undecided=stage.on_undecided.value,
                 approval=stage.approval,
+                full_day=stage.full_day,
             )
             for index, stage in enumerate(plan.stages)
         ],

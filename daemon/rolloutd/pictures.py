@@ -88,6 +88,7 @@ class PlanStage(Model):
     min_ticks: int
     on_undecided: str
     approval: bool = False
+    full_day: bool = False
 
 
 class PlanGate(Model):

@@ -25,6 +25,7 @@ from rolloutd.settings.config_tables import (
     SlotTable,
     SocketsTable,
     SourceTable,
+    StaffedTable,
 )
 from rolloutd.settings.plan_tables import (
     GateTable,
@@ -45,6 +46,7 @@ CONFIG: dict[str, type[Table]] = {
     "[roles]": RolesTable,
     "[policy]": PolicyTable,
     "[policy.freeze]": FreezeTable,
+    "[policy.staffed]": StaffedTable,
     "[policy.errors], [policy.latency]": MarginsTable,
     "[routers.NAME]": RouterTable,
     "[routes.NAME]": RouteTable,

@@ -164,3 +164,45 @@ async def test_one_waits_for_another_and_begins_when_that_is_done(tmp_path: Path
 def test_every_day_has_its_name() -> None:
     """The names in the file are those of the calendar, Monday first."""
     assert [DAYS[datetime(2026, 11, 30 - 7 + n, tzinfo=UTC).weekday()] for n in range(7)] == list(DAYS)
+
+
+STAFFED = ("mon 09:00 - mon 17:30", "tue 09:00 - tue 17:30")
+
+
+@pytest.mark.parametrize(
+    ("moment", "said"),
+    [
+        ("2026-11-30 09:00", ""),
+        ("2026-11-30 17:29", ""),
+        ("2026-11-30 17:30", f"until Tue 2026-12-01 09:00 {BERLIN}"),
+        ("2026-11-30 08:59", f"until Mon 2026-11-30 09:00 {BERLIN}"),
+        ("2026-12-03 12:00", f"until Mon 2026-12-07 09:00 {BERLIN}"),
+        ("2026-10-24 12:00", f"until Mon 2026-10-26 09:00 {BERLIN}"),
+        ("2026-03-28 12:00", f"until Mon 2026-03-30 09:00 {BERLIN}"),
+    ],
+)
+def test_outside_of_staffed_hours_nobody_is_there_until_the_next(moment: str, said: str) -> None:
+    """To the minute, over the week's end, and in local time over both changes of the clocks (I9)."""
+    assert calendar(BERLIN, STAFFED, (), ()).closed(at(moment)) == said
+
+
+def test_without_a_window_somebody_is_always_there() -> None:
+    """What is not written restrains nothing."""
+    assert calendar(BERLIN, (), (), ()).closed(at("2026-11-30 03:00")) == ""
+
+
+async def test_the_files_staffed_hours_are_the_loops(tmp_path: Path) -> None:
+    """One minute a week, so nearly always nobody: the loop knows from its first moment on."""
+    slots = {slot: RouteSlot(f"ranker-{slot}", f"http://127.0.0.1:1/{slot}") for slot in Slot}
+    policy = 'staffed.weekly = ["mon 00:00 - mon 00:00"]'
+    config = Config('kind = "memory"', 'kind = "memory"', "python.errors", policy=policy)
+    settings = read_settings(
+        config.text(tmp_path, {"ranker": RouteConfig("ranker", "edge", slots)}), "config.toml", vocabulary()
+    )
+    outside = make_outside(settings)
+    assert outside.staffed.closed(at("2026-11-30 03:00")) == ""
+    never = replace(outside, staffed=calendar("UTC", (), (), ("2020-01-01 00:00 - 2020-01-01 01:00",)))
+    daemon = await Daemon.open(tmp_path / "state", never, spec_reader(settings))
+    rules = daemon.loop.standing.rules
+    await daemon.close()
+    assert rules.unstaffed == "any more: the staffed hours are over"

@@ -85,6 +85,7 @@ GATE_ROLES = {
 GRAVE = {
     "min_time": "minimum time",
     "min_ticks": "data must cover more of this stage",
+    "full_day": "data must cover a full day",
     "window": "a fresh look is due after a doubt",
     "challenger": "the challenger is not known to be up",
 }
@@ -96,7 +97,11 @@ HARD = {
     "journal": "the daemon raises nothing now",
 }
 """What nobody passes; it must be mended first."""
-PEOPLE = {"approval": "a person must approve", "held": "it is held"}
+PEOPLE = {
+    "approval": "a person must approve",
+    "held": "it is held",
+    "staffed": "nobody is there to see it go up by itself",
+}
 
 NO_ROLLOUTS = (
     "No rollouts yet.",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rolloutd.core import events as ev
 from rolloutd.core import isolating, mirroring
-from rolloutd.core.blockers import FREEZE, BlockerKind, Picture, blockers
+from rolloutd.core.blockers import FREEZE, STAFFED, BlockerKind, Picture, blockers
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import OnFail, OnUndecided
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
@@ -25,6 +25,7 @@ _BEFORE_TRAFFIC = frozenset(
         BlockerKind.CHAMPION,
         BlockerKind.CHALLENGER,
         BlockerKind.POLICY,
+        BlockerKind.STAFFED,
         BlockerKind.GATE_BLIND,
     }
 )
@@ -308,8 +309,8 @@ def _undecided(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
         return NOTHING  # a stage is not given up because the fleet stands still
     found = (b for b in blockers(rollout, pic, now_ms) if b.kind is not BlockerKind.APPROVAL)
     against = [
-        b.sentence for b in found if b.what != FREEZE
-    ]  # nor because of a freeze; what is undecided is, in it too
+        b.sentence for b in found if b.what not in (FREEZE, STAFFED)
+    ]  # nor because of a freeze or the night; what is undecided is, in them too
     if not against:
         return NOTHING
     why = f"stage {rollout.stage.name} is undecided after {format_duration(rollout.stage.max_time_ms)}: {against[0]}"

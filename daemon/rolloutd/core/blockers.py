@@ -10,15 +10,15 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
 
-from rolloutd.core import mirroring
+from rolloutd.core import mirroring, smoke
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.observed import Seen
 from rolloutd.core.phases import Phase
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
-from rolloutd.core.smoke import missing, on_preview
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import format_duration
 from rolloutd.core.verdict import Judgement, Verdict, judge
+from rolloutd.core.whole_day import DAY_MS, left_ms, missing
 
 
 class BlockerKind(StrEnum):
@@ -30,7 +30,9 @@ class BlockerKind(StrEnum):
     GATE_COLLECTING = "gate-collecting"
     MIN_TIME = "min-time"
     DWELL = "min-ticks"
+    FULL_DAY = "full-day"
     WINDOW = "observation-window"
+    STAFFED = "staffed"
     APPROVAL = "approval"
     CHAMPION = "champion"
     CHALLENGER = "challenger"
@@ -48,6 +50,7 @@ OVERRIDABLE = frozenset(
         BlockerKind.GATE_COLLECTING,
         BlockerKind.MIN_TIME,
         BlockerKind.DWELL,
+        BlockerKind.FULL_DAY,
         BlockerKind.WINDOW,
         BlockerKind.CHALLENGER,
     }
@@ -57,6 +60,8 @@ OVERRIDABLE = frozenset(
 
 FREEZE = "freeze"
 """What the blocker is called that stands for a freeze window."""
+STAFFED = "staffed"
+"""What the blocker is called that says that nobody is there who would see what going up does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,9 +111,9 @@ class Picture:
 def blockers(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
     """Everything that keeps this rollout from going up now, in the order in which people should hear of it."""
     gates = _gates(pic.judgement)
-    if on_preview(rollout):  # without live traffic no gate can pass, but each must see; the smoke probes judge
+    if smoke.on_preview(rollout):  # without live traffic no gate can pass, but each must see; the smoke probes judge
         gates = tuple(blocker for blocker in gates if blocker.kind is not BlockerKind.GATE_COLLECTING)
-        unproven = missing(rollout, pic.seen, now_ms)
+        unproven = smoke.missing(rollout, pic.seen, now_ms)
         gates = (*(Blocker(BlockerKind.SMOKE, what, sentence) for what, sentence in unproven), *gates)
     return (
         *gates,
@@ -171,13 +176,15 @@ def _time(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
     left_ms = rollout.stage.min_time_ms - (now_ms - visit.confirmed_at.clock_ms)
     if left_ms > 0:
         found.append(Blocker(BlockerKind.MIN_TIME, "min_time", f"min time, {format_duration(left_ms)} left", left_ms))
-    if on_preview(rollout):  # its dwell and its fresh look are rounds of its smoke probes
+    if smoke.on_preview(rollout):  # its dwell and its fresh look are rounds of its smoke probes
         return tuple(found)
     counted = pic.counted
     dwell_left_ms = rollout.stage.min_ticks * timing.tick_ms - min((ev.dwell_ms for ev in counted), default=0)
     if dwell_left_ms > 0:
         text = f"data must cover {format_duration(dwell_left_ms)} more of this stage"
         found.append(Blocker(BlockerKind.DWELL, "min_ticks", text, dwell_left_ms))
+    if rollout.stage.full_day:
+        found += _full_day(counted, now_ms - visit.confirmed_at.clock_ms, now_ms)
     if rollout.window_from_ms is not None:
         covered_ms = min((ev.window_ms for ev in counted), default=0)
         window_left_ms = max(
@@ -188,6 +195,17 @@ def _time(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
             text = f"a fresh look of {format_duration(window_left_ms)} is due since {rollout.window_why}"
             found.append(Blocker(BlockerKind.WINDOW, "window", text, window_left_ms))
     return tuple(found)
+
+
+def _full_day(counted: tuple[GateEvidence, ...], on_stage_ms: int, now_ms: int) -> list[Blocker]:
+    """A day and a night have passed, and every gate had data in each of their hours."""
+    owed = max((missing(known.hours) for known in counted), key=len, default=())
+    lasts_ms = max([DAY_MS - on_stage_ms, *(left_ms(known.hours, now_ms) for known in counted)])
+    if not owed and lasts_ms <= 0:
+        return []
+    hours = "1 hour" if len(owed) == 1 else f"{len(owed)} hours"
+    text = f"a full day is due, and its data must cover {hours} more" if owed else "a full day is due"
+    return [Blocker(BlockerKind.FULL_DAY, "full_day", f"{text}; {format_duration(lasts_ms)} left", lasts_ms)]
 
 
 def _people(rollout: Rollout, seen: Seen) -> tuple[Blocker, ...]:
@@ -205,6 +223,8 @@ def _people(rollout: Rollout, seen: Seen) -> tuple[Blocker, ...]:
         found.append(Blocker(BlockerKind.POLICY, "hold", f"the fleet is held {seen.rules.fleet_hold}"))
     if seen.rules.frozen:
         found.append(Blocker(BlockerKind.POLICY, FREEZE, f"the policy's freeze lasts {seen.rules.frozen}"))
+    if seen.rules.unstaffed:
+        found.append(Blocker(BlockerKind.STAFFED, STAFFED, f"nobody is there to see it go up {seen.rules.unstaffed}"))
     if not seen.may_raise:
         found.append(Blocker(BlockerKind.POLICY, "journal", seen.why_not_raise))
     return tuple(found)

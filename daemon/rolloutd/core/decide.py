@@ -198,7 +198,7 @@ def _asked_for(rollout: Rollout, command: Act, noted: tuple[ev.Event, ...] | Ref
 
 def _beyond_override(rollout: Rollout, pic: Picture, now_ms: int) -> list[Blocker]:
     """What nobody may pass by: the champion's health, the router's agreement, policy."""
-    peoples = (BlockerKind.APPROVAL, BlockerKind.HELD)
+    peoples = (BlockerKind.APPROVAL, BlockerKind.HELD, BlockerKind.STAFFED)  # who acts is there
     found = blockers(rollout, pic, now_ms)
     return [b for b in found if b.kind not in OVERRIDABLE and b.kind not in peoples]
 

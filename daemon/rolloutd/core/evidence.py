@@ -6,7 +6,7 @@ The whole value is stored after every tick, so a restart goes on with the same b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from math import log
 
 from rolloutd.core.by_segment import BySegment, Ticks, labelled
@@ -19,7 +19,8 @@ from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.jump import JumpEvidence
 from rolloutd.core.stats.proportion import HarmEvidence, LimitEvidence, SafeEvidence
-from rolloutd.core.values import ZERO, Share
+from rolloutd.core.values import SPARSE, ZERO, Share
+from rolloutd.core.whole_day import Hours, covered
 
 NOTHING = Increment(0, 0, 0, 0)
 NEVER_READ = Unreadable(BlindReason.NEVER_READ, "no answer yet")
@@ -35,7 +36,8 @@ class GateEvidence:
     counted tick is the first of a later stage. ``ratio`` watches how requests are split, ``jump`` the champion against
     its own past; evidence that was stored before there were these begins them anew. ``by`` is what each segment shows,
     for a gate that is judged by segment. ``pairs_from_ms`` is from when on pairs count: what was answered before the
-    exposure changed may have waited for its pair until then.
+    exposure changed may have waited for its pair until then. ``hours`` is how much of each hour of a day the data
+    covered since the stage began, on a stage that looks at a whole day.
     """
 
     metric: str
@@ -60,6 +62,7 @@ class GateEvidence:
     jump: JumpEvidence | None = None
     by: BySegment | None = None
     pairs_from_ms: int | None = None
+    hours: Hours = field(default=(), metadata={SPARSE: True})
 
     @classmethod
     def start(cls, plan: Plan, gate: Gate, history: Clinging = NOTHING_KNOWN) -> GateEvidence:
@@ -110,6 +113,7 @@ class GateEvidence:
             safe=SafeEvidence.start(gate.accept),
             stage_sum=NOTHING,
             dwell_ms=0,
+            hours=(),
             skip_next=True,
             stage_pending=later,
             ratio=self.ratio and self.ratio.on_stage(later=later),
@@ -131,7 +135,7 @@ class Setting:
     ``champion_arm``/``challenger_arm`` are the arm-label values. ``share`` is what the router confirmed last,
     ``warm_up`` whether only gross harm counts, ``sticky`` whether the router keeps a user on one side. ``focus`` is
     where the arms are compared, where that is not everywhere. ``mirror`` is the part of the requests of which the
-    challenger was confirmed to get copies.
+    challenger was confirmed to get copies. ``whole_day`` says that the hours are kept which the data covers.
     """
 
     now_ms: int
@@ -143,6 +147,7 @@ class Setting:
     sticky: bool = False
     focus: Focus | None = None
     mirror: Share = ZERO
+    whole_day: bool = False
 
     def live(self, gate: Gate) -> bool:
         """Whether the challenger has requests of the kind that this gate counts."""
@@ -284,6 +289,7 @@ def _covered(ev: GateEvidence, inc: Increment, setting: Setting, gate: Gate) -> 
         ev,
         counted_at_ms=setting.now_ms,
         dwell_ms=ev.dwell_ms + covered_ms,
+        hours=covered(ev.hours, setting.now_ms, covered_ms) if setting.whole_day else ev.hours,
         window_ms=ev.window_ms + (0 if setting.warm_up else covered_ms),
     )
 

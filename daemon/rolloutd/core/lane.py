@@ -155,6 +155,7 @@ def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
         mirror=rollout.mirror.confirmed,
         warm_up=changed_at is not None and now_ms - changed_at < timing.warm_up_ms,
         focus=rollout.focus,
+        whole_day=bool(rollout.visits) and rollout.stage.full_day,
     )
     after = absorb(before, gate, observation.answer, setting)
     return replace(lane, evidence={**lane.evidence, observation.metric: after})

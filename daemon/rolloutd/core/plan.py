@@ -7,7 +7,7 @@ change of the configuration cannot change a running rollout. Reading TOML is set
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import pairwise
 
@@ -15,7 +15,8 @@ from rolloutd.core.checks import Check
 from rolloutd.core.metrics import GateKind, MetricTemplate
 from rolloutd.core.segments import Segments
 from rolloutd.core.stats.margins import Margin
-from rolloutd.core.values import FULL, ZERO, BadValue, Share, check_name
+from rolloutd.core.values import FULL, SPARSE, ZERO, BadValue, Share, check_name
+from rolloutd.core.whole_day import DAY_MS
 
 SMOKE_DEADLINE_MAX_MS = 10_000
 
@@ -128,6 +129,7 @@ class Stage:
     place of gates, each of which must be right in ``min_ticks`` rounds one after the other. On a shadow the challenger
     gets copies of the ``mirror`` part of the requests; its answers reach nobody, and the gates judge them. ``segments``
     is the audience of a ring, empty for everybody; ``share`` is all that is exposed, with what earlier rings have.
+    With ``full_day`` the data must cover every hour of a day and night before anything goes up from here.
     """
 
     name: str
@@ -140,6 +142,7 @@ class Stage:
     smoke: tuple[Smoke, ...] = ()
     segments: tuple[str, ...] = ()
     mirror: Share = ZERO
+    full_day: bool = field(default=False, metadata={SPARSE: True})
 
     def __post_init__(self) -> None:
         check_name(self.name, "A stage's name")
@@ -159,6 +162,10 @@ class Stage:
             raise BadValue(f"Stage {self.name} has a minimum time above its maximum time.")
         if self.min_ticks < 1:
             raise BadValue(f"Stage {self.name} needs at least one tick.")
+        if self.full_day and (self.preview or self.max_time_ms <= DAY_MS):
+            raise BadValue(
+                f"Stage {self.name} looks at a full day, so it has traffic or copies, and a max_time above 24h."
+            )
 
     @property
     def preview(self) -> bool:

@@ -30,10 +30,14 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """The policy now. ``fleet_hold`` is by whom and why the fleet is held, ``frozen`` until when nothing goes up."""
+    """The policy now. ``fleet_hold`` is by whom and why the fleet is held, ``frozen`` until when nothing goes up.
+
+    ``unstaffed`` is until when nobody is there: the daemon raises nothing by itself, whoever comes may promote.
+    """
 
     fleet_hold: str = ""
     frozen: str = ""
+    unstaffed: str = ""
     limits: Limits = field(default_factory=Limits)
 
 

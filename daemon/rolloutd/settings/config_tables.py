@@ -211,6 +211,19 @@ class FreezeTable(Table):
         return fw.calendar(self.time_zone, self.weekly, self.days, self.once)
 
 
+class StaffedTable(Table):
+    """When somebody is there who would see what going up does; at other times the daemon raises nothing by itself."""
+
+    time_zone: fw.Zone = "UTC"
+    """The zone of the times below, such as Europe/Berlin."""
+    weekly: fw.WeeklyTexts = ()
+    """Windows of every week, such as "mon 09:00 - mon 17:30"; left out, somebody is always there."""
+
+    def calendar(self) -> Calendar:
+        """The windows as they are asked."""
+        return fw.calendar(self.time_zone, self.weekly, (), ())
+
+
 class PolicyTable(Table):
     """What every rollout must keep to."""
 
@@ -254,6 +267,8 @@ class PolicyTable(Table):
     """For demonstrations and tests: rollouts may choose times and ticks below the policy's; the record says so."""
     freeze: FreezeTable = FreezeTable()
     """When nothing begins and nothing goes up."""
+    staffed: StaffedTable = StaffedTable()
+    """When the daemon may go up by itself: somebody is there. A person may promote at any time."""
     errors: MarginsTable = MarginsTable()
     """The margins of error gates that name none."""
     latency: MarginsTable = MarginsTable()

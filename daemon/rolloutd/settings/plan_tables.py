@@ -108,6 +108,8 @@ class StageTable(Table):
     """At max_time without a decision: ask (hold and ask), extend or rollback."""
     approval: bool = False
     """Whether a person must approve before the next stage, whatever the gates say."""
+    full_day: bool = False
+    """Whether data must have covered every hour of a day and night before the next stage, whatever the gates say."""
     holdback: v.Holdback | None = None
     """On the last stage only: what stays on the champion to compare with; left out, it is the policy's."""
     smoke: Smokes = ()

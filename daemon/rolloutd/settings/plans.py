@@ -104,6 +104,7 @@ class StageReader:
                 min_ticks=self._floor(index, "min_ticks", table.min_ticks, least_ticks, str),
                 on_undecided=table.on_undecided,
                 approval=table.approval,
+                full_day=table.full_day,
                 smoke=tuple(Smoke(**dict(probe)) for probe in table.smoke),
                 mirror=table.mirror,
                 segments=table.segments,
@@ -116,6 +117,8 @@ class StageReader:
                 if table.smoke
                 else "share"
                 if share == ZERO
+                else "full_day"
+                if table.full_day
                 else "min_time"
             )
             self._fault(index, key, str(error))

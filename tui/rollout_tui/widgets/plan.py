@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from rolloutd.pictures import Plan, PlanGate, PlanStage
     from rolloutd.wire import Status
 
+_DAY_S = 86_400.0
 _UNDECIDED = {"ask": "asks a person", "extend": "takes its time once more", "rollback": "goes back"}
 _ON_FAIL = {"rollback": "goes back", "hold": "holds and asks", "observe": "only says so"}
 
@@ -47,7 +48,8 @@ def _stages(scene: Scene, plan: Plan, status: Status) -> list[Line]:
 def _stage(scene: Scene, stage: PlanStage, status: Status) -> Line:
     here = stage.index == status.stage.index and not status.ended
     name = fit(f"{'>' if here else ' '}{stage.index + 1} {clean(stage.name)}", 16)
-    text = f"{right(figures.share(stage.share), 7)}{right(figures.length(stage.min_s), 10)}"
+    least_s = max(stage.min_s, _DAY_S) if stage.full_day else stage.min_s
+    text = f"{right(figures.share(stage.share), 7)}{right(figures.length(least_s), 10)}"
     text += right(figures.length(stage.max_s), 9)
     undecided = _UNDECIDED.get(stage.on_undecided, clean(stage.on_undecided))
     if scene.width >= 100:

@@ -11,6 +11,7 @@ from rolloutd.core.forecast.values import GateForecast, PlanForecast, Span, Stag
 from rolloutd.core.plan import OnFail, Plan, Stage
 from rolloutd.core.stats.passage import Passage
 from rolloutd.core.values import ZERO
+from rolloutd.core.whole_day import DAY_MS
 
 _POINTS = 400
 _FAR, _WELL = 0.999, 0.9
@@ -99,8 +100,9 @@ def _odds_by(passing: Sequence[_Passing], time_ms: float) -> float:
 
 
 def floor_of(plan: Plan, stage: Stage) -> int:
-    """The least a stage is stayed on: its minimum time, and enough ticks with data (the first tick has none)."""
-    return max(stage.min_time_ms, (stage.min_ticks + 1) * plan.timing.tick_ms)
+    """The least a stage is stayed on: its minimum time, a day, enough ticks with data (the first tick has none)."""
+    day_ms = DAY_MS if stage.full_day else 0
+    return max(stage.min_time_ms, day_ms, (stage.min_ticks + 1) * plan.timing.tick_ms)
 
 
 def _mean_of(found: GateForecast) -> float:
