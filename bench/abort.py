@@ -4,7 +4,7 @@ A request on an open control socket; a real daemon on a real HAProxy; a second c
 the share table until the entry is gone. The floor, taken in turn with the aborts, is what blocking code needs for one
 fsynced commit, one command and one look. A fleet of rollouts is live all the time, on a 10 s tick and a metric source.
 In one case a thousand messages wait for three notifiers: one takes them, one refuses the connection, one never answers.
-There are no model registries yet, so nothing of theirs can be dead; servers, metrics and notifiers can.
+Where servers and metrics refuse or hang, the model registry does so with them.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ def _die(site: FleetSite) -> None:
 
 CASES = (
     Case("healthy", FEW),
-    Case("servers and metrics refuse", FEW, _die),
-    Case("servers and metrics hang", FEW, _hang),
+    Case("servers, metrics and registry refuse", FEW, _die),
+    Case("servers, metrics and registry hang", FEW, _hang),
     Case("notifiers alive, refusing and hanging", FEW, tells=True),
     Case("1,000 rollouts tick", MANY),
-    Case("1,000 tick, servers and metrics hang", MANY, _hang),
+    Case("1,000 tick, servers, metrics and registry hang", MANY, _hang),
 )
 
 
@@ -116,7 +116,7 @@ async def _idle(size: int) -> list[Row]:
 async def _measured(case: Case, rounds: int, aborts: int, rest_s: float = REST_S) -> list[Round]:
     done = []
     with folder() as place:
-        site = FleetSite(place, case.size, tells=case.tells)
+        site = FleetSite(place, case.size, tells=case.tells, registered=case.spoil is not None)
         with site.running():
             for number in range(rounds):
                 if not site.fleet.running:

@@ -86,6 +86,10 @@ async def instance_of(proxy: HAProxy, route: str) -> str:
         await router.close()
 
 
+_REGISTRY = '[registries.versions]\nkind = "mlflow"\nurl = "http://127.0.0.1:{port}"\nprefix = "v"\nevery = "5s"\n'
+"""At the fleet's own server: it dies and hangs with the rest, and before that it has no sensible answer either."""
+
+
 class FleetProxy(HAProxy):
     """HAProxy with a line in its base map for every route of the fleet."""
 
@@ -103,11 +107,12 @@ class FleetProxy(HAProxy):
 class FleetSite:
     """A fleet of ``size`` live rollouts on one HAProxy, their metrics page, and the daemon that was started on them."""
 
-    def __init__(self, place: Path, size: int, *, tells: bool = False) -> None:
+    def __init__(self, place: Path, size: int, *, tells: bool = False, registered: bool = False) -> None:
         self.names = [f"fleet-{number:04}" for number in range(size)]
         port = free_port()
         self._port = port
         self._post = Post(port) if tells else None
+        self._registered = registered
         command = [sys.executable, "-m", "bench.rig.fleet", str(port), str(size)]
         self.fleet = Program(command, Path.cwd(), "fleet")
         self.fleet.log_file = place / "fleet.log"
@@ -122,11 +127,12 @@ class FleetSite:
         return "\n".join(
             [
                 head(place, self.proxy),
-                *(_route(number, name, self._port) for number, name in enumerate(self.names)),
+                *(_route(number, name, self._port, self._registered) for number, name in enumerate(self.names)),
                 '[sources.models]\nkind = "scrape"\nevery = "10s"',
                 f'targets = [{{ url = "http://127.0.0.1:{self._port}/metrics" }}]',
                 '[metrics.errors]\ntemplate = "python.errors"\nsource = "models"',
                 "" if self._post is None else self._post.config,
+                _REGISTRY.format(port=self._port) if self._registered else "",
             ]
         )
 
@@ -163,13 +169,14 @@ class FleetSite:
         return len(rows) == len(self.names) and all(row["observed"] is not None for row in rows)
 
 
-def _route(number: int, name: str, port: int) -> str:
+def _route(number: int, name: str, port: int, registered: bool) -> str:
     slots = "".join(
         f'[routes.{name}.slots.{slot}]\narm = "{arm(number, slot.value)}"\n'
         f'probe_url = "http://127.0.0.1:{port}/{version}/version"\n'
         for slot, version in ((Slot.A, "v1"), (Slot.B, "v2"))
     )
-    return f'[routes.{name}]\nrouter = "edge"\n{slots}'
+    registry = f'registry = "versions"\nmodel = "{name}"\n' if registered else ""
+    return f'[routes.{name}]\nrouter = "edge"\n{registry}{slots}'
 
 
 def _spec(name: str) -> str:
