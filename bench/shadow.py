@@ -25,6 +25,7 @@ from bench.table import Row
 from rollout_adapters.metrics.templates import make_template
 from rollout_adapters.predictions.formats import reader_of
 from rollout_adapters.predictions.joiner import Joiner
+from rollout_adapters.predictions.record import Record
 from rollout_adapters.predictions.source import parse
 from rolloutd.core.pairs import harm_log_e, safe_log_e
 from rolloutd.core.plan import Gate
@@ -77,8 +78,8 @@ def joined_and_judged(pairs: int) -> Row:
     joiner, gates = Joiner(10_000, 100_000), (gate("pairs.agreement"), gate("pairs.coverage", 0.01))
     began_s = time.process_time()
     for start in range(0, len(lines), 2 * TICK_PAIRS):
-        records, _ = parse(lines[start : start + 2 * TICK_PAIRS], read)
-        joiner.add(records, start)
+        said, _ = parse(lines[start : start + 2 * TICK_PAIRS], read)
+        joiner.add([line for line in said if isinstance(line, Record)], start)
         joiner.expire(start)
         counts = joiner.arms["b"]
         sums = Increment(counts.due, counts.unpaired, counts.answered, counts.differ)

@@ -21,7 +21,8 @@ def where(program: str) -> str | None:
     apart = (
         beside.parent / "mlflow" / "bin"
     )  # MLflow pins other versions than we do, so it has an environment of its own
-    search = os.pathsep.join([str(beside), str(apart), os.environ.get("PATH", os.defpath)])
+    versioned = sorted(map(str, Path("/usr/lib/postgresql").glob("*/bin")))  # Debian keeps servers off the PATH
+    search = os.pathsep.join([str(beside), str(apart), os.environ.get("PATH", os.defpath), *versioned])
     return shutil.which(program, path=search)
 
 

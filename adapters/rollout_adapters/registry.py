@@ -29,7 +29,10 @@ SOURCES = {
     "scrape": "rollout_adapters.metrics.scrape:make",
     "memory": "rollout_adapters.memory_metrics:make",
     "predictions": "rollout_adapters.predictions.source:make",
+    "sql": "rollout_adapters.sql.source:make",
 }
+ASKED_BY_QUERY = frozenset({"sql"})
+"""The kinds of sources that are asked by a query of the configuration, and by nothing else."""
 NOTIFIERS = {
     "alertmanager": "rollout_adapters.notify.alertmanager:make",
     "apprise": "rollout_adapters.notify.apprise:make",

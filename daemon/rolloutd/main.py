@@ -48,9 +48,9 @@ EXIT_USAGE, EXIT_RUNNING, EXIT_JOURNAL = 2, 3, 4
 def vocabulary() -> Vocabulary:
     """The words that the adapters understand."""
     from rollout_adapters.metrics import templates
-    from rollout_adapters.registry import CANNOT_MIRROR
+    from rollout_adapters.registry import ASKED_BY_QUERY, CANNOT_MIRROR
 
-    return Vocabulary(templates.make_template, templates.NAMES, CANNOT_MIRROR)
+    return Vocabulary(templates.make_template, templates.NAMES, CANNOT_MIRROR, ASKED_BY_QUERY)
 
 
 def make_outside(settings: Settings) -> Outside:

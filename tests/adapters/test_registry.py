@@ -27,6 +27,7 @@ SOURCE_OPTIONS: dict[str, dict[str, object]] = {
     "scrape": {"targets": [{"url": "http://127.0.0.1:9901/stats/prometheus"}]},
     "memory": {},
     "predictions": {"listen": "127.0.0.1:9188"},
+    "sql": {"sqlite": "/var/lib/app/answers.db"},
 }
 LEASES = {"haproxy": 30_000, "envoy": None, "nginx": None, "memory": 60_000}
 

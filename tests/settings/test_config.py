@@ -104,7 +104,7 @@ METRIC = "[sources.s]\nkind = 'scrape'\n[metrics.m]\n"
         ("template = 'envoy.erors'", "template", "Did you mean envoy.errors?"),
         ("template = 'envoy.errors'\ntotal = { series = 'x' }", "total", "Leave out the one or the other"),
         ("template = 'envoy.errors'\nsource = 't'", "source", "There is no source t."),
-        ("arm_label = 'v'", "total", "This one has neither"),
+        ("arm_label = 'v'", "total", "This one has none"),
         ("arm_label = 'v'\ntotal = { series = 'x' }", "total", "exactly one of bad and good"),
         ("total = { series = 'x' }\nbad = { series = 'y' }", "arm_label", "in which label"),
         ("arm_label='v'\nslo='1s'\ntotal = { series = 'x' }\nbad = { series = 'y' }", "slo", "written with good"),

@@ -27,6 +27,7 @@ def own_keys(path: Path) -> tuple[str, ...]:
     if len(path) == 2 and path[0] in ("routers", "sources"):
         kinds = FULL_VOCABULARY.router_keys if path[0] == "routers" else FULL_VOCABULARY.source_keys
         named = {"edge": "envoy", "gateway": "haproxy", "front": "nginx", "answers": "predictions"}
+        named["warehouse"] = "sql"
         kind = named.get(str(path[1]), str(path[1]))
         known = (*known, *(kinds or {})[kind])
     return known

@@ -84,6 +84,7 @@ FULL_VOCABULARY = Vocabulary(
         "scrape": ("targets",),
         "memory": (),
         "predictions": ("files", "listen", "listen_format", "window", "tolerance", "most_waiting"),
+        "sql": ("sqlite", "postgres", "password", "timeout", "least_labelled"),
     },
     notifier_keys={
         "alertmanager": ("url", "hosts", "networks", "labels"),

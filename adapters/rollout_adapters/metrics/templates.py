@@ -25,6 +25,10 @@ _HAPROXY_HAS_NO_HISTOGRAM = (
 )
 
 
+_UNSAID_MS = 1
+"""When labels are ripe only the configuration can say."""
+
+
 def make_template(name: str, arm_label: str | None = None, slo_ms: float | None = None) -> MetricTemplate:
     """The shipped template ``name``, read by ``arm_label`` instead of its usual label where one is given.
 
@@ -124,6 +128,22 @@ def _pairs(name: str, kind: GateKind, arm_label: str, slo_ms: float | None, seri
     return MetricTemplate(name, kind, arm_label, Selector(total), bad=Selector(bad))
 
 
+def _labels_wrong(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
+    return _labels(name, arm_label, slo_ms, ("labels_total", "labels_wrong_total"))
+
+
+def _labels_missing(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
+    return _labels(name, arm_label, slo_ms, ("labels_due_total", "labels_missing_total"))
+
+
+def _labels(name: str, arm_label: str, slo_ms: float | None, series: tuple[str, str]) -> MetricTemplate:
+    """What a source of predictions counts once a request is ripe; when it is, the metric says in the configuration."""
+    if slo_ms is not None:
+        raise BadValue(f"{name} takes no slo; it says ripe, when a label counts.")
+    total, bad = series
+    return MetricTemplate(name, GateKind.PROPORTION, arm_label, Selector(total), bad=Selector(bad), ripe_ms=_UNSAID_MS)
+
+
 def _bound(name: str, slo_ms: float | None) -> Decimal:
     if slo_ms is None:
         raise BadValue(f"{name} needs an slo: the bound of a histogram's bucket, such as 250ms.")
@@ -148,5 +168,7 @@ _MAKERS: dict[str, tuple[str, _Maker]] = {
     "pairs.coverage": ("arm", _pairs_coverage),
     "pairs.errors": ("arm", _pairs_errors),
     "pairs.slow": ("arm", _pairs_slow),
+    "labels.missing": ("arm", _labels_missing),
+    "labels.wrong": ("arm", _labels_wrong),
 }
 NAMES: Sequence[str] = tuple(_MAKERS)

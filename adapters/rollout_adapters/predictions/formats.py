@@ -11,9 +11,9 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any  # foreign JSON, of which only the few keys named here are looked at
 
-from rollout_adapters.predictions.record import LINE_MAX_BYTES, BadRecord, Record, digest, from_mapping, read_record
+from rollout_adapters.predictions.record import LINE_MAX_BYTES, BadRecord, Record, Said, digest, from_mapping, read_line
 
-Reader = Callable[[bytes], Record | None]
+Reader = Callable[[bytes], Said | None]
 
 
 def reader_of(name: str, arm: str) -> Reader:
@@ -22,7 +22,7 @@ def reader_of(name: str, arm: str) -> Reader:
 
 
 def _neutral(arm: str) -> Reader:
-    return lambda line: read_record(line, arm)
+    return lambda line: read_line(line, arm)
 
 
 def _v2(arm: str) -> Reader:

@@ -43,8 +43,36 @@ class Record(NamedTuple):
         return self.status >= _SERVER_ERROR
 
 
+class Label(NamedTuple):
+    """What the right answer to a request was, as it became known later. Its arm is that of the answer."""
+
+    request_id: str
+    label: Output
+
+
+Said = Record | Label
+"""What a line of a log may say."""
+
+
+def read_line(line: bytes, arm: str = "") -> Said:
+    """The record or the label on a line of JSON; one with ``label`` and no ``output`` is a label. Raises BadRecord."""
+    said = _object(line)
+    if "label" not in said or "output" in said:
+        return from_mapping(said, arm)
+    request_id, label = said.get("request_id"), small(said["label"])
+    if not isinstance(request_id, str) or not 0 < len(request_id) <= ID_MAX:
+        raise BadRecord("no request_id")
+    if label is None:
+        raise BadRecord("a label of nothing")
+    return Label(request_id, label)
+
+
 def read_record(line: bytes, arm: str = "") -> Record:
     """The record on a line of JSON. ``arm`` counts where the line names none. Raises BadRecord."""
+    return from_mapping(_object(line), arm)
+
+
+def _object(line: bytes) -> Mapping[str, Any]:
     if len(line) > LINE_MAX_BYTES:
         raise BadRecord(f"a line of more than {LINE_MAX_BYTES >> 10} KiB")
     try:
@@ -53,7 +81,7 @@ def read_record(line: bytes, arm: str = "") -> Record:
         raise BadRecord("no JSON") from None
     if not isinstance(said, dict):
         raise BadRecord("no JSON object")
-    return from_mapping(said, arm)
+    return said
 
 
 def from_mapping(said: Mapping[str, Any], arm: str = "") -> Record:
@@ -100,6 +128,18 @@ def same(one: Output, other: Output, tolerance: float) -> bool:
     if isinstance(one, tuple) and isinstance(other, tuple):
         return len(one) == len(other) and _greatest(one) == _greatest(other)
     return one == other
+
+
+def right(output: Output, label: Output, tolerance: float) -> bool | None:
+    """Whether an output is what its label says; None where they cannot be compared.
+
+    Of scores the label is the number of the right one, counted from zero, or scores with the same greatest one.
+    """
+    if isinstance(output, tuple) and isinstance(label, float):
+        return _greatest(output) == label
+    if output is None or type(output) is not type(label):
+        return None
+    return same(output, label, tolerance)
 
 
 def digest(value: object) -> str:

@@ -1,14 +1,15 @@
-"""Prediction logs as a metric source of kind ``predictions``: counts of pairs, from log files and a socket of its own.
+"""Prediction logs as a metric source of kind ``predictions``: counts of pairs and labels, from files and a socket.
 
-It answers for metrics of pairs alone. A sample is as old as the arm's last pair: without new ones it grows old, and
-what rests on it goes blind. It opens files and socket at the first question, and keeps nothing on disk.
+It answers for metrics of pairs and of labels alone. A sample is as old as the arm's last pair, or the last answer that
+may get a label: without new ones it grows old, and what rests on it goes blind. It opens files and socket at the first
+question, and keeps nothing on disk.
 """
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -16,10 +17,11 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from rollout_adapters.metrics.timing import DurationMs, SteadyWall
 from rollout_adapters.options import AdapterOptions, check_options
-from rollout_adapters.predictions.formats import FORMATS, reader_of
+from rollout_adapters.predictions.formats import FORMATS, Reader, reader_of
 from rollout_adapters.predictions.ingest import Ingest
 from rollout_adapters.predictions.joiner import ArmCounts, Joiner, Timed
-from rollout_adapters.predictions.record import BadRecord, Record
+from rollout_adapters.predictions.labels import COVERED_FROM, LabelBook, LabelCounts
+from rollout_adapters.predictions.record import BadRecord, Record, Said
 from rollout_adapters.predictions.tail import Tail
 from rolloutd.core.metrics import (
     Answer,
@@ -35,6 +37,8 @@ from rolloutd.core.metrics import (
 
 _SLICE = 1_000  # records that are joined before others have a turn
 _FILES_MAX = 50
+_BOOKS_MAX = 8
+_DUE = "labels_due_total"
 Counts = tuple[int, int, int]
 """All, bad, and when the last of all came."""
 
@@ -60,7 +64,8 @@ class PredictionOptions(AdapterOptions):
     """What a source of predictions can be told.
 
     ``window`` is how long an answer waits for its pair (default and most: the age at which a sample is no data).
-    ``tolerance`` is how far two numbers may differ and still agree.
+    ``tolerance`` is how far two numbers may differ and still agree. Of ripe answers at least ``least_labelled`` must
+    have a label.
     """
 
     every: DurationMs = 10_000
@@ -71,6 +76,7 @@ class PredictionOptions(AdapterOptions):
     window: DurationMs | None = None
     tolerance: float = Field(default=0.0, ge=0.0)
     most_waiting: int = Field(default=100_000, ge=1_000, le=5_000_000)
+    least_labelled: float = Field(default=0.8, gt=0.0, le=1.0)
 
     @field_validator("listen")
     @classmethod
@@ -117,6 +123,8 @@ class PredictionSource:
         self.max_age_ms = options.max_age_ms
         self.clock = SteadyWall()
         self.joiner = Joiner(options.window_ms, options.most_waiting, options.tolerance)
+        self.books: dict[int, LabelBook] = {}
+        self._options = options
         self._tails = [(Tail(file.path), reader_of(file.format, file.arm)) for file in options.files]
         read = reader_of(options.listen_format, "")
         self._ingest = Ingest(options.listen, lambda lines: self._take(lines, read)) if options.listen else None
@@ -125,8 +133,12 @@ class PredictionSource:
 
     async def read(self, question: Question, deadline_s: float) -> Answer:
         """Read what is new, join it, and answer for every asked arm."""
-        if question.template.slo_ms is not None:
-            self.joiner.watch_latency(question.template.slo_ms)
+        template = question.template
+        if template.slo_ms is not None:
+            self.joiner.watch_latency(template.slo_ms)
+        if template.ripens and not self._has_book(template.ripe_ms):
+            detail = f"labels are asked for at more than {_BOOKS_MAX} ages"
+            return Answer.unreadable(question, self.clock.now_ms(), BlindReason.TOO_BIG, detail)
         if self._filling is None or self._filling.done():
             self._filling = asyncio.create_task(self._fill(), name=f"read {self.name}")
         # A question that is given up must not lose what was read for it.
@@ -135,7 +147,9 @@ class PredictionSource:
         if trouble:
             return Answer.unreadable(question, now_ms, BlindReason.UNREACHABLE, trouble)
         self.joiner.expire(now_ms)
-        return Answer(now_ms, {arm: self._reading(question.template, arm, now_ms) for arm in question.arm_values})
+        if template.ripens:
+            self.books[template.ripe_ms].ripen(now_ms)
+        return Answer(now_ms, {arm: self._reading(template, arm, now_ms) for arm in question.arm_values})
 
     async def close(self) -> None:
         """Let files and socket go."""
@@ -164,22 +178,53 @@ class PredictionSource:
             await self._join(records)
         return trouble
 
-    async def _join(self, records: Sequence[Record]) -> None:
-        for start in range(0, len(records), _SLICE):
-            self.joiner.add(records[start : start + _SLICE], self.clock.now_ms())
+    async def _join(self, said: Sequence[Said]) -> None:
+        for start in range(0, len(said), _SLICE):
+            self._add(said[start : start + _SLICE])
             await asyncio.sleep(0)
 
-    def _take(self, lines: Sequence[bytes], read: Callable[[bytes], Record | None]) -> tuple[int, int]:
-        records, malformed = parse(lines, read)
+    def _take(self, lines: Sequence[bytes], read: Reader) -> tuple[int, int]:
+        said, malformed = parse(lines, read)
         self.malformed += malformed
-        self.joiner.add(records, self.clock.now_ms())
-        return len(records), malformed
+        self._add(said)
+        return len(said), malformed
+
+    def _add(self, said: Sequence[Said]) -> None:
+        now_ms = self.clock.now_ms()
+        self.joiner.add([line for line in said if isinstance(line, Record)], now_ms)
+        for book in self.books.values():
+            book.add(said, now_ms)
+
+    def _has_book(self, ripe_ms: int) -> bool:
+        """Whether answers of this age are counted, from now on at the latest."""
+        if ripe_ms not in self.books and len(self.books) < _BOOKS_MAX:
+            self.books[ripe_ms] = LabelBook(ripe_ms, self._options.most_waiting, self._options.tolerance)
+        return ripe_ms in self.books
+
+    def _labelled(self, template: MetricTemplate, arm: str, now_ms: int) -> ArmReading:
+        counts = self.books[template.ripe_ms].arms.get(arm)
+        if counts is None:
+            return Unreadable(BlindReason.NO_SERIES, f"no answer of {arm} was logged yet")
+        if counts.dropped_at_ms is not None and now_ms - counts.dropped_at_ms <= self.max_age_ms:
+            detail = f"more answers of {arm} wait for their labels than most_waiting allows"
+            return Unreadable(BlindReason.TOO_BIG, detail)
+        n, bad = counts.due, counts.missing
+        if template.total.series != _DUE:
+            n, bad = counts.labelled, counts.wrong
+            lacking = _lacking(counts, arm, self._options.least_labelled)
+            if lacking is not None:
+                return lacking
+        series, at_ms = f'{{arm="{arm}",from="{counts.from_ms}"}}', counts.record_at_ms
+        part = template.bad or template.total
+        total = Point(template.total.series + series, float(n), at_ms)
+        return Counted((total,), (Point(part.series + series, float(bad), at_ms),))
 
     def _reading(self, template: MetricTemplate, arm: str, now_ms: int) -> ArmReading:
+        if template.ripens:
+            return self._labelled(template, arm, now_ms)
         if not template.kind.of_pairs:
-            return Unreadable(
-                BlindReason.BAD_ANSWER, f"{template.name} is no metric of pairs, and these are predictions"
-            )
+            detail = f"{template.name} is no metric of pairs or labels, and these are predictions"
+            return Unreadable(BlindReason.BAD_ANSWER, detail)
         counts = self.joiner.arms.get(arm)
         if counts is None:
             return Unreadable(BlindReason.NO_SERIES, f"no answer of {arm} was logged yet")
@@ -198,9 +243,19 @@ class PredictionSource:
         )
 
 
-def parse(lines: Iterable[bytes], read: Callable[[bytes], Record | None]) -> tuple[list[Record], int]:
-    """The records on these lines, and how many lines were none. A line of which the reader makes nothing is neither."""
-    records, malformed = [], 0
+def _lacking(counts: LabelCounts, arm: str, least: float) -> Unreadable | None:
+    """Why the labels of an arm cannot be judged, where too many ripe answers have none."""
+    due, labelled = counts.coverage
+    if due < COVERED_FROM or labelled >= least * due:
+        return None
+    said = f"of {arm}'s last {due} ripe answers only {labelled} have a label, at least {least:.0%} must"
+    return Unreadable(BlindReason.PARTIAL, said)
+
+
+def parse(lines: Iterable[bytes], read: Reader) -> tuple[list[Said], int]:
+    """What these lines say, and how many were no records. A line of which the reader makes nothing is neither."""
+    records: list[Said] = []
+    malformed = 0
     for line in lines:
         try:
             record = read(line)
@@ -212,7 +267,7 @@ def parse(lines: Iterable[bytes], read: Callable[[bytes], Record | None]) -> tup
     return records, malformed
 
 
-def _new(tail: Tail, read: Callable[[bytes], Record | None]) -> tuple[list[Record], int]:
+def _new(tail: Tail, read: Reader) -> tuple[list[Said], int]:
     return parse(tail.lines(), read)
 
 

@@ -17,7 +17,7 @@ from rolloutd.core.phases import Phase
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import format_duration
-from rolloutd.core.verdict import Judgement, Verdict, judge
+from rolloutd.core.verdict import GateVerdict, Judgement, Verdict, judge
 from rolloutd.core.whole_day import DAY_MS, left_ms, missing
 
 
@@ -110,7 +110,7 @@ class Picture:
 
 def blockers(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
     """Everything that keeps this rollout from going up now, in the order in which people should hear of it."""
-    gates = _gates(pic.judgement)
+    gates = _gates(pic, now_ms)
     if smoke.on_preview(rollout):  # without live traffic no gate can pass, but each must see; the smoke probes judge
         gates = tuple(blocker for blocker in gates if blocker.kind is not BlockerKind.GATE_COLLECTING)
         unproven = smoke.missing(rollout, pic.seen, now_ms)
@@ -123,18 +123,29 @@ def blockers(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]
     )
 
 
-def _gates(judgement: Judgement) -> tuple[Blocker, ...]:
+def _gates(pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
     kinds = {
         Verdict.FAIL: (BlockerKind.GATE_FAIL, "shows harm"),
         Verdict.BLIND: (BlockerKind.GATE_BLIND, "has no usable data"),
         Verdict.COLLECTING: (BlockerKind.GATE_COLLECTING, "has not seen enough"),
     }
     found = []
-    for gate in judgement.undecided:
+    for gate in pic.judgement.undecided:
         kind, text = kinds[gate.verdict]
+        unripe_ms = _unripe_ms(gate, pic, now_ms)
+        if gate.verdict is Verdict.COLLECTING and unripe_ms > 0:
+            text = f"waits for labels: the first of this exposure are ripe in {format_duration(unripe_ms)}"
         detail = f": {gate.blind.detail}" if gate.blind and gate.verdict is Verdict.BLIND else ""
         found.append(Blocker(kind, f"gate:{gate.gate.metric}", f"{gate.gate.metric} {text}{detail}"))
     return tuple(found)
+
+
+def _unripe_ms(gate: GateVerdict, pic: Picture, now_ms: int) -> int:
+    """How long until labels of the present exposure begin to count; 0 where they do, or where none come late."""
+    known = pic.evidence.get(gate.gate.metric)
+    ripe_ms = gate.gate.template.ripe_ms
+    first_ms = None if known is None or known.ripening is None else known.ripening.first_ripe_ms(ripe_ms)
+    return 0 if first_ms is None else max(0, first_ms - now_ms)
 
 
 def _world(rollout: Rollout, seen: Seen, now_ms: int) -> tuple[Blocker, ...]:

@@ -14,6 +14,7 @@ from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, bad_of, inc
 from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.ratio import RatioWatch
+from rolloutd.core.ripening import Ripening
 from rolloutd.core.segments import Focus
 from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging
 from rolloutd.core.stats.increment import Increment
@@ -37,7 +38,8 @@ class GateEvidence:
     its own past; evidence that was stored before there were these begins them anew. ``by`` is what each segment shows,
     for a gate that is judged by segment. ``pairs_from_ms`` is from when on pairs count: what was answered before the
     exposure changed may have waited for its pair until then. ``hours`` is how much of each hour of a day the data
-    covered since the stage began, on a stage that looks at a whole day.
+    covered since the stage began, on a stage that looks at a whole day. ``ripening`` says which requests' labels count,
+    for a gate on labels.
     """
 
     metric: str
@@ -63,6 +65,7 @@ class GateEvidence:
     by: BySegment | None = None
     pairs_from_ms: int | None = None
     hours: Hours = field(default=(), metadata={SPARSE: True})
+    ripening: Ripening | None = field(default=None, metadata={SPARSE: True})
 
     @classmethod
     def start(cls, plan: Plan, gate: Gate, history: Clinging = NOTHING_KNOWN) -> GateEvidence:
@@ -77,9 +80,11 @@ class GateEvidence:
             safe=SafeEvidence.start(gate.accept),
             limit=limit,
             champion_limit=limit,
-            ratio=None if gate.template.kind.of_pairs else RatioWatch.start(later),
+            # Labels come late: what arrives now was split by the share of then.
+            ratio=None if gate.template.kind.of_pairs or gate.template.ripens else RatioWatch.start(later),
             jump=None if gate.template.kind.of_pairs else JumpEvidence.start(),
             by=None if segments is None else BySegment.start(segments, gate.harm, later, line),
+            ripening=Ripening() if gate.template.ripens else None,
         )
 
     @property
@@ -99,8 +104,10 @@ class GateEvidence:
 
     def on_share_change(self) -> GateEvidence:
         """The share is changing: the tick that straddles the change compares nothing and is dropped."""
-        ratio = self.ratio and self.ratio.on_share_change()
-        return self if self.skip_next and ratio == self.ratio else replace(self, skip_next=True, ratio=ratio)
+        ratio, ripening = self.ratio and self.ratio.on_share_change(), self.ripening and self.ripening.on_change()
+        if self.skip_next and (ratio, ripening) == (self.ratio, self.ripening):
+            return self
+        return replace(self, skip_next=True, ratio=ratio, ripening=ripening)
 
     def on_resume(self) -> GateEvidence:
         """A person let it go on although the split or the champion strayed: both are watched anew from here."""
@@ -117,6 +124,7 @@ class GateEvidence:
             skip_next=True,
             stage_pending=later,
             ratio=self.ratio and self.ratio.on_stage(later=later),
+            ripening=self.ripening and self.ripening.on_change(),
         )
 
     def on_reopen(self, gate: Gate) -> GateEvidence:
@@ -172,12 +180,13 @@ def _line(plan: Plan, gate: Gate) -> float:
 
 def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> GateEvidence:
     """The evidence after one answer. A reading that cannot be used blinds the gate and counts nothing."""
-    ev = replace(ev, tick=ev.tick + 1, last=NOTHING)
+    ev = replace(ev, tick=ev.tick + 1, last=NOTHING, ripening=_looked(ev, gate, setting))
     champion = _labelled(ev, _reading(answer, setting.champion_arm, gate))
     challenger = _labelled(ev, _reading(answer, setting.challenger_arm, gate))
     if isinstance(champion, Unreadable) and not (setting.champion_has_none(gate) and _silent(champion)):
         return replace(ev, blind=_named("champion", champion))
-    if isinstance(challenger, Unreadable) and not (not setting.live(gate) and _silent(challenger)):
+    excused = not setting.live(gate) or _unripe(ev, gate, setting)
+    if isinstance(challenger, Unreadable) and not (excused and _silent(challenger)):
         return replace(ev, blind=_named("challenger", challenger))
     champion_delta = _delta(ev.champion, champion)
     challenger_delta = _delta(ev.challenger, challenger)
@@ -203,6 +212,8 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
     inc = increment(champion_delta, challenger_delta, good)
     if gate.template.kind.of_pairs:
         return _count_pairs(ev, seen, inc, setting, gate)
+    if gate.template.ripens:
+        return _count_ripe(ev, seen, inc, setting, gate)
     ticks: Ticks = {}
     if ev.by is not None:
         ticks = ev.by.ticks((ev.champion, champion), (ev.challenger, challenger), part_is_good=good)
@@ -219,6 +230,55 @@ def _count_pairs(ev: GateEvidence, seen: GateEvidence, inc: Increment, setting: 
     if inc == NOTHING or setting.warm_up or not settled:
         return seen
     return _covered(_sum(seen, inc), inc, setting, gate)
+
+
+def _oldest_asked_ms(ev: GateEvidence, gate: Gate, now_ms: int) -> int:
+    """When the requests may have been asked that are ripe since the last usable answer; logs may be late, too."""
+    last_ms = now_ms if ev.fresh_at_ms is None else ev.fresh_at_ms
+    return last_ms - gate.template.ripe_ms - gate.max_age_ms - gate.every_ms
+
+
+def _looked(ev: GateEvidence, gate: Gate, setting: Setting) -> Ripening | None:
+    """What a gate on labels knows of the exposures, with this one."""
+    if not gate.template.ripens:
+        return None
+    oldest_ms = _oldest_asked_ms(ev, gate, setting.now_ms)
+    known = ev.ripening or Ripening()
+    return known.look(setting.now_ms, oldest_ms, live=setting.live(gate), warm_up=setting.warm_up)
+
+
+def _unripe(ev: GateEvidence, gate: Gate, setting: Setting) -> bool:
+    """Whether no label of the challenger can be due yet, so that there being none is no trouble."""
+    live_from_ms = None if ev.ripening is None else ev.ripening.live_from_ms
+    patience_ms = gate.template.ripe_ms + 2 * (gate.max_age_ms + gate.every_ms)
+    return live_from_ms is not None and setting.now_ms - live_from_ms <= patience_ms
+
+
+def _count_ripe(ev: GateEvidence, seen: GateEvidence, inc: Increment, setting: Setting, gate: Gate) -> GateEvidence:
+    """Add the labels of the requests that became ripe, where all of these met one exposure.
+
+    Those from before the stage's own exposure speak of harm alone: safety, dwell and sums are of the stage.
+    """
+    ripening, asked_from_ms = seen.ripening, _oldest_asked_ms(ev, gate, setting.now_ms)
+    if inc == NOTHING or ripening is None or ev.fresh_at_ms is None:
+        return seen
+    if not ripening.undisturbed(asked_from_ms, setting.now_ms - gate.template.ripe_ms):
+        return seen
+    own = ripening.of_present(asked_from_ms)
+    after = _count(
+        replace(seen, stage_pending=seen.stage_pending and own), inc, inc, {}, replace(setting, warm_up=False)
+    )
+    after = _covered(after, inc, replace(setting, warm_up=False), gate)
+    if own:
+        return after
+    return replace(
+        after,
+        safe=seen.safe,
+        stage_sum=seen.stage_sum,
+        dwell_ms=seen.dwell_ms,
+        hours=seen.hours,
+        stage_pending=seen.stage_pending,
+    )
 
 
 def _compared(ev: GateEvidence, inc: Increment, ticks: Ticks, focus: Focus) -> Increment:

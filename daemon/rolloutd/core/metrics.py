@@ -6,8 +6,10 @@ A reading is raw counters of both arms at one moment, or a reason why there is n
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
+
+from rolloutd.core.values import SPARSE
 
 
 class MatchKind(StrEnum):
@@ -62,6 +64,7 @@ class MetricTemplate:
     ``total`` counts all requests. Exactly one of ``bad`` (failed ones) and ``good`` (those within the limit, as a
     histogram's ``le`` bucket) is given. ``arm_label`` is the label whose value names the slot (an Envoy cluster, a
     HAProxy backend, a ``slot`` label put on by a scrape target). ``slo_ms`` is the bucket's bound for latency.
+    ``ripe_ms`` is how old a request must be before its outcome counts, zero where that is known at once.
     """
 
     name: str
@@ -71,8 +74,16 @@ class MetricTemplate:
     bad: Selector | None = None
     good: Selector | None = None
     slo_ms: float | None = None
+    ripe_ms: int = field(default=0, metadata={SPARSE: True})
+
+    @property
+    def ripens(self) -> bool:
+        """Whether its outcomes are labels, which come later than the requests."""
+        return self.ripe_ms > 0
 
     def __post_init__(self) -> None:
+        if self.ripe_ms < 0:
+            raise ValueError(f"Metric {self.name} cannot be ripe before its requests.")
         if (self.bad is None) == (self.good is None):
             raise ValueError(f"Metric {self.name} needs exactly one of bad and good.")
 

@@ -15,7 +15,7 @@ from rolloutd.core.checks import Check
 from rolloutd.core.metrics import GateKind, MetricTemplate
 from rolloutd.core.segments import Segments
 from rolloutd.core.stats.margins import Margin
-from rolloutd.core.values import FULL, SPARSE, ZERO, BadValue, Share, check_name
+from rolloutd.core.values import FULL, SPARSE, ZERO, BadValue, Share, check_name, format_duration
 from rolloutd.core.whole_day import DAY_MS
 
 SMOKE_DEADLINE_MAX_MS = 10_000
@@ -79,6 +79,8 @@ class Gate:
             )
         if self.template.kind.of_pairs:
             self._check_pairs()
+        if self.template.ripens and self.by:
+            raise BadValue(f"{self.metric} waits for labels, and those are judged over everybody, not by segment.")
 
     def _check_pairs(self) -> None:
         if self.by:
@@ -239,6 +241,7 @@ class Plan:
         if shares[-1].basis_points < 5_000:
             raise BadValue("The last stage is the watch at full share (less a holdback); it cannot be under 50%.")
         _refuse_lonely_pairs(self)
+        _refuse_unripe(self)
         if shares[-1] == FULL and all(gate.limit is None for gate in self.gates if not gate.template.kind.of_pairs):
             raise BadValue(
                 "A watch without a holdback has no champion to compare with: at least one gate needs a limit."
@@ -338,6 +341,21 @@ def _refuse_lonely_pairs(plan: Plan) -> None:
         raise BadValue(
             f"{lonely.metric} is judged on pairs, and no stage of the plan mirrors requests: it would never speak."
         )
+
+
+def _refuse_unripe(plan: Plan) -> None:
+    """Raise BadValue where a stage is over before the labels of its requests are ripe: its gate could never pass."""
+    for gate in plan.gates:
+        first_ms = plan.timing.warm_up_ms + gate.template.ripe_ms
+        for stage in plan.stages if gate.template.ripens and gate.on_fail is not OnFail.OBSERVE else ():
+            least_ms = first_ms + (DAY_MS if stage.full_day else 0)
+            if not stage.preview and stage.max_time_ms <= least_ms:
+                day = " and a full day of them" if stage.full_day else ""
+                raise BadValue(
+                    f"Stage {stage.name} is over after {format_duration(stage.max_time_ms)}, and {gate.metric} has the "
+                    f"first labels of its requests{day} after {format_duration(least_ms)}: give the stage a longer "
+                    "max_time."
+                )
 
 
 def _grows(earlier: Stage, later: Stage) -> bool:

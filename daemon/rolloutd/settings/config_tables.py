@@ -186,6 +186,10 @@ class MetricTable(Table):
     """For latency: slower than this is bad. It must be a bucket's bound of the histogram."""
     arm_label: v.Label | None = None
     """The label whose value is the slot's arm; left out, it is the template's own."""
+    query: v.Query | None = None
+    """In place of a template, of a source of kind sql: a statement with a row for each arm (docs/gates.md)."""
+    ripe_ms: v.RipeMs | None = Field(None, alias="ripe")
+    """For labels, which come late: so old is a request when it counts, with its label as known by then."""
     total: SelectorTable | None = None
     """All requests."""
     bad: SelectorTable | None = None

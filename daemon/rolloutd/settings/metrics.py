@@ -1,8 +1,9 @@
-"""Makes the metrics of the configuration out of shipped templates or written-out selectors; it reads no counter."""
+"""Makes the metrics of the configuration from shipped templates, selectors or queries; it reads no counter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from rolloutd.core.metrics import GateKind, LabelMatch, MetricTemplate, Selector
 from rolloutd.core.values import BadValue
@@ -18,13 +19,17 @@ def read_metrics(tables: ConfigTables, vocabulary: Vocabulary, fitting: Fitting)
     """Every metric without a fault; the faults of the others go to ``fitting``."""
     metrics = {}
     for name, table in tables.metrics.items():
+        if any(fitting.has_dropped(("metrics", name, key)) for key in ("query", "ripe")):
+            fitting.broken.add(("metrics", name))  # nothing more can be said before they are known
+            continue
         faults = [*_misfits(table), *_source_faults(table, tables, fitting)]
+        faults = faults or [*_query_faults(table, tables, vocabulary, fitting)]
         if not faults:
             try:
-                template = _shipped(table, vocabulary) if table.template else _written(name, table)
+                template = _template(name, table, vocabulary)
                 metrics[name] = Metric(name, template, table.source or next(iter(tables.sources), ""))
             except BadValue as error:
-                faults = [("template" if table.template else "total", str(error))]
+                faults = [("template" if table.template else "query" if table.query else "total", str(error))]
         for key, message in faults:
             fitting.add(("metrics", name, key), message)
         if name not in metrics or metrics[name].source not in tables.sources:
@@ -36,12 +41,15 @@ def read_metrics(tables: ConfigTables, vocabulary: Vocabulary, fitting: Fitting)
 def _misfits(table: MetricTable) -> Iterable[tuple[str, str]]:
     """Keys that cannot stand beside each other, or not without each other."""
     written = [key for key in _WRITTEN_KEYS if getattr(table, key) is not None]
+    if table.query is not None:
+        yield from _beside_query(table, written)
+        return
     if table.template is not None:
         for key in written:
             yield key, "This metric has a template, which says itself what is counted. Leave out the one or the other."
         return
     if table.total is None:
-        yield "total", "A metric has a template, or total with bad or good written out. This one has neither."
+        yield "total", "A metric has a template, a query, or total with bad or good written out. This one has none."
         return
     if (table.bad is None) == (table.good is None):
         yield "total", "Beside total stands exactly one of bad and good."
@@ -56,6 +64,19 @@ def _misfits(table: MetricTable) -> Iterable[tuple[str, str]]:
             yield key, f"The label {table.arm_label} is the arm's; the daemon compares it itself."
 
 
+def _beside_query(table: MetricTable, written: list[str]) -> Iterable[tuple[str, str]]:
+    for key in ("template", "arm_label", "slo_ms", *written):
+        if getattr(table, key) is not None:
+            name = MetricTable.model_fields[key].alias or key
+            yield name, "This metric has a query, which counts for itself. Leave out the one or the other."
+    if table.ripe_ms is None:
+        message = (
+            "A query needs ripe: so old is a request when it counts. What is written later is not counted, so it is at "
+            "least as long as rows and labels take to be there."
+        )
+        yield "query", message
+
+
 def _source_faults(table: MetricTable, tables: ConfigTables, fitting: Fitting) -> Iterable[tuple[str, str]]:
     if fitting.has_broken("sources"):
         return  # it may be one of these
@@ -63,6 +84,32 @@ def _source_faults(table: MetricTable, tables: ConfigTables, fitting: Fitting) -
         yield "source", f"Which source? There are {len(tables.sources)}, so it must be said."
     if table.source is not None and table.source not in tables.sources:
         yield "source", f"There is no source {table.source}. {did_you_mean(table.source, tables.sources)}"
+
+
+def _query_faults(
+    table: MetricTable, tables: ConfigTables, vocabulary: Vocabulary, fitting: Fitting
+) -> Iterable[tuple[str, str]]:
+    """A source of one kind is asked by a query, all others by counters."""
+    if fitting.has_broken("sources") or not vocabulary.query_kinds:
+        return
+    source = table.source or next(iter(tables.sources))
+    kind = tables.sources[source].kind
+    if kind in vocabulary.query_kinds and table.query is None:
+        yield "source", f"The source {source} is of kind {kind}: it is asked by a query, and this metric has none."
+    if kind not in vocabulary.query_kinds and table.query is not None:
+        yield "query", f"The source {source} is of kind {kind}, which is asked by no query; sql is."
+
+
+def _template(name: str, table: MetricTable, vocabulary: Vocabulary) -> MetricTemplate:
+    if table.query is not None:
+        asked = Selector(table.query)  # the statement goes into the plan, so that a changed file changes no rollout
+        return MetricTemplate(name, GateKind.PROPORTION, "arm", asked, bad=asked, ripe_ms=table.ripe_ms or 0)
+    template = _shipped(table, vocabulary) if table.template else _written(name, table)
+    if table.template and table.ripe_ms is not None and not template.ripens:
+        raise BadValue(f"{table.template} is known at once; ripe belongs to labels, such as labels.wrong.")
+    if template.ripens and table.ripe_ms is None:
+        raise BadValue(f"{table.template} needs ripe: so old is a request when its label counts, such as 6h.")
+    return replace(template, ripe_ms=table.ripe_ms or 0)
 
 
 def _shipped(table: MetricTable, vocabulary: Vocabulary) -> MetricTemplate:

@@ -28,7 +28,8 @@ class Vocabulary:
 
     ``template_of(name, arm_label, slo_ms)`` makes a shipped template or raises ValueError with a sentence, also for a
     name that is not among ``templates`` (it may know why there is none).
-    ``cannot_mirror`` are the kinds of routers that copy no requests.
+    ``cannot_mirror`` are the kinds of routers that copy no requests, ``query_kinds`` those of sources that are asked by
+    a query.
     ``router_keys``, ``source_keys`` and their like let a wrong kind or option be found here; without them it is the
     adapter's work.
     """
@@ -36,6 +37,7 @@ class Vocabulary:
     template_of: Callable[[str, str | None, float | None], MetricTemplate]
     templates: Sequence[str]
     cannot_mirror: Collection[str] = ()
+    query_kinds: Collection[str] = ()
     router_keys: KeysByKind | None = None
     source_keys: KeysByKind | None = None
     notifier_keys: KeysByKind | None = None
@@ -168,7 +170,13 @@ class Settings:
                 f"{name} is a shipped template, and there is not exactly one source to read it from. "
                 "Write a [metrics.NAME] with this template and its source, and name that."
             )
-        return Metric(name, self.vocabulary.template(name), next(iter(self.sources)))
+        template = self.vocabulary.template(name)
+        if template.ripens:
+            raise BadValue(
+                f"{name} is of labels, which come late. Write a [metrics.NAME] with this template and with ripe (so "
+                "old is a request when its label counts), and name that."
+            )
+        return Metric(name, template, next(iter(self.sources)))
 
     def refused(self, path: Path, message: str) -> SettingsError:
         """The error for what only an adapter can judge, such as ``("routers", "edge", "socket")``, with its line."""

@@ -101,6 +101,17 @@ def _one_line(text: str) -> str:
     return text
 
 
+def _query(text: str) -> str:
+    if not all(letter.isprintable() or letter in "\n\t" for letter in text) or not text.strip():
+        raise ValueError("This is one SQL statement of visible text; it may have several lines.")
+    if missing := [name for name in (":since", ":until") if not re.search(rf"(?<![:\w]){name}(_s)?\b", text)]:
+        raise ValueError(
+            f"The statement lacks {' and '.join(missing)}: it counts the requests that were asked from :since on and "
+            "before :until, so that each is counted once."
+        )
+    return text
+
+
 def _word(what: str, pattern: str) -> AfterValidator:
     def check(text: str) -> str:
         if not re.fullmatch(pattern, text):
@@ -175,6 +186,7 @@ TickMs = Annotated[DurationMs, _between(100, 600_000)]
 CadenceMs = Annotated[DurationMs, _between(100, 3_600_000)]
 SmokeMs = Annotated[DurationMs, _between(1, 10_000)]
 CheckMs = Annotated[DurationMs, _between(1, 3_600_000)]
+RipeMs = Annotated[DurationMs, _between(1_000, 30 * 86_400_000)]
 SloMs = Annotated[DurationMs, _between(1, 3_600_000)]
 Percent = Annotated[Share, PlainValidator(_share), _text_schema(r"^[0-9]{1,3}(\.[0-9]{1,2})?%$")]
 Holdback = Annotated[Share, PlainValidator(_holdback), _text_schema(r"^[0-9]{1,2}(\.[0-9]{1,2})?%$")]
@@ -186,6 +198,7 @@ Label = Annotated[str, Field(max_length=TEXT_MAX), _word("label", r"[a-zA-Z_][a-
 Series = Annotated[str, Field(max_length=TEXT_MAX), _word("series", r"[a-zA-Z_:][a-zA-Z0-9_:]*")]
 Text = Annotated[str, Field(max_length=TEXT_MAX), AfterValidator(_printable)]
 Line = Annotated[str, Field(max_length=2_000), AfterValidator(_one_line)]
+Query = Annotated[str, Field(max_length=8_000), AfterValidator(_query)]
 Reason = Annotated[str, Field(max_length=500), AfterValidator(_one_line)]
 Url = Annotated[str, Field(max_length=500), AfterValidator(_url)]
 Folder = Annotated[str, Field(max_length=TEXT_MAX), AfterValidator(_printable), AfterValidator(_folder)]

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rollout_adapters.predictions.formats import FORMATS, reader_of
 from rollout_adapters.predictions.joiner import ARMS_MAX, Joiner
-from rollout_adapters.predictions.record import BadRecord, Record, digest, read_record, same, small
+from rollout_adapters.predictions.record import BadRecord, Label, Record, digest, read_record, same, small
 
 
 def joined(*records: Record, window_ms: int = 1_000, most: int = 1_000, limits: tuple[float, ...] = ()) -> Joiner:
@@ -166,6 +166,7 @@ def test_what_is_no_record_is_none(line: bytes, said: str) -> None:
 def test_foreign_logs_become_the_same_record(kind: str, line: bytes, made: tuple[str, object] | None) -> None:
     """Each with the id that both arms share, and the arm of its file."""
     record = reader_of(kind, "ranker-b")(line)
+    assert not isinstance(record, Label)
     assert (record and (record.request_id, record.output)) == made
     assert record is None or record.arm == "ranker-b"
 

@@ -8,7 +8,7 @@ limit, and the restart mass that the stage puts to work.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil, exp, log, pi, sqrt
 
@@ -80,9 +80,12 @@ def forecast_gate(setting: Setting) -> GateForecast:
 
 
 def safe_from_ms(setting: Setting) -> int:
-    """From when a tick can speak for safety: the first one is dropped, and so are all of the warm-up but its last."""
-    every_ms = setting.gate.every_ms
-    return max(every_ms, setting.plan.timing.warm_up_ms - every_ms)
+    """From when a tick can speak for safety: the first one is dropped, and so are all of the warm-up but its last.
+
+    Labels come later by as long as they take to be ripe.
+    """
+    every_ms, ripe_ms = setting.gate.every_ms, setting.gate.template.ripe_ms
+    return max(every_ms, setting.plan.timing.warm_up_ms - every_ms) + ripe_ms
 
 
 def passage_to_safe(setting: Setting) -> Passage | None:
@@ -126,8 +129,18 @@ def expected_phi(truth: float, errors: float, ticks: float) -> float:
 def time_to_harm(setting: Setting, ratio: float) -> Span | None:
     """Time until harm of this multiple of the champion's rate, there from the stage's start on, takes it back.
 
-    Gross harm may be seen in the warm-up already; what is not goes on from its end.
+    Gross harm may be seen in the warm-up already; what is not goes on from its end. Of labels nothing is seen in it.
     """
+    ripe_ms = setting.gate.template.ripe_ms
+    if ripe_ms == 0:
+        return _time_to_harm(setting, ratio)
+    plan = setting.plan
+    at_once = replace(setting, plan=replace(plan, timing=replace(plan.timing, warm_up_ms=0)))
+    found, later_ms = _time_to_harm(at_once, ratio), ripe_ms + plan.timing.warm_up_ms
+    return None if found is None else Span(found.mean + later_ms, found.p90 + later_ms)
+
+
+def _time_to_harm(setting: Setting, ratio: float) -> Span | None:
     gate, timing, step_ms = setting.gate, setting.plan.timing, setting.step_ms
     flow, line = setting.flow(setting.traffic.rate * ratio), _line(setting)
     weights = _weights_at_start(setting)

@@ -100,9 +100,13 @@ def _odds_by(passing: Sequence[_Passing], time_ms: float) -> float:
 
 
 def floor_of(plan: Plan, stage: Stage) -> int:
-    """The least a stage is stayed on: its minimum time, a day, enough ticks with data (the first tick has none)."""
+    """The least a stage is stayed on: its minimum time, a day, enough ticks with data (the first tick has none).
+
+    Labels must be ripe before they are data.
+    """
     day_ms = DAY_MS if stage.full_day else 0
-    return max(stage.min_time_ms, day_ms, (stage.min_ticks + 1) * plan.timing.tick_ms)
+    ripe_ms = max(gate.template.ripe_ms for gate in plan.gates)
+    return max(stage.min_time_ms, ripe_ms + day_ms, ripe_ms + (stage.min_ticks + 1) * plan.timing.tick_ms)
 
 
 def _mean_of(found: GateForecast) -> float:

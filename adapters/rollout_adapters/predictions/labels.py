@@ -1,0 +1,115 @@
+"""Joins answers with labels that come later, by the request's id, and counts once an answer is ripe; it reads nothing.
+
+An answer waits until it is as old as the metric says (``ripe``), counted from its arrival, for both arms alike. What is
+known of its label then is what counts: the last one said, once. What is said later changes nothing, and an answer
+without a label is missing, neither right nor wrong. What waits is held in memory under a cap; past it the oldest answer
+goes, and whose it was is told to be too much.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from rollout_adapters.predictions.joiner import ARMS_MAX
+from rollout_adapters.predictions.record import Label, Output, Record, right
+
+_Key = TypeVar("_Key")
+COVERED_BY = 200
+"""Of the last so many ripe answers it is judged how many have a label,"""
+COVERED_FROM = 20
+"""once there are so many."""
+
+
+@dataclass(slots=True)
+class LabelCounts:
+    """What one arm's ripe answers came to; every figure only grows. Times are those of the clock that is given."""
+
+    from_ms: int
+    due: int = 0
+    missing: int = 0
+    labelled: int = 0
+    wrong: int = 0
+    record_at_ms: int = 0
+    dropped_at_ms: int | None = None
+    last: deque[bool] = field(default_factory=lambda: deque(maxlen=COVERED_BY))
+
+    @property
+    def coverage(self) -> tuple[int, int]:
+        """Of the last ripe answers, how many there are and how many have a label."""
+        return len(self.last), sum(self.last)
+
+
+class LabelBook:
+    """All arms' answers for one age: ``most`` may wait, and as many labels. Numbers are right within ``tolerance``."""
+
+    def __init__(self, ripe_ms: int, most: int, tolerance: float = 0.0) -> None:
+        self._ripe_ms = ripe_ms
+        self._most = most
+        self._tolerance = tolerance
+        # In the order of arrival, as dicts are.
+        self._waiting: dict[tuple[str, str], tuple[Output, int]] = {}
+        self._labels: dict[str, tuple[Output, int]] = {}
+        self._judged: dict[tuple[str, str], int] = {}
+        self.arms: dict[str, LabelCounts] = {}
+        self.doubles = 0
+
+    def add(self, lines: Iterable[Record | Label], now_ms: int) -> None:
+        """Take answers and labels in, in their order."""
+        for line in lines:
+            if isinstance(line, Label):
+                self._labels.pop(line.request_id, None)  # a correction counts, and is as young as it is
+                self._labels[line.request_id] = (line.label, now_ms)
+            elif not line.failed:
+                self._answer(line, now_ms)
+        while len(self._labels) > self._most:
+            del self._labels[next(iter(self._labels))]
+        while len(self._waiting) > self._most:
+            oldest = next(iter(self._waiting))
+            del self._waiting[oldest]
+            self.arms[oldest[1]].dropped_at_ms = now_ms
+
+    def _answer(self, record: Record, now_ms: int) -> None:
+        counts = self.arms.get(record.arm)
+        if counts is None:
+            if len(self.arms) >= ARMS_MAX:
+                return
+            counts = self.arms[record.arm] = LabelCounts(from_ms=now_ms)
+        counts.record_at_ms = now_ms
+        key = (record.request_id, record.arm)
+        if key in self._waiting or key in self._judged:
+            self.doubles += 1
+        else:
+            self._waiting[key] = (record.output, now_ms)
+
+    def ripen(self, now_ms: int) -> None:
+        """Count the answers that are ripe by now, and forget what can be asked for no more."""
+        over_ms = now_ms - self._ripe_ms
+        for key in list(_until(self._waiting, over_ms)):
+            output, _ = self._waiting.pop(key)
+            self._judged[key] = now_ms
+            said = self._labels.get(key[0])
+            self._count(self.arms[key[1]], None if said is None else right(output, said[0], self._tolerance))
+        for request_id in list(_until(self._labels, over_ms - self._ripe_ms)):  # an answer may be logged later still
+            del self._labels[request_id]
+        for key in [key for key, _ in zip(self._judged, range(len(self._judged) - self._most), strict=False)]:
+            del self._judged[key]
+
+    def _count(self, counts: LabelCounts, verdict: bool | None) -> None:
+        counts.due += 1
+        counts.last.append(verdict is not None)
+        if verdict is None:
+            counts.missing += 1
+            return
+        counts.labelled += 1
+        counts.wrong += not verdict
+
+
+def _until(waiting: dict[_Key, tuple[Output, int]], over_ms: int) -> Iterator[_Key]:
+    """Those that came no later than this; all others came after them."""
+    for key, (_, at_ms) in waiting.items():
+        if at_ms > over_ms:
+            return
+        yield key
