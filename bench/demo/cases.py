@@ -35,6 +35,9 @@ ANSWERS_EVERY = "1s"
 DIFFERS, MAY_DIFFER = 0.02, "20%"
 """Of the pairs in a shadow: those whose labels differ beside those that one side failed, and how many may."""
 _PAIRS = f'\n[[gate]]\nmetric = "agreement"\nlimit = "{MAY_DIFFER}"\n\n[[gate]]\nmetric = "coverage"\nlimit = "5%"\n'
+LABELS_AFTER_S, RIPE_S = 4.0, 10
+"""When the label of a request is known, and how old a request is when it counts."""
+_LABELS = f'\n[[gate]]\nmetric = "wrong"\nharm = {{ ratio = {HARM_RATIO} }}\naccept = {{ ratio = {ACCEPT_RATIO} }}\n'
 BY_HAND_BP = 4_000
 FAULT_AFTER_S = 6.0
 """From the moment Envoy shows the first stage's share."""
@@ -59,7 +62,8 @@ class Case:
     plan in the place of the demo's own strategy; ``errors`` are the champion's and the healthy challenger's rates.
     ``segments`` are its users by segment with their parts (no name: the rest), ``rings`` in which order they must
     get it, ``isolated`` who must be so at the end,
-    ``gate`` more keys of its gate.
+    ``gate`` more keys of its gate. ``wrong`` are the parts of the champion's and the challenger's answers that are not
+    what their labels will say, where there are labels.
     """
 
     route: str
@@ -75,6 +79,12 @@ class Case:
     isolated: tuple[str, ...] = ()
     gate: str = ""
     limit: float = LIMIT
+    wrong: tuple[float, float] | None = None
+
+    @property
+    def logged(self) -> bool:
+        """Whether its servers write down what they answer."""
+        return self.shadowed or self.wrong is not None
 
     @property
     def named(self) -> tuple[str, ...]:
@@ -123,6 +133,8 @@ def make_servers(cases: Sequence[Case] = CASES) -> dict[str, dict[Slot, ModelSer
 def _server(case: Case, slot: str, version: str, errors: float) -> ModelServer:
     header = SEGMENT_HEADER if case.segments else ""
     differs = DIFFERS if case.shadowed and slot == "b" else 0.0
+    if case.wrong is not None:
+        differs = case.wrong[slot == "b"]
     name = f"{case.route}-{slot}"
     return ModelServer(name, version, failure_rate=errors, differ_rate=differs, segment_header=header)
 
@@ -155,13 +167,15 @@ def config_text(folder: Path, admin_url: str, routes_file: Path, servers: Server
     logs = [
         f'{{ path = "{log_of(folder, server)}" }}'
         for case in cases
-        if case.shadowed
+        if case.logged
         for server in servers[case.route].values()
     ]
+    logs += [f'{{ path = "{labels_of(folder, case)}" }}' for case in cases if case.wrong is not None]
     head = f'[sources.answers]\nkind = "predictions"\nevery = "{EVERY}"\nscrape_interval = "{ANSWERS_EVERY}"'
     answers = [
         f"{head}\nfiles = [{', '.join(logs)}]",
         *(f'[metrics.{name}]\ntemplate = "pairs.{name}"\nsource = "answers"' for name in ("agreement", "coverage")),
+        f'[metrics.wrong]\ntemplate = "labels.wrong"\nsource = "answers"\nripe = "{RIPE_S}s"',
     ]
     apart = [f'[sources.regions]\nkind = "scrape"\nevery = "{TICK}"\ntargets = [{pages(blind=False)}]', _SERVED]
     parts = [
@@ -188,13 +202,18 @@ def spec_text(case: Case, name: str, champion: str, challenger: str) -> str:
         f'champion = "{champion}"\nchallenger = "{challenger}"\nreason = "demo"\n\n{case.stages}'
         f'[[gate]]\nmetric = "{metric}"\nlimit = "{case.limit:.0%}"\n'
         f"harm = {{ ratio = {HARM_RATIO} }}\naccept = {{ ratio = {ACCEPT_RATIO} }}\n{case.gate}"
-        f"{_PAIRS if case.shadowed else ''}"
+        f"{_PAIRS if case.shadowed else ''}{_LABELS if case.wrong else ''}"
     )
 
 
 def log_of(folder: Path, server: ModelServer) -> Path:
     """Where a server of a shadow writes its answers."""
     return folder / f"{server.slot}.jsonl"
+
+
+def labels_of(folder: Path, case: Case) -> Path:
+    """Where the labels of a route's requests are written, once they are known."""
+    return folder / f"{case.route}.labels.jsonl"
 
 
 def figures() -> str:

@@ -6,6 +6,7 @@ One turn after the other, all in one thread: look at Envoy, read what is new on 
 from __future__ import annotations
 
 import contextlib
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -20,7 +21,7 @@ from bench.demo.cases import (
     Fault,
     spec_text,
 )
-from bench.demo.eye import Sight
+from bench.demo.eye import Answers, Sight
 from bench.demo.parts import Parts, Trouble
 from bench.demo.servers import Moment
 from rolloutd.core.values import Slot
@@ -58,12 +59,20 @@ class Run:
     strays: int = 0
     before_fault: dict[str, tuple[int, int]] = field(default_factory=dict)
     cost: tuple[int, int] | None = None
+    back_s: float | None = None
+    awaited: bool = False
+    answers: dict[Slot, Answers] = field(default_factory=dict)
     status: dict[str, Any] = field(default_factory=dict)
 
     @property
     def fault_to_fail_s(self) -> float | None:
         """From the fault to the recorded verdict."""
         return self.fail_unix_s - self.fault.unix_s if self.fault and self.fail_unix_s else None
+
+    @property
+    def staged_to_zero_s(self) -> float | None:
+        """From the first look at which Envoy had the challenger at its first share to the first at zero again."""
+        return self.back_s - self.staged_s if self.back_s and self.staged_s else None
 
     @property
     def fault_to_zero_s(self) -> float | None:
@@ -150,6 +159,8 @@ class Director:
             run.staged_s = sight.monotonic_s
         if run.ripe_s is None and run.now_bp >= run.case.fault_from_bp:
             run.ripe_s = sight.monotonic_s
+        if run.back_s is None and run.staged_s is not None and run.now_bp == 0:
+            run.back_s = sight.monotonic_s
         if run.fault is None:
             return
         if run.zero_s is None and run.now_bp == 0 and run.case.fault is not Fault.BY_HAND:
@@ -213,6 +224,9 @@ class Director:
                 run.fail_unix_s = datetime.fromisoformat(row["at"]).timestamp()
             self._report(run, row)
         at_zero = run.status["on_new"]["asked"] == 0 and run.now_bp == 0
+        if run.case.wrong is not None:
+            run.awaited = run.awaited or "wrong waits for labels" in json.dumps(run.status)
+            run.answers = {slot: self._parts.judged(run.case.route, slot) for slot in Slot}
         if run.status["ended"]:
             self._conclude(run, run.status["outcome"])
         elif run.case.isolated and self._goes_on_without(run):

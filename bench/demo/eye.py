@@ -112,6 +112,28 @@ def own_count(page_url: str) -> int | None:
     return sum(int(line.rpartition(" ")[2]) for line in lines if line.startswith("http_requests_total{"))
 
 
+@dataclass(frozen=True, slots=True)
+class Answers:
+    """What one model server's answers came to: all requests, failed ones, answers, and wrong ones among these."""
+
+    requests: int
+    failed: int
+    answered: int
+    wrong: int
+
+
+def own_answers(page_url: str) -> Answers:
+    """What a model server itself has counted of its answers. Raises OSError where its page is away."""
+    with urllib.request.urlopen(page_url, timeout=_ANSWER_WITHIN_S) as answer:
+        lines = [line.rpartition(" ") for line in str(answer.read().decode()).splitlines()]
+
+    def count(name: str, also: str = "") -> int:
+        return sum(int(value) for series, _, value in lines if series.startswith(name + "{") and also in series)
+
+    requests, failed = count("http_requests_total"), count("http_requests_total", 'code="500"')
+    return Answers(requests, failed, count("answers_total"), count("answers_wrong_total"))
+
+
 def own_segments(page_url: str) -> dict[str, tuple[int, int]]:
     """The requests and the failed ones that a model server itself has counted, by segment."""
     with urllib.request.urlopen(page_url, timeout=_ANSWER_WITHIN_S) as answer:

@@ -16,15 +16,17 @@ from typing import Self
 
 from bench.demo.cases import (
     CASES,
+    LABELS_AFTER_S,
     RPS,
     SEGMENT_HEADER,
     Case,
     config_text,
+    labels_of,
     log_of,
     make_servers,
     segments_of,
 )
-from bench.demo.eye import Eye, own_count, own_segments
+from bench.demo.eye import Answers, Eye, own_answers, own_count, own_segments
 from bench.demo.janitor import Janitor
 from bench.demo.servers import Backends
 from rolloutd.core.values import Slot
@@ -122,9 +124,12 @@ class Parts:
         arms = {route: {slot: server.slot for slot, server in slots.items()} for route, slots in self.servers.items()}
         everyone = [server for slots in self.servers.values() for server in slots.values()]
         for case in self.cases:
-            for server in self.servers[case.route].values() if case.shadowed else ():
+            for server in self.servers[case.route].values() if case.logged else ():
                 server.log = str(log_of(self.folder, server))
                 Path(server.log).touch()
+                if case.wrong is not None:
+                    server.labels, server.labels_after_s = str(labels_of(self.folder, case)), LABELS_AFTER_S
+                    Path(server.labels).touch()
         self.backends = Backends(self.folder, self.janitor.group, everyone)
         self._say(f"{len(everyone)} model servers are ready.")
         self._start_envoy(stack, arms)
@@ -162,6 +167,10 @@ class Parts:
         if not case.segments:
             return path
         return f"{path}={SEGMENT_HEADER}:" + ",".join(f"{name}={part:g}" for name, part in case.segments)
+
+    def judged(self, route: str, slot: Slot) -> Answers:
+        """What one server's answers came to, by its own page."""
+        return own_answers(f"{self.servers[route][slot].url}/metrics")
 
     def by_segment(self, route: str, slot: Slot) -> dict[str, tuple[int, int]]:
         """Requests and failed ones of one server by segment, by its own page."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 
-from bench.demo.cases import MARGINS, Case, Fault
+from bench.demo.cases import MARGINS, RIPE_S, Case, Fault
 from bench.demo.director import Run
 from rolloutd.core.values import Slot
 
@@ -66,10 +66,27 @@ def _unseen(run: Run) -> list[str]:
         found.append(f"The segments of {run.name} got the challenger in the order {run.rings}, not {run.case.rings}.")
     if run.case.isolated and (run.cost is None or run.fault_to_fail_s is None or run.cost[1] == 0):
         found.append(f"The bad segment of {run.name} was not isolated, or it cost nobody anything.")
+    if run.case.wrong is not None:
+        found += _labels(run)
     if run.max_bp < run.case.fault_from_bp:
         found.append(f"{run.name} got {run.max_bp / 100:g}% at most, before anything could go wrong.")
     if run.case.fault is Fault.BY_HAND and run.put_back_s is None:
         found.append(f"The share of {run.name} was not put back.")
+    return found
+
+
+def _labels(run: Run) -> list[str]:
+    """Whether it held until labels were ripe, and only labels spoke against it, by the servers' own counters."""
+    found = []
+    held_s, old, new = run.staged_to_zero_s, run.answers[run.challenger.other], run.answers[run.challenger]
+    if held_s is None or held_s < RIPE_S:
+        found.append(f"{run.name} went back after {held_s} s, before its labels were ripe.")
+    if not run.awaited:
+        found.append(f"{run.name} never said that it waits for labels.")
+    if new.failed * old.requests > old.failed * new.requests:
+        found.append(f"The challenger of {run.name} failed more often than the champion: {new}, {old}.")
+    if new.wrong * old.answered < 2 * old.wrong * new.answered or not new.answered:
+        found.append(f"The challenger of {run.name} was not plainly worse in its answers: {new}, {old}.")
     return found
 
 
@@ -118,6 +135,11 @@ def _row(run: Run) -> dict[str, object]:
     segments: dict[str, object] = {} if run.cost is None else {"cost_requests": run.cost[0], "cost_failed": run.cost[1]}
     if run.rings:
         segments["rings"] = run.rings
+    if run.answers:
+        old, new = run.answers[run.challenger.other], run.answers[run.challenger]
+        segments["held_s"] = _rounded(run.staged_to_zero_s)
+        segments["failed"] = [old.failed / max(old.requests, 1), new.failed / max(new.requests, 1)]
+        segments["wrong"] = [old.wrong / max(old.answered, 1), new.wrong / max(new.answered, 1)]
     return {
         "name": run.name,
         "outcome": run.outcome,

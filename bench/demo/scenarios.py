@@ -64,6 +64,8 @@ _PARTS = (("apac", 0.05), ("eu", 0.45), ("", 0.5))
 # Of few requests a segment must be judged within seconds: so many of them fail. 5 % of the users failing three times as
 # often raise the average by a tenth, which is within the margin of 1.2.
 _OFTEN, _OFTEN_EQUAL = (0.3, 0.25), (0.2, 0.2)
+# Half of the champion's errors, so that by chance it never has more; six times as many wrong answers.
+_EVER_FEWER, _WRONG = (0.06, 0.03), (0.05, 0.3)
 SCENARIOS = {
     case.route: case
     for case in (
@@ -96,6 +98,15 @@ SCENARIOS = {
             isolated=("apac",),
             gate=_BY + 'on_segment = "isolate"\n',
             limit=0.9,
+        ),
+        Case(
+            "delayed-labels",
+            Fault.NONE,
+            "rolled_back",
+            0,
+            stages=CANARY,
+            errors=_EVER_FEWER,
+            wrong=_WRONG,
         ),
         Case("metrics-outage", Fault.BLIND, "held", 0, 1, 3.0, CANARY),
     )

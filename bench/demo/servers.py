@@ -20,7 +20,7 @@ from tests.engines.processes import listens, wait_until
 from tests.engines.servers import ModelServer, ServerThread
 
 LOG_FILE = "faults.log"
-_TOLD = ("slot", "version", "port", "failure_rate", "log", "differ_rate", "segment_header")
+_TOLD = ("slot", "version", "port", "failure_rate", "log", "differ_rate", "segment_header", "labels", "labels_after_s")
 
 
 @dataclass(frozen=True, slots=True)

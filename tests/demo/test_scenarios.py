@@ -15,6 +15,7 @@ pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.xdist_group("demo"
 
 DONE_WITHIN_S = 180
 SEGMENTED = ("rings", "bad-segment")
+LABELLED = "delayed-labels"
 
 
 def test_every_scenario_comes_to_its_stated_end(place: Place) -> None:
@@ -23,7 +24,7 @@ def test_every_scenario_comes_to_its_stated_end(place: Place) -> None:
     The demo itself holds the counters against each outcome and ends with 1 where they differ: who is served at the
     end, that preview and shadow had no user, but probes and copies, and that blue-green lost no request on its way.
     """
-    words = [word for name in SCENARIOS if name not in SEGMENTED for word in ("--scenario", name)]
+    words = [word for name in SCENARIOS if name not in (*SEGMENTED, LABELLED) for word in ("--scenario", name)]
     done = subprocess.run(
         [*COMMAND, "--headless", "--json", *words],
         cwd=ROOT, env=place.environment, capture_output=True, text=True, check=False, timeout=DONE_WITHIN_S,
@@ -43,13 +44,15 @@ def test_every_scenario_comes_to_its_stated_end(place: Place) -> None:
     assert rows["blue-green"]["fault_to_zero_s"] > 0
 
 
-def test_rings_and_a_bad_segment_come_to_their_stated_ends(place: Place) -> None:
+def test_rings_a_bad_segment_and_late_labels_come_to_their_stated_ends(place: Place) -> None:
     """Ring by ring to everybody; a segment that suffers alone is found, named and isolated, and the others go on (I7).
 
     By Envoy's weights and the servers' own counters by segment: nobody reaches the challenger before his ring has it,
-    nobody of the bad segment after it was isolated. What it cost until then is told.
+    nobody of the bad segment after it was isolated. What it cost until then is told. And a challenger that fails less
+    often than the champion and whose answers are wrong (both by the servers' own counters) stays on its first stage,
+    which waits for labels, and goes back once they are ripe, whatever was labelled twice or corrected (I3).
     """
-    words = [word for name in SEGMENTED for word in ("--scenario", name)]
+    words = [word for name in (*SEGMENTED, LABELLED) for word in ("--scenario", name)]
     done = subprocess.run(
         [*COMMAND, "--headless", "--json", *words],
         cwd=ROOT, env=place.environment, capture_output=True, text=True, check=False, timeout=DONE_WITHIN_S,
@@ -58,7 +61,12 @@ def test_rings_and_a_bad_segment_come_to_their_stated_ends(place: Place) -> None
     assert "shows harm in region=apac" in done.stdout
     rows = {row["name"]: row for row in json.loads(done.stdout.splitlines()[-1])["rollouts"]}
     ends = {name: (row["outcome"], row["share_now_bp"]) for name, row in rows.items()}
-    assert ends == {"rings": ("done", 10_000), "bad-segment": ("isolated", 8_000)}
+    assert ends == {"rings": ("done", 10_000), "bad-segment": ("isolated", 8_000), LABELLED: ("rolled_back", 0)}
+    late = rows[LABELLED]
+    assert "wrong: FAIL" in done.stdout
+    assert (late["max_share_bp"], late["held_s"] >= 10.0) == (2_000, True)
+    assert late["failed"][1] < late["failed"][0]
+    assert late["wrong"][1] > 2 * late["wrong"][0]
     assert rows["rings"]["rings"] == ["internal", "eu", ""]
     assert 0 < rows["bad-segment"]["cost_failed"] < rows["bad-segment"]["cost_requests"]
     assert rows["bad-segment"]["fault_to_fail_s"] > 0

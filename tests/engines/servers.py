@@ -35,6 +35,8 @@ class ModelServer:
     healthy: bool = True
     log: str = ""
     differ_rate: float = 0.0
+    labels: str = ""
+    labels_after_s: float = 4.0
     shows_metrics: bool = True
     segment_header: str = ""
     worse: dict[str, float] = field(default_factory=dict)
@@ -45,6 +47,8 @@ class ModelServer:
     by_segment: Counter[tuple[str, int]] = field(default_factory=Counter)
     under: Counter[float] = field(default_factory=Counter)
     seconds: float = 0.0
+    answered: int = 0
+    wrong: int = 0
     chance: random.Random = field(default_factory=lambda: random.Random(7))
 
     @property
@@ -78,15 +82,31 @@ class ModelServer:
         return code, took_s
 
     def predict(self, request_id: str, code: int, took_s: float) -> None:
-        """Write the answer into the prediction log: a label that follows from the request, or now and then another."""
+        """Write the answer into the prediction log: what follows from the request, or now and then something wrong.
+
+        Where there is a file for ``labels``, what was right is written there later; of some requests twice, and first
+        wrong. Failed requests have no answer that could be right.
+        """
         if not self.log:
             return
-        label = zlib.crc32(request_id.encode()) % 10
-        label = (label + 1) % 10 if self.chance.random() < self.differ_rate else label
+        truth = zlib.crc32(request_id.encode()) % 10
+        wrong = self.chance.random() < self.differ_rate
+        label = (truth + 1) % 10 if wrong else truth
         said = {"request_id": request_id, "arm": self.slot, "version": self.version, "status": code}
-        line = json.dumps({**said, "latency_ms": 1_000 * took_s, "output": f"label-{label}"})
-        with open(self.log, "a", encoding="utf-8") as log:  # noqa: PTH123  a server's own line, whole at once
-            log.write(line + "\n")
+        _write(self.log, {**said, "latency_ms": 1_000 * took_s, "output": f"label-{label}"})
+        if code == 200:
+            self.answered += 1
+            self.wrong += wrong
+        if self.labels:
+            self._label_later(request_id, f"label-{truth}")
+
+    def _label_later(self, request_id: str, truth: str) -> None:
+        later = asyncio.get_running_loop().call_later
+        right: dict[str, object] = {"request_id": request_id, "label": truth}
+        if truth == "label-0":
+            later(self.labels_after_s / 2, _write, self.labels, right | {"label": "label-9"})
+            later(self.labels_after_s, _write, self.labels, right)
+        later(self.labels_after_s, _write, self.labels, right)
 
     def metrics(self) -> str:
         """The counters in Prometheus' text format; both codes are there from the start."""
@@ -94,6 +114,8 @@ class ModelServer:
         rows = ["# TYPE http_requests_total counter"]
         rows += [f'http_requests_total{{{label},code="{code}"}} {self.codes[code]}' for code in (200, 500)]
         rows += self._segments()
+        if self.log:
+            rows += [f"answers_total{{{label}}} {self.answered}", f"answers_wrong_total{{{label}}} {self.wrong}"]
         rows.append("# TYPE http_request_seconds histogram")
         rows += [f'http_request_seconds_bucket{{{label},le="{bound}"}} {self.under[bound]}' for bound in BUCKETS_S]
         rows.append(f'http_request_seconds_bucket{{{label},le="+Inf"}} {self.requests}')
@@ -119,6 +141,12 @@ class ModelServer:
         self.by_segment.clear()
         self.under.clear()
         self.seconds = 0.0
+        self.answered = self.wrong = 0
+
+
+def _write(file: str, said: dict[str, object]) -> None:
+    with open(file, "a", encoding="utf-8") as log:  # noqa: PTH123  a server's own line, whole at once
+        log.write(json.dumps(said) + "\n")
 
 
 class _Connection(asyncio.Protocol):
