@@ -216,6 +216,17 @@ class Unseen(PlanModel):
     unseen_ratio: float | None
 
 
+class FirstStage(PlanModel):
+    """The forecast of a first stage of the standard: hours until a good version passes, until twice the errors go back.
+
+    Null where that never comes.
+    """
+
+    share: float
+    decides_h: MeanP90 | None
+    twice_h: MeanP90 | None
+
+
 class Recommendation(Recommended):
     """What the rules recommend for a situation. ``reason`` is the sentence for the rollout's file and record."""
 
@@ -224,6 +235,7 @@ class Recommendation(Recommended):
     notes: list[str]
     reason: str
     unseen: Unseen
+    forecast: FirstStage | None = None
     faster: Unseen | None
 
 

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from rolloutd.core.analysis import recommend as as_json
-from rolloutd.core.analysis.recommendation import (
+from rolloutd.core.analysis.first_stage import (
     FIRST_SHARE,
     FIRST_STAGE_H,
     SHADOW_H,
-    Situation,
-    Wrong,
     hours_to_decide,
-    recommend,
     shadow_hours,
     unseen_ratio,
 )
+from rolloutd.core.analysis.recommendation import recommend
+from rolloutd.core.analysis.situation import Situation, Wrong
 from rolloutd.core.values import BadValue
 
 BUSY = Situation(300.0)
@@ -26,10 +26,20 @@ COSTLY = replace(BUSY, wrong=Wrong.COSTLY)
 FOR_GOOD = replace(BUSY, wrong=Wrong.FOR_GOOD)
 MAJOR = replace(BUSY, major=True)
 SWITCH = replace(BUSY, at_once=True)
-# The traffic at which a rule begins to hold, for the shipped figures: hours go with 1 / rps.
-DECIDES = hours_to_decide(replace(BUSY, rps=1.0), FIRST_SHARE) / FIRST_STAGE_H
-AT_FIVE = hours_to_decide(replace(BUSY, rps=1.0), 0.05) / FIRST_STAGE_H
-HARDLY = shadow_hours(replace(BUSY, rps=1.0)) / SHADOW_H
+
+
+def least(enough: Callable[[Situation], bool]) -> float:
+    """The requests a second from which on a rule no longer holds, for the shipped figures."""
+    low, high = 0.01, 1_000.0
+    for _ in range(30):
+        middle = (low * high) ** 0.5
+        low, high = (low, middle) if enough(replace(BUSY, rps=middle)) else (middle, high)
+    return high
+
+
+DECIDES = least(lambda asked: hours_to_decide(asked, FIRST_SHARE) <= FIRST_STAGE_H)
+AT_FIVE = least(lambda asked: hours_to_decide(asked, 0.05) <= FIRST_STAGE_H)
+HARDLY = least(lambda asked: shadow_hours(asked) <= SHADOW_H)
 
 # situation, strategy, rule, the runner-up's strategy
 TABLE = [

@@ -179,9 +179,13 @@ def test_a_strategy_is_recommended_with_its_rule_for_the_record() -> None:
     assert (found.strategy, found.rule, found.runner_up.strategy) == ("shadow-canary", "major", "larger-first-share")
     assert found.faster is not None
     assert found.faster.hours == 1
+    assert found.forecast is not None
+    assert found.forecast.decides_h is not None
+    assert found.forecast.decides_h.mean < found.forecast.decides_h.p90
     told = run("plan", "recommend", "--rps", "300")
     assert told.stdout.startswith("standard: 1% > 10% > 50% > 100%, 2 to 8 hours.\n  rule       standard: ")
     assert 'reason = "recommended standard by rule standard' in told.stdout
+    assert "twice the errors are seen after" in told.stdout
 
 
 @pytest.mark.parametrize(

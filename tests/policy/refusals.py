@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from rolloutd.core.analysis import recommend
+from rolloutd.core.blockers import blockers
 from rolloutd.core.checks import Check, CheckKind
 from rolloutd.core.commands import Refused, Start, Verb
 from rolloutd.core.decide import Accepted, decide_start
@@ -20,6 +21,7 @@ from tests.core.playbook import ADMIN, OPERATOR, Playbook, a_plan, a_spec
 from tests.core.test_decide import NAME, ask
 from tests.core.test_most_live import live
 from tests.core.test_revival import revive
+from tests.core.test_staffed import unstaffed
 from tests.rehearsal.plans import spec as a_slow_spec
 from tests.settings.words import CONFIG, SPEC, config
 
@@ -119,6 +121,17 @@ def own_check() -> No:
     book = Playbook(replace(a_spec(), checks=(check,))).run(3)
     assert book.shares() == []
     return doing(book, Verb.APPROVE, OPERATOR)
+
+
+def by_night() -> No:
+    """The daemon by itself, while nobody is there; whoever is there all the same goes up."""
+    book = unstaffed(Playbook().run(12)).run(900)
+    assert book.shares() == ["1%"]
+    now_ms = book.now.clock_ms
+    (against,) = blockers(book.lane.rollout, book.lane.picture(now_ms), now_ms)
+    done = book.do(Verb.PROMOTE, OPERATOR)
+    assert isinstance(done, Accepted)
+    return against.sentence, done.message
 
 
 def reopened(rules: Rules, others: int = 0) -> No:

@@ -6,6 +6,7 @@ from rolloutd.core.commands import Verb
 from rolloutd.core.metrics import BlindReason
 from rolloutd.core.plan import OnFail
 from rolloutd.core.values import Share, Slot
+from tests.core import test_whole_day
 from tests.core.playbook import OPERATOR, Playbook, World, a_gate, a_plan, a_spec
 from tests.policy import refusals as no
 from tests.policy import table as t
@@ -64,6 +65,14 @@ RULES = (
         "minimum time under way", ("min-ticks",),
         (lambda: no.doing(no.young(), Verb.PROMOTE), lambda: no.doing(no.young(), Verb.PROMOTE, OPERATOR)),
         "is refused by: ", "--override --confirm ranker-v42", no.young, page="minimum dwell",
+    ),
+    Row(
+        "a full day", ("full-day",), (lambda: no.doing(test_whole_day.begun(), Verb.PROMOTE),),
+        "a full day is due", "--override --confirm ranker-v42", test_whole_day.begun, page="minimum dwell",
+    ),
+    Row(
+        "staffed hours", ("staffed", "unstaffed"), (no.by_night,),
+        "nobody is there to see it go up", "goes up", t.ruled(t.NIGHT), page="staffed hours",
     ),
     Row(
         "minimum ticks", ("min_ticks",),

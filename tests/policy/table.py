@@ -98,6 +98,7 @@ def held() -> Playbook:
 
 
 UNTIL = "until Mon 2026-11-30 08:00 UTC"
+NIGHT = Rules(unstaffed=UNTIL)
 HELD, FROZEN = Rules(fleet_hold="by ops2: sale"), Rules(frozen=UNTIL)
 MOST, TEAM = Rules(limits=Limits(1)), Rules(limits=Limits(team=1, team_of=TEAMS))
 ROUTER = Rules(limits=Limits(router=1, router_of=EDGE))

@@ -13,7 +13,7 @@ from rolloutd.core.values import Actor, Role
 from rolloutd.feed import Feed
 from rolloutd.pictures import Audit, Past, Plan, Series, SeriesPoint
 from rolloutd.verbs import Risk, VerbRow
-from rolloutd.wire_plan import RecordedTick, Recording
+from rolloutd.wire_plan import PlanOutlook, RecordedTick, Recording
 from rolloutd.wire_report import Evidence, EvidenceRow, Report, Spread, Stats
 from tests.core.playbook import a_spec
 from tests.server.reports import a_report
@@ -79,6 +79,7 @@ class FakeService:
         self.gates_fail = False
         self.held = ""
         self.waits_for_person = False
+        self.outlook: PlanOutlook | None = None
         self.acts: list[tuple[str, Act, str]] = []
         self.starts: list[tuple[Mapping[str, object], str, bool]] = []
         self.refused: list[tuple[str, str, Actor, RefusalCode, str]] = []
@@ -126,7 +127,8 @@ class FakeService:
             self.rollouts[name] = picture(name, revision=1)
             self.record[name] = []
             self.feed.publish(name)
-        return self._answer(command_id, name, "start", actor, 1)
+        done = self._answer(command_id, name, "start", actor, 1)
+        return done.model_copy(update={"plan": self.outlook}) if dry_run else done
 
     async def act(self, name: str, act: Act, command_id: str, wait_s: float) -> wire.ActionDone | Refused:
         """Abort always; the rest by revision, gates and role."""

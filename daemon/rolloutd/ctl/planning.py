@@ -60,7 +60,7 @@ def plan(session: Session, what: str, file: str | None, **given: object) -> int:
     options = cast(dict[str, Any], given)
     if what == "recommend":
         errors = rates(options["champion_errors"], "--champion-errors")
-        return recommending.recommend(session, file, errors, options)
+        return recommending.recommend(session, file, errors, options, lambda one: _asked(session, read_spec(one), one))
     if file is None:
         raise exits.usage("What is checked is a FILE.", "rollout plan check FILE")
     recommending.refuse_with_a_file(options)

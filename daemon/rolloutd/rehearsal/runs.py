@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from rolloutd.core import events as ev
@@ -41,8 +41,10 @@ class Run:
     stages: tuple[StageRun, ...]
 
 
-def rehearse(spec: Spec, assumed: Assumed, seed: str) -> Run:
-    """Run the whole rollout once, until it ends or a person would have to act."""
+def rehearse(
+    spec: Spec, assumed: Assumed, seed: str, enough: Callable[[Sequence[StageRun]], bool] = lambda _: False
+) -> Run:
+    """Run the whole rollout once, until it ends, a person would have to act, or what was seen is ``enough``."""
     drive = Drive(spec, Instant(0, WALL_AT_START_MS))
     users = Users(assumed, seed)
     watched = _Watched(spec.plan)
@@ -59,7 +61,7 @@ def rehearse(spec: Spec, assumed: Assumed, seed: str) -> Run:
             drive.settle(at)
         drive.approve(at)
         watched.see(drive, now_ms, users.exposed)
-        if drive.waits or not drive.lane.rollout.live:
+        if drive.waits or not drive.lane.rollout.live or enough(watched.stages):
             break
     return watched.run(drive, now_ms, users)
 

@@ -11,8 +11,8 @@ from typing import Any  # what a client gives, judged when it is made a situatio
 
 from rolloutd.core.analysis import counts, distributions, outlook, question, values
 from rolloutd.core.analysis.fields import BadField, Fields
-from rolloutd.core.analysis.recommendation import Situation, Wrong
 from rolloutd.core.analysis.recommending import recommendation
+from rolloutd.core.analysis.situation import Situation, Wrong
 from rolloutd.core.values import BadValue as BadSituation
 
 __all__ = ["KINDS", "BadField", "BadSituation", "analyze", "forecast", "recommend"]

@@ -8,51 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from enum import StrEnum
 
-from rolloutd.core.stats.gro import Rates
-from rolloutd.core.stats.margins import Margin
-from rolloutd.core.stats.planning import harm_forecast, safe_forecast
-from rolloutd.core.values import BadValue
+from rolloutd.core.analysis.first_stage import (
+    FIRST_SHARE,
+    FIRST_STAGE_H,
+    PLAN_H,
+    SHADOW_H,
+    hours_to_decide,
+    shadow_hours,
+    smallest_first_share,
+)
+from rolloutd.core.analysis.situation import Situation, Wrong
 
-FIRST_SHARE, LARGEST_FIRST_SHARE, STEP = 0.01, 0.05, 0.001
-FIRST_STAGE_H, PLAN_H, SHADOW_H = 3.0, 8.0, 14 * 24.0
-ALPHA, BETA = 0.01, 0.05
-_MOST_RATIO = 64.0
 LADDER = "1% > 10% > 50% > 100%"
 HOURS, WEEKS = "2 to 8 hours", "1 to 2 weeks"
-
-
-class Wrong(StrEnum):
-    """What a wrong answer costs."""
-
-    CHEAP = "cheap"
-    COSTLY = "costly"
-    FOR_GOOD = "for-good"
-
-
-@dataclass(frozen=True, slots=True)
-class Situation:
-    """What is asked. ``spare``: a second full copy can run beside the first. ``at_once``: they cannot both serve."""
-
-    rps: float
-    champion_errors: float = 0.01
-    accept: float = 1.5
-    wrong: Wrong = Wrong.CHEAP
-    label_delay_h: float = 0.0
-    spare: bool = True
-    major: bool = False
-    at_once: bool = False
-
-    def __post_init__(self) -> None:
-        if not 0 < self.rps < 1e9:
-            raise BadValue(f"Requests a second lie above zero, not at {self.rps:g}.")
-        if not 0 < self.champion_errors < 0.5 or not 1 < self.accept * self.champion_errors + 1 < 1.9:
-            raise BadValue(f"The champion's errors lie between 0 and 50%, not at {self.champion_errors:g}.")
-        if not 1 < self.accept <= 20:
-            raise BadValue(f"What is accepted lies above the champion's rate times 1, not at {self.accept:g}.")
-        if not 0 <= self.label_delay_h <= 10_000:
-            raise BadValue("A label's delay is not negative, and less than a year.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,44 +148,3 @@ def _notes(asked: Situation, best: Answer) -> tuple[str, ...]:
     if not asked.spare:
         notes.append("The champion keeps its full capacity until the end, whatever the strategy.")
     return tuple(notes)
-
-
-# ---- the arithmetic
-
-
-def hours_to_decide(asked: Situation, share: float) -> float:
-    """Hours in which nine of ten first stages at this share show a harmless challenger safe."""
-    truth = Rates(asked.champion_errors, asked.champion_errors)
-    found = safe_forecast(truth, Margin.ratio(asked.accept), share, BETA)
-    assert found is not None  # an accepted ratio is above 1
-    return found.hours(found.p90, asked.rps, share)
-
-
-def smallest_first_share(asked: Situation) -> float | None:
-    """The smallest first share, in steps of 0.1%, that decides in time; None where 5% does not."""
-    steps = [round(FIRST_SHARE + n * STEP, 4) for n in range(1, round((LARGEST_FIRST_SHARE - FIRST_SHARE) / STEP) + 1)]
-    return next((share for share in steps if hours_to_decide(asked, share) <= FIRST_STAGE_H), None)
-
-
-def shadow_hours(asked: Situation) -> float:
-    """Hours of all traffic until copies of it show a harmless challenger safe: both arms see each request."""
-    return hours_to_decide(asked, 0.5) / 2
-
-
-def unseen_ratio(asked: Situation, hours: float, share: float = FIRST_SHARE) -> float | None:
-    """Up to how many times the champion's errors go unseen in so many hours at this share; None for anything."""
-
-    def seen(ratio: float) -> bool:
-        rate = asked.champion_errors * ratio
-        if rate >= 1:
-            return False
-        found = harm_forecast(Rates(rate, asked.champion_errors), Margin.ratio(1.0), share, ALPHA)
-        return found is not None and found.hours(found.p90, asked.rps, share) <= hours
-
-    low, high = 1.0, min(_MOST_RATIO, 0.999 / asked.champion_errors)
-    if not seen(high):
-        return None
-    for _ in range(40):
-        middle = (low + high) / 2
-        low, high = (low, middle) if seen(middle) else (middle, high)
-    return high

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from dataclasses import asdict
 
-from rolloutd.core.analysis.recommendation import FIRST_STAGE_H, Situation, recommend, unseen_ratio
+from rolloutd.core.analysis.first_stage import FIRST_SHARE, FIRST_STAGE_H, time_to_safety, time_to_see, unseen_ratio
+from rolloutd.core.analysis.recommendation import recommend
+from rolloutd.core.analysis.situation import Situation
+from rolloutd.core.forecast.values import Span
 
 SCHEMA = "rollout.recommendation/1"
 REASON_MAX = 500
@@ -25,5 +28,14 @@ def recommendation(asked: Situation, faster_h: float | None = None) -> dict[str,
         "notes": list(found.notes),
         "reason": f"{reason}; runner-up {runner_up}"[:REASON_MAX],
         "unseen": {"hours": FIRST_STAGE_H, "unseen_ratio": unseen_ratio(asked, FIRST_STAGE_H)},
+        "forecast": {
+            "share": FIRST_SHARE,
+            "decides_h": _span(time_to_safety(asked, FIRST_SHARE)),
+            "twice_h": _span(time_to_see(asked, 2.0, FIRST_SHARE)),
+        },
         "faster": faster,
     }
+
+
+def _span(found: Span | None) -> dict[str, float] | None:
+    return None if found is None else {"mean": found.mean, "p90": found.p90}

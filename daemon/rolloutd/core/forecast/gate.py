@@ -14,6 +14,7 @@ from math import ceil, exp, log, pi, sqrt
 
 from rolloutd.core.forecast.values import GateForecast, MetricTraffic, Span
 from rolloutd.core.plan import Gate, OnFail, Plan
+from rolloutd.core.stats import robust
 from rolloutd.core.stats.deflate import PRIOR_ERRORS
 from rolloutd.core.stats.grid import HARM, HARM_LATE, SAFE_LOG_WEIGHTS
 from rolloutd.core.stats.logs import logaddexp, logsumexp
@@ -26,6 +27,8 @@ WELL_SEEN = 0.9
 _GROSSEST, _SLIGHTEST = 64.0, 1.01
 _HALVINGS = 7
 _MOST_LIKELY = 0.98
+_LEARNT = ((0.1, 0.2), (0.3, 0.4), (0.5, 0.6), (0.7, 0.8), (0.85, 0.9), (0.95, 0.98))
+"""The part of the dispersion that is known on the way to the part after it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,19 +46,24 @@ class Setting:
         return self.plan.stages[self.index].own_share.fraction
 
     @property
-    def ticks(self) -> int:
-        """How many readings are taken as one: so many that each arm is expected to have a request."""
-        smaller = self.traffic.rps * self.gate.every_ms / 1000.0 * min(self.share, 1.0 - self.share)
-        return max(1, ceil(1.0 / smaller))
+    def _smaller(self) -> float:
+        """The part of the traffic that the arm with less of it has."""
+        return min(self.share, 1.0 - self.share)
 
     @property
-    def step_ms(self) -> int:
-        """The time of one such tick."""
-        return self.ticks * self.gate.every_ms
+    def _fewest(self) -> int:
+        """Requests of that arm in what is taken as one tick: one reading's, or as many readings' as bring one."""
+        reading = self.traffic.rps * self.gate.every_ms / 1000.0 * self._smaller
+        return round(reading * max(1, ceil(1.0 / reading)))
+
+    @property
+    def step_ms(self) -> float:
+        """The time of one such tick: exactly that of its whole requests, or rounding them would be a slower traffic."""
+        return 1000.0 * self._fewest / (self.traffic.rps * self._smaller)
 
     def flow(self, challenger_rate: float) -> Flow:
         """What a tick brings when the challenger errs at this rate."""
-        requests = self.traffic.rps * self.step_ms / 1000.0
+        requests = self._fewest / self._smaller
         challenger = max(1, round(requests * self.share))
         champion = max(1, round(requests * (1.0 - self.share)))
         return Flow(champion, self.traffic.rate, challenger, min(challenger_rate, _MOST_LIKELY))
@@ -144,9 +152,10 @@ def _time_to_harm(setting: Setting, ratio: float) -> Span | None:
     gate, timing, step_ms = setting.gate, setting.plan.timing, setting.step_ms
     flow, line = setting.flow(setting.traffic.rate * ratio), _line(setting)
     weights = _weights_at_start(setting)
-    warm, odds, spent, in_time = max(0, timing.warm_up_ms // step_ms - 2), 0.0, 0.0, None
+    warm, odds, spent, in_time = max(0, int(timing.warm_up_ms / step_ms + 1e-6) - 2), 0.0, 0.0, None
     if warm:
-        gross = _harm_pace(flow, gate.harm, round(setting.traffic.phi, 3), gross=True)
+        # Nothing is learnt in a warm-up: errors are taken for independent.
+        gross = _harm_pace(flow, gate.harm, round(setting.traffic.phi, 3), gross=True, taken_for=1.0)
         early = log(_early_mass(setting, 1, warm))
         begun = [logaddexp(a, early + b) for a, b in zip(weights, HARM_LATE.log_weights, strict=True)]
         in_time = first_passage(gross, begun, line)
@@ -193,9 +202,32 @@ def _passage_after(setting: Setting, flow: Flow, weights: Sequence[float], warm:
     found = first_passage(pace, weights, _line(setting))
     if found is None:
         return None
+    weights = _while_learning(setting, flow, pace, weights, found.mean)
     early = log(_early_mass(setting, warm + 1, max(1, int(found.mean / 4.0))))
     more = [logaddexp(a, early + b) for a, b in zip(weights, HARM_LATE.log_weights, strict=True)]
     return first_passage(pace, more, _line(setting))
+
+
+def _while_learning(
+    setting: Setting, flow: Flow, pace: Pace, weights: Sequence[float], ticks: float
+) -> Sequence[float]:
+    """The same less what bets lose that are too large, as long as bursts are taken for less than they are."""
+    phi = setting.traffic.phi
+    if phi <= 1.0:
+        return weights
+    scale = setting.gate.harm.factor * flow.challenger_n / flow.champion_n
+    errors = flow.challenger_n * flow.challenger_rate + scale * scale * flow.champion_n * flow.champion_rate
+    found, before = list(weights), 0.0
+    for known, until in _LEARNT:  # the prior is worth so many errors, and ticks are compared in pairs
+        now = min(ticks, robust.PRIOR_ERRORS * until / (2.0 * errors * (1.0 - until)))
+        taken_for = round(1.0 + known * (phi - 1.0), 3)
+        early = _harm_pace(flow, setting.gate.harm, round(phi, 3), gross=False, taken_for=taken_for)
+        found = [
+            value + (now - before) * (mean - later)
+            for value, mean, later in zip(found, early.means, pace.means, strict=True)
+        ]
+        before = now
+    return found
 
 
 def _line(setting: Setting) -> float:
@@ -241,5 +273,5 @@ def _safe_pace(flow: Flow, accept: Margin, phi: float) -> Pace:
 
 
 @lru_cache(maxsize=2_048)
-def _harm_pace(flow: Flow, harm: Margin, phi: float, *, gross: bool) -> Pace:
-    return harm_pace(flow, harm, phi, gross=gross)
+def _harm_pace(flow: Flow, harm: Margin, phi: float, *, gross: bool, taken_for: float | None = None) -> Pace:
+    return harm_pace(flow, harm, phi, gross=gross, taken_for=taken_for)

@@ -103,11 +103,11 @@ def _smallest_share(plan: Plan, traffic: Traffic, most_bp: int) -> Share | None:
     steps = range(first_bp - first_bp % _STEP_BP + _STEP_BP, most_bp + 1, _STEP_BP)
     if not steps:
         return None
-    found = _least(lambda k: _decides(_with_first_share(plan, Share(steps[k])), traffic), len(steps))
+    found = least(lambda k: _decides(_with_first_share(plan, Share(steps[k])), traffic), len(steps))
     return None if found is None else Share(steps[found])
 
 
-def _least(holds: Callable[[int], bool], count: int) -> int | None:
+def least(holds: Callable[[int], bool], count: int) -> int | None:
     """The least k below count for which it holds, when it then holds for all above; None where it never does."""
     low, high = 0, count - 1
     if not holds(high):

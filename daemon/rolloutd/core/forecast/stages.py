@@ -22,7 +22,7 @@ class _Passing:
     """One gate's passing on a stage: from when, in what steps, by what law."""
 
     from_ms: int
-    step_ms: int
+    step_ms: float
     passage: Passage
 
     def odds_by(self, time_ms: float) -> float:

@@ -1,8 +1,8 @@
 """How fast a gate's evidence grows a tick, from the tests' own factors on counts to be expected; it is no evidence.
 
 Each effect of a test is a walk. Its mean step and how the steps move together follow from asking the test itself about
-the counts that a tick may bring, weighted by their odds (errors independent of each other). Nothing of the tests is
-written down here a second time: change a grid, a weight or a bet, and the pace changes with it.
+the counts that a tick may bring, weighted by their odds (errors independent, or in bursts of phi). Nothing of the tests
+is written down here a second time: change a grid, a weight or a bet, and the pace changes with it.
 """
 
 from __future__ import annotations
@@ -70,23 +70,23 @@ def safe_pace(flow: Flow, margin: Margin, phi: float) -> Pace:
         after = start.observe(inc)
         return [exact + deflated / phi for exact, deflated in zip(after.exact, after.deflated, strict=True)]
 
-    return _moments(flow, steps)
+    return _moments(flow, phi, steps)
 
 
-def harm_pace(flow: Flow, margin: Margin, phi: float, *, gross: bool) -> Pace:
-    """Of the evidence of harm, in the order of its grid; ``gross`` in a warm-up."""
-    known = Dispersion(phi * _LONG_PAST, _LONG_PAST)
+def harm_pace(flow: Flow, margin: Margin, phi: float, *, gross: bool, taken_for: float | None = None) -> Pace:
+    """Of the evidence of harm, in the order of its grid; ``gross`` in a warm-up, ``taken_for``: phi as believed."""
+    known = Dispersion((taken_for or phi) * _LONG_PAST, _LONG_PAST)
     champion = (_LONG_PAST, _LONG_PAST * flow.champion_rate)
     learnt = Learnt.start()._replace(totals=known, between_slices=known, champion=champion)
     start = HarmEvidence.start(margin, 0)._replace(learnt=learnt, restart=_Bare(0, 0, 0.0, 1.0, ()))
-    return _moments(flow, lambda inc: start.observe(inc, gross_only=gross).restart.logs)
+    return _moments(flow, phi, lambda inc: start.observe(inc, gross_only=gross).restart.logs)
 
 
-def _moments(flow: Flow, steps: Steps) -> Pace:
+def _moments(flow: Flow, phi: float, steps: Steps) -> Pace:
     rows = [
         (a * b, tuple(steps(Increment(flow.champion_n, x0, flow.challenger_n, x1))))
-        for x1, a in likely(flow.challenger_n, flow.challenger_rate)
-        for x0, b in likely(flow.champion_n, flow.champion_rate)
+        for x1, a in in_bursts(flow.challenger_n, flow.challenger_rate, phi)
+        for x0, b in in_bursts(flow.champion_n, flow.champion_rate, phi)
     ]
     size = range(len(rows[0][1]))
     means = tuple([sum([odds * found[k] for odds, found in rows]) for k in size])
@@ -94,6 +94,11 @@ def _moments(flow: Flow, steps: Steps) -> Pace:
     half = {(i, j): sum([odds * d[i] * d[j] for odds, d in away]) for i in size for j in size if j <= i}
     covariance = tuple([tuple([half[max(i, j), min(i, j)] for j in size]) for i in size])
     return Pace(means, covariance)
+
+
+def in_bursts(n: int, rate: float, size: float) -> list[tuple[int, float]]:
+    """The same where errors come so many at a time: fewer events, each of them larger."""
+    return [(min(n, round(size * events)), odds) for events, odds in likely(n, rate / size)]
 
 
 def likely(n: int, rate: float) -> list[tuple[int, float]]:
