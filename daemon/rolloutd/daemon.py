@@ -19,10 +19,12 @@ from prometheus_client import CollectorRegistry
 from rolloutd.about import AboutDaemon, Parts, program_version
 from rolloutd.access import Access
 from rolloutd.alerting import Alerting, Told
+from rolloutd.choosing import Around, Choosing
 from rolloutd.clock import BoottimeClock, ClockReading
 from rolloutd.core.forecast.rule import LARGEST_FIRST_SHARE
 from rolloutd.core.plan import Spec
 from rolloutd.core.rules import Limits, Rules
+from rolloutd.core.state import Rollout
 from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.desk import Desk
@@ -39,6 +41,7 @@ from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Birth, Loop, Notice
 from rolloutd.new_versions import NewVersions
 from rolloutd.notify_systemd import SystemdNotify
+from rolloutd.offering import NOTHING_OFFERED, Offered
 from rolloutd.polling import Poller
 from rolloutd.ports import Examiner, MetricSource, Prober, RolloutdError, RouteConfig, Router
 from rolloutd.published import PublishedHeads
@@ -71,8 +74,8 @@ class Outside:
     """Everything of the outside world that the daemon was configured with. ``lease_ms`` is by route.
 
     ``first_share`` is the largest that the rule for low traffic may take; ``holds_starts``: starts are held to it.
-    ``limits`` is how many rollouts may be live at once, ``calendar`` when nothing goes up,
-    ``staffed`` when somebody is there.
+    ``limits`` is how many rollouts may be live at once, ``calendar`` when nothing goes up, ``staffed`` when somebody is
+    there, ``offered`` what a start can be made of.
     """
 
     routes: Mapping[str, RouteConfig]
@@ -89,6 +92,7 @@ class Outside:
     notifiers: Mapping[str, Told] = field(default_factory=dict)
     examiners: Mapping[str, Examiner] = field(default_factory=dict)
     registries: Mapping[str, Registered] = field(default_factory=dict)
+    offered: Offered = NOTHING_OFFERED
 
     def arms(self, route: str) -> Mapping[Slot, str]:
         """The arm-label value of each slot of a route; empty words for a route that is no longer configured."""
@@ -169,12 +173,13 @@ class Daemon:
             loop, poller, journal, clock, outside.routers, outside.routes, outside.prober, outside.lease_ms, alerting
         )
         about = AboutDaemon(parts)
+        foreteller = _foreteller(outside, read_spec, by_route)
         desk = Desk(
             loop=loop,
             journal=journal,
             keeper=keeper,
             clock=clock,
-            foreteller=_foreteller(outside, read_spec, by_route),
+            choosing=Choosing(_around(outside, by_route, loop), foreteller, clock, outside.offered),
             about=about,
             feed=feed,
             holding=holding,
@@ -339,6 +344,13 @@ def _foreteller(outside: Outside, read_spec: SpecReader, by_route: Mapping[str, 
         outside.first_share,
         outside.holds_starts,
     )
+
+
+def _around(outside: Outside, by_route: Mapping[str, Router], loop: Loop) -> Around:
+    def rollouts() -> list[Rollout]:
+        return [*(lane.rollout for lane in loop.lanes.values()), *loop.ended.values()]
+
+    return Around(outside.routes, by_route, outside.prober, outside.registries, rollouts)
 
 
 def rules_at(outside: Outside, wall_ms: int) -> Rules:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from rolloutd import awaited, outcomes, wire, wire_daemon
 from rolloutd.about import AboutDaemon
+from rolloutd.choosing import Asked, Choosing
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
 from rolloutd.core.decide import Accepted
 from rolloutd.core.forecast.rule import Decision
@@ -17,7 +18,6 @@ from rolloutd.core.revival import REVIVING
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Actor
 from rolloutd.feed import Feed
-from rolloutd.foreteller import Foreteller
 from rolloutd.holding import FleetHolding
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
 from rolloutd.keeper import EvidenceKeeper
@@ -27,6 +27,7 @@ from rolloutd.ports import Clock
 from rolloutd.settings.problems import SettingsError
 from rolloutd.showing import Showing
 from rolloutd.verbs import Risk, VerbRow
+from rolloutd.wire_start import Advice, Choices
 
 LAST_LINES = 8
 START_PATIENCE_S = 15.0
@@ -44,12 +45,13 @@ class Desk(Showing):
         clock: Clock,
         about: AboutDaemon,
         feed: Feed,
-        foreteller: Foreteller,
+        choosing: Choosing,
         holding: FleetHolding,
     ) -> None:
         super().__init__(loop=loop, journal=journal, keeper=keeper, clock=clock, about=about, holding=holding)
         self._feed = feed
-        self._foreteller = foreteller
+        self._foreteller = choosing.foreteller
+        self._choosing = choosing
         self._started: Callable[[Spec], None] | None = None
         self._waiters: dict[str, asyncio.Event] = {}
 
@@ -69,6 +71,16 @@ class Desk(Showing):
     def when_started(self, tell: Callable[[Spec], None]) -> None:
         """Whom to tell of a rollout that was just requested."""
         self._started = tell
+
+    # ---- before a start
+
+    async def choices(self) -> Choices:
+        """What a rollout can be made of now."""
+        return await self._choosing.choices()
+
+    async def advise(self, asked: Asked) -> Advice | Refused:
+        """What the rules recommend at the route's present traffic."""
+        return await self._choosing.advise(asked)
 
     # ---- commands
 

@@ -36,10 +36,11 @@ class Foreteller:
 
     async def foretell(self, spec: Spec) -> tuple[Ruling, PlanOutlook]:
         """Measure, then calculate beside the loop: it takes about a second of arithmetic."""
-        found = await self._measured(spec)
+        found = await self.measured(spec)
         return await asyncio.to_thread(foretell, spec, found.traffic, self.cap, found.basis, found.warnings)
 
-    async def _measured(self, spec: Spec) -> Measured:
+    async def measured(self, spec: Spec) -> Measured:
+        """The traffic that the plan's gates would be judged on, as it is now."""
         try:
             async with asyncio.timeout(_ROUTER_S):
                 reading = await self.routers[spec.route].read(spec.route)

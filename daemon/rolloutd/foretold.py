@@ -43,6 +43,8 @@ def foretell(
         stages=[_stage(index, stage, traffic) for index, stage in enumerate(found.stages)],
         total_s=_seconds(found.total_ms),
         odds_in_time=found.odds_in_time,
+        blind_hold_s=plan.timing.blind_hold_ticks * plan.timing.tick_ms / 1000,
+        blind_recede_s=plan.timing.blind_recede_ticks * plan.timing.tick_ms / 1000,
         warnings=[*(missing if traffic else []), *(late if ruling.decision is not Decision.REFUSED else []), *warnings],
     )
     return ruling, outlook

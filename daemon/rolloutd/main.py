@@ -28,6 +28,7 @@ from rolloutd.daemon import AlreadyRunning, Daemon, Outside
 from rolloutd.gauges import ToldMetrics
 from rolloutd.journal import JournalError
 from rolloutd.logs import set_up_logging
+from rolloutd.offering import offered
 from rolloutd.offline_check import OfflineExaminer
 from rolloutd.ports import Examiner, MetricSource, Prober, Registry, RolloutdError, Router
 from rolloutd.registering import Registered
@@ -82,6 +83,7 @@ def make_outside(settings: Settings) -> Outside:
         every_ms={name: source.every_ms for name, source in settings.sources.items()},
         first_share=settings.policy.max_first_share,
         limits=limits_of(settings),
+        offered=offered(settings),
         calendar=settings.policy.freeze.calendar(),
         staffed=settings.policy.staffed.calendar(),
         holds_starts=settings.policy.low_traffic == "refuse" and not settings.policy.allow_short_times,

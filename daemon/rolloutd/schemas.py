@@ -13,10 +13,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-from rolloutd import pictures, wire, wire_daemon, wire_lines, wire_plan, wire_report
+from rolloutd import pictures, wire, wire_daemon, wire_lines, wire_plan, wire_report, wire_start
 
 _BASES: tuple[type[BaseModel], ...] = (wire.Model, wire_plan.PlanModel)
-_PLACES = (wire, wire_daemon, pictures, wire_lines, wire_plan, wire_report)
+_PLACES = (wire, wire_daemon, pictures, wire_lines, wire_plan, wire_report, wire_start)
 
 
 def _models(bases: Iterable[type[BaseModel]] = _BASES) -> Iterator[type[BaseModel]]:

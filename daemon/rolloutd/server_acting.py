@@ -27,6 +27,7 @@ from rolloutd.server_requests import (
     query,
     refuse,
     until_stop,
+    yes_or_no,
 )
 from rolloutd.server_routes import acting
 from rolloutd.verbs import BY_NAME, Risk, VerbRow, nearest
@@ -48,7 +49,7 @@ class Acting:
         """Start a rollout, or say whether it would start."""
         row = BY_NAME["start"]
         actor = await permitted(self._context, request, row)
-        dry_run = _yes_or_no(query(request, "dry_run").get("dry_run", "0"), "dry_run")
+        dry_run = yes_or_no(query(request, "dry_run").get("dry_run", "0"), "dry_run")
         key = _command_key(request, row) if not dry_run else "dry-run"
         body = await json_object(self._context, request)
         work = self._service.start(body, actor, _command_id(actor, row.verb, "", key), dry_run)
@@ -193,9 +194,3 @@ def _action(body: dict[str, object]) -> ActionRequest:
             # It would be shown on other people's terminals.
             raise Trouble(bad_input("A text in the body holds control characters.", "Send plain text on one line."))
     return asked
-
-
-def _yes_or_no(text: str, what: str) -> bool:
-    if text not in ("0", "1", "true", "false"):
-        raise Trouble(bad_input(f"{what} is 1 or 0, not {text[:80]!r}.", "Correct it."))
-    return text in ("1", "true")

@@ -10,12 +10,14 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from rolloutd.choosing import WRONG, Asked
+from rolloutd.core.commands import Refused
 from rolloutd.evidence_store import HISTORY_TICKS
 from rolloutd.openapi import document_bytes
 from rolloutd.pictures import Gates, Stages
-from rolloutd.problems import Trouble, bad_input
-from rolloutd.server_requests import Context, answer, missing, name_of, permitted, query, whole_number
-from rolloutd.server_routes import ReadRoute
+from rolloutd.problems import Trouble, bad_input, of_refused
+from rolloutd.server_requests import Context, answer, missing, name_of, permitted, query, whole_number, yes_or_no
+from rolloutd.server_routes import ADVICE_QUERY, ReadRoute
 from rolloutd.verbs import BY_NAME, VerbRow
 from rolloutd.wire import Status
 
@@ -63,6 +65,29 @@ class Reading:
             raise Trouble(bad_input(f"The filter is longer than {FILTER_CHARS_MAX} letters.", "Shorten it."))
         limit = whole_number(asked.get("limit", str(FLEET_LIMIT_DEFAULT)), "limit", 1, FLEET_LIMIT_MAX)
         return answer(self._service.fleet(text, limit))
+
+    async def choices(self, request: Request) -> Response:
+        """What a rollout can be made of."""
+        return answer(await self._service.choices())
+
+    async def advice(self, request: Request) -> Response:
+        """What the rules recommend for the answers in the query."""
+        given = query(request, *ADVICE_QUERY)
+        asked = Asked(
+            route=given.get("route", ""),
+            metric=given.get("metric", ""),
+            wrong=given.get("wrong", "cheap"),
+            label_delay_s=whole_number(given.get("label_delay_s", "0"), "label_delay_s", 0, 10**8),
+            spare=yes_or_no(given.get("spare", "1"), "spare"),
+            major=yes_or_no(given.get("major", "0"), "major"),
+            at_once=yes_or_no(given.get("at_once", "0"), "at_once"),
+        )
+        if asked.wrong not in WRONG:
+            raise Trouble(bad_input(f"wrong is one of {', '.join(WRONG)}, not {asked.wrong[:80]!r}.", "Correct it."))
+        found = await self._service.advise(asked)
+        if isinstance(found, Refused):
+            raise Trouble(of_refused(found, self._service.traffic(""), None))
+        return answer(found)
 
     def _status(self, request: Request) -> Status:
         name = name_of(self._context, request)

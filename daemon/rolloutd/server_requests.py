@@ -151,6 +151,13 @@ def whole_number(text: str, what: str, lowest: int, highest: int) -> int:
     return int(text)
 
 
+def yes_or_no(text: str, what: str) -> bool:
+    """A yes or no out of a query. Raises Trouble for anything else."""
+    if text not in ("0", "1", "true", "false"):
+        raise Trouble(bad_input(f"{what} is 1 or 0, not {text[:80]!r}.", "Correct it."))
+    return text in ("1", "true")
+
+
 async def json_object(context: Context, request: Request) -> dict[str, object]:
     """The body as an object, empty for no body. Raises Trouble for anything else, or more than the limit."""
     body = bytearray()

@@ -12,6 +12,9 @@ from rolloutd.wire import Fleet, Status, Timeline, Why
 from rolloutd.wire_daemon import Doctor, Health
 from rolloutd.wire_plan import Recording
 from rolloutd.wire_report import Evidence, Report, Stats
+from rolloutd.wire_start import Advice, Choices
+
+ADVICE_QUERY = ("route", "metric", "wrong", "label_delay_s", "spare", "major", "at_once")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +31,8 @@ class ReadRoute:
 
 
 READ_ROUTES: tuple[ReadRoute, ...] = (
+    ReadRoute("/v1/choices", "choices", "list", Choices, "What a rollout can be made of."),
+    ReadRoute("/v1/advice", "advice", "list", Advice, "What the rules recommend at a route's traffic.", ADVICE_QUERY),
     ReadRoute("/v1/rollouts", "fleet", "list", Fleet, "All rollouts, most urgent first.", ("filter", "limit")),
     ReadRoute("/v1/rollouts/{name}", "status", "status", Status, "One rollout now."),
     ReadRoute("/v1/rollouts/{name}/stages", "stages", "status", Stages, "Its ladder."),

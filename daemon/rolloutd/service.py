@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from rolloutd.choosing import Asked
 from rolloutd.core.commands import Act, RefusalCode, Refused
 from rolloutd.core.values import Actor
 from rolloutd.feed import Feed
@@ -18,6 +19,7 @@ from rolloutd.wire import ActionDone, Fleet, FleetRow, Status, Timeline, Why
 from rolloutd.wire_daemon import Doctor, Health, Heartbeat, Hello
 from rolloutd.wire_plan import Recording
 from rolloutd.wire_report import Evidence, Report, Stats
+from rolloutd.wire_start import Advice, Choices
 
 
 class Service(Protocol):
@@ -36,6 +38,14 @@ class Service(Protocol):
         ``body`` is ``{"spec_toml": text, "file": name, "reason": text}`` or ``{"spec": {...}, "reason": text}``,
         parsed strictly but not validated. The same ``command_id`` again returns the first outcome.
         """
+        ...
+
+    async def choices(self) -> Choices:
+        """What a rollout can be made of now."""
+        ...
+
+    async def advise(self, asked: Asked) -> Advice | Refused:
+        """What the rules recommend at the route's present traffic, which is measured for it."""
         ...
 
     async def act(self, name: str, act: Act, command_id: str, wait_s: float) -> ActionDone | Refused:

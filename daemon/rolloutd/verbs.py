@@ -61,7 +61,7 @@ def _here(verb: str, text: str) -> VerbRow:
 
 
 VERBS: tuple[VerbRow, ...] = (
-    VerbRow("start", Socket.CONTROL, "operator", Risk.RAISES, False, "n", "start a rollout from a file", True, False),
+    VerbRow("start", Socket.CONTROL, "operator", Risk.RAISES, False, "n", "start a rollout", True, False),
     _act("abort", Risk.LOWERS, "a", "stop and give all traffic back to the champion"),
     _act("pause", Risk.FREEZES, "p", "freeze on the present share; triggers stay armed"),
     _act("resume", Risk.RAISES, "r", "let the schedule go on"),

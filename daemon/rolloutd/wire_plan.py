@@ -83,7 +83,8 @@ class StageOutlook(PlanModel):
 class PlanOutlook(PlanModel):
     """What a plan will take. ``decision`` is go, replanned (a larger first share), refused or unknown.
 
-    ``rule`` says why.
+    ``rule`` says why. Without data nothing goes up after ``blind_hold_s``, and everything goes back after
+    ``blind_recede_s``.
 
     ``stages`` is empty and ``total_s`` null where the traffic is not known.
     """
@@ -103,6 +104,8 @@ class PlanOutlook(PlanModel):
     odds_in_time: float
     warnings: list[str] = []
     read_by: str = ""
+    blind_hold_s: float | None = None
+    blind_recede_s: float | None = None
 
 
 class RecordedTick(PlanModel):

@@ -37,6 +37,7 @@ _PLACES = {
     Place.FLEET: "In the fleet",
     Place.ROLLOUT: "On a rollout",
     Place.CHARTS: "On its charts",
+    Place.WIZARD: "In the wizard of a start",
     Place.TIMELINE: "On its timeline, and in a replay",
 }
 
@@ -59,7 +60,7 @@ def keys() -> str:
         for row in VERBS:
             if row.key and row.risk is risk:
                 built = "" if row.built else " (not built yet)"
-                does = "the screen only says: `rollout start FILE`" if row.verb == "start" else asks
+                does = "raises: a wizard with a dry run, then only `y` confirms" if row.verb == "start" else asks
                 lines.append(f"| `{row.key}` | {row.verb} | {row.help}{built} | {does} |")
     return "\n".join([*lines, "", *(f"{where}: {_listed(place)}." for place, where in _PLACES.items())])
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from rolloutd import __version__, codec, wire, wire_daemon
+from rolloutd.choosing import Asked
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.values import Actor, Role
 from rolloutd.feed import Feed
@@ -15,6 +16,7 @@ from rolloutd.pictures import Audit, Past, Plan, Series, SeriesPoint
 from rolloutd.verbs import Risk, VerbRow
 from rolloutd.wire_plan import PlanOutlook, RecordedTick, Recording
 from rolloutd.wire_report import Evidence, EvidenceRow, Report, Spread, Stats
+from rolloutd.wire_start import Advice, Choices, MetricChoice, RouteChoice, StrategyChoice
 from tests.core.playbook import a_spec
 from tests.server.reports import a_report
 
@@ -81,6 +83,7 @@ class FakeService:
         self.waits_for_person = False
         self.outlook: PlanOutlook | None = None
         self.acts: list[tuple[str, Act, str]] = []
+        self.asked: list[Asked] = []
         self.starts: list[tuple[Mapping[str, object], str, bool]] = []
         self.refused: list[tuple[str, str, Actor, RefusalCode, str]] = []
         self.record: dict[str, list[wire.TimelineEntry]] = {name: [] for name in self.rollouts}
@@ -129,6 +132,20 @@ class FakeService:
             self.feed.publish(name)
         done = self._answer(command_id, name, "start", actor, 1)
         return done.model_copy(update={"plan": self.outlook}) if dry_run else done
+
+    async def choices(self) -> Choices:
+        """One route, one strategy, one metric."""
+        route = RouteChoice(name="ranker", model="ranker", champion="v41")
+        ladder = StrategyChoice(name="standard", stages="1% > 10% > 50% > 100%", least_s=7_200, most_s=28_800)
+        metric = MetricChoice(name="errors", kind="proportion", margins="harm x1, accept x1.5")
+        return Choices(as_of=NOW, routes=[route], strategies=[ladder], metrics=[metric], standard="standard")
+
+    async def advise(self, asked: Asked) -> Advice | Refused:
+        """Nothing could be measured, and no other route is known."""
+        self.asked.append(asked)
+        if asked.route != "ranker":
+            return Refused(RefusalCode.NOT_FOUND, f"There is no route {asked.route!r}.", "GET /v1/choices")
+        return Advice(route=asked.route, metric=asked.metric, warnings=["errors cannot be read now: no answer."])
 
     async def act(self, name: str, act: Act, command_id: str, wait_s: float) -> wire.ActionDone | Refused:
         """Abort always; the rest by revision, gates and role."""

@@ -30,6 +30,11 @@ ANSWERS = {
     "/v1/rollouts/ranker/report": "Report",
     "/v1/rollouts/ranker/evidence": "Evidence",
     "/v1/stats?since_s=86400": "Stats",
+    "/v1/choices": "Choices",
+    "/v1/advice?route=ranker&metric=errors&wrong=costly&label_delay_s=3600&spare=0&major=1&at_once=0": "Advice",
+    "/v1/advice?route=nowhere&metric=errors": "Problem",
+    "/v1/advice?route=ranker&metric=errors&wrong=maybe": "Problem",
+    "/v1/advice?route=ranker&metric=errors&spare=perhaps": "Problem",
 }
 
 

@@ -18,6 +18,7 @@ import pytest
 from rolloutd.about import AboutDaemon, Parts
 from rolloutd.access import Roles
 from rolloutd.chain import recorded
+from rolloutd.choosing import Around, Choosing
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, Refused, Verb
 from rolloutd.core.decide import Accepted
@@ -110,12 +111,14 @@ async def served(rig: Rig) -> AsyncIterator[Running]:
     """The real front desk of a rig on the real sockets."""
     poller = Poller(rig.loop, {}, {}, rig.clock)
     parts = Parts(rig.loop, poller, rig.journal, rig.clock, {}, {}, WorldProber(rig.world), {})
+    foreteller = Foreteller(lambda _body: a_spec(), {}, {}, {}, lambda _route: {}, LARGEST_FIRST_SHARE, False)
+    around = Around({}, {}, WorldProber(rig.world), {}, list)
     desk = Desk(
         loop=rig.loop,
         journal=rig.journal,
         keeper=EvidenceKeeper(rig.evidence),
         clock=rig.clock,
-        foreteller=Foreteller(lambda _body: a_spec(), {}, {}, {}, lambda _route: {}, LARGEST_FIRST_SHARE, False),
+        choosing=Choosing(around, foreteller, rig.clock),
         about=AboutDaemon(parts),
         feed=Feed(),
         holding=FleetHolding(rig.loop, rig.journal, rig.clock),

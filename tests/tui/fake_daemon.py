@@ -17,8 +17,9 @@ from urllib.parse import parse_qs, unquote, urlsplit
 from pydantic import BaseModel
 
 from rolloutd.wire import ActionDone, Fleet, FleetRow, Problem, Status
-from rolloutd.wire_daemon import Hello
-from tests.tui import worlds
+from rolloutd.wire_daemon import Doctor, Hello
+from rolloutd.wire_start import Advice
+from tests.tui import worlds, worlds_start
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,10 @@ class FakeDaemon:
     fleet: Fleet = field(default_factory=worlds.fleet)
     statuses: dict[str, Status] = field(default_factory=lambda: {"ranker": worlds.status()})
     answer: Callable[[Post], ActionDone | Problem] = done
+    advice: Advice | Problem = field(default_factory=worlds_start.advice)
+    dry: ActionDone | Problem = field(default_factory=worlds_start.dry_run)
+    doctor: Doctor = field(default_factory=worlds_start.doctor)
+    asked: list[str] = field(default_factory=list)
     deaf: bool = False
     posts: list[Post] = field(default_factory=list)
     heard: list[dict[str, str]] = field(default_factory=list)
@@ -132,11 +137,21 @@ class FakeDaemon:
 
     def _posted(self, writer: asyncio.StreamWriter, target: str, headers: dict[str, str], body: bytes) -> None:
         *_, name, verb = unquote(target).split("/")
-        post = Post(name, verb, headers, json.loads(body))
+        sent = json.loads(body)
+        if "dry_run" in target:
+            self._reply(writer, self.dry)
+            return
+        if verb == "rollouts":
+            name, verb = sent["spec"]["rollout"]["name"], "start"
+        post = Post(name, verb, headers, sent)
         self.posts.append(post)
         self._reply(writer, self.answer(post))
 
     def _read(self, target: str) -> BaseModel:
+        self.asked.append(target)
+        before = {"/v1/choices": worlds_start.choices(), "/v1/advice": self.advice, "/v1/doctor": self.doctor}
+        if (path := urlsplit(target).path) in before:
+            return before[path]
         parts = unquote(urlsplit(target).path).split("/")[3:]
         if not parts:
             return self.fleet

@@ -24,10 +24,12 @@ from rollout_tui.scene import Look, Scene, Tab
 from rollout_tui.screens.by_hand import render_by_hand
 from rollout_tui.strip import Strip
 from rollout_tui.widgets.finder import Found, render_finder
+from rollout_tui.widgets.wizard import render_wizard
+from rollout_tui.wizard import Page
 from rollout_tui.words import STATES
 from rolloutd.verbs import BY_NAME
 from rolloutd.wire import Fleet, OnNew, Status
-from tests.tui import worlds
+from tests.tui import worlds, worlds_start
 
 EXPECTED = Path(__file__).parent / "expected"
 SIZES = [(120, 36), (80, 24)]
@@ -85,6 +87,10 @@ def _tab(tab: Tab, size: tuple[int, int], **papers: object) -> tuple[Line, ...]:
     return render_rollout(replace(shown, tab=tab, papers=worlds.papers(**papers)))
 
 
+def _wizard(page: Page, size: tuple[int, int], **given: str) -> tuple[Line, ...]:
+    return render_wizard(scene(facts(), size, on_rollout=False), worlds_start.wizard(page, **given))
+
+
 def _in_state(key: str) -> Status:
     """One rollout in this state, as far as the state decides what is shown."""
     ends = {"done": 1.0, "aborted": 0.0, "rolled_back": 0.0, "refused": 0.0}
@@ -130,6 +136,10 @@ PICTURES: dict[str, Drawn] = {
     "why": lambda size: render_why(scene(facts(worlds.status()), size), "ranker", worlds.why()),
     "help": lambda size: render_finder(scene(facts(worlds.status()), size), HELP),
     "palette": lambda size: render_finder(scene(facts(worlds.status()), size), replace(HELP, palette=True, text="re")),
+    "wizard-what": lambda size: _wizard(Page.WHAT, size),
+    "wizard-risk": lambda size: _wizard(Page.RISK, size),
+    "wizard-plan": lambda size: _wizard(Page.PLAN, size, strategy="careful"),
+    "wizard-dry-run": lambda size: _wizard(Page.DRY, size),
     "by-hand": lambda size: render_by_hand(scene(facts(_unconfirmed()), size), "ranker"),
 }  # fmt: skip
 

@@ -26,12 +26,13 @@ from rolloutd.simdemo.stories import STORIES
 from tests.tui.driving import Clock
 from tests.tui.true_daemon import TrueDaemon, true_daemon
 
-EVERYTHING = [*"bcCegGhHijkmMnNoOprRsStTuUvwxXzY12345/?:![]{}() ", "enter", "enter", "escape", "escape", "tab", "end"]
+EVERYTHING = [*"bcCegGhHijkmMnNoOprRsStTuUvwxXzY12345/?:![]{}() ", "enter", "enter", "escape", "escape", "tab", "end",
+              "up", "down", "left", "right"]  # fmt: skip
 """All keys but ``y``, and but ``a``: a rollout that was aborted has no share left that could rise."""
 DEADLINE_S = 60.0
 RAISING = [*"mmyyxxxx", "enter"]
 
-PLACES = {"FleetScreen", "RolloutScreen", "WhyScreen", "FinderScreen", "ByHandScreen"} | {
+PLACES = {"FleetScreen", "RolloutScreen", "WhyScreen", "FinderScreen", "ByHandScreen", "WizardScreen"} | {
     "stages", "charts", "segments", "timeline", "plan", "replay",
 }  # fmt: skip
 
@@ -101,6 +102,7 @@ async def test_a_thousand_keys_without_y_never_raise_a_share() -> None:
             for story in STORIES:
                 assert after[story.route] <= before[story.route]
                 assert await true.rises(story.route) == []
+            assert len(true.daemon.loop.lanes) + len(true.daemon.loop.ended) == len(STORIES), "nothing was started"
             assert any(share.basis_points for share in after.values()), "there was something left to raise"
     assert {place for place in PLACES if not seen[place]} == set()
     assert seen["live"] >= 0.9 * seen["pressed"]

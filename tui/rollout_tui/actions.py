@@ -42,7 +42,12 @@ class NeedsStatus:
     name: str
 
 
-Led = Send | Strip | Say | NeedsStatus
+@dataclass(frozen=True, slots=True)
+class Begins:
+    """The wizard opens; nothing is sent by that."""
+
+
+Led = Send | Strip | Say | NeedsStatus | Begins
 
 
 def covers(role: str, needed: str) -> bool:
@@ -61,8 +66,6 @@ def lead(
     row: VerbRow, facts: Facts, name: str, *, in_fleet: bool, status: Status | None, now_s: float, segment: str = ""
 ) -> Led:
     """What pressing ``row``'s key on rollout ``name`` leads to. ``status`` is the one on the screen, if any."""
-    if row.verb == "start":
-        return Say(words.START_BY_COMMAND)
     if not row.built:
         return Say(words.NOT_BUILT.format(verb=row.verb))
     if not row.on_rollout:
@@ -143,9 +146,9 @@ def in_past(row: VerbRow, facts: Facts, name: str, now_s: float) -> Strip | None
 
 
 def _fleet_wide(row: VerbRow, facts: Facts, now_s: float) -> Led:
-    """Hold and release: of all rollouts at once, always asked, with a reason."""
+    """Hold and release: of all rollouts at once, always asked, with a reason. Start: the wizard asks."""
     if facts.hosts:
-        return Say(words.PER_HOST.format(verb=row.verb))
+        return Say(words.START_PER_HOST if row.verb == "start" else words.PER_HOST.format(verb=row.verb))
     state = facts.fleet_link.state(now_s)
     if state in {LinkState.LOST, LinkState.NEVER}:
         return Say(words.NEVER_KEY if state is LinkState.NEVER else words.LOST_KEY)
@@ -154,6 +157,10 @@ def _fleet_wide(row: VerbRow, facts: Facts, now_s: float) -> Led:
         row = BY_NAME["release"]  # the same key ends what this person began
     if facts.read_only or not covers(facts.role, row.role):
         return _not_yours(row, facts, "")
+    if row.verb == "start":
+        if hello is not None and not facts.same_major:
+            return Say(words.SAME_MAJOR.format(ours=words.API, theirs=hello.api))
+        return Begins()
     title = f"{row.verb.upper()} the whole fleet: {row.help}"
     fact = f'{facts.total} rollouts. Triggers stay armed. CLI: rollout {row.verb} --reason "..."'
     raises = row.risk is Risk.RAISES

@@ -6,12 +6,13 @@ Looking goes over the view socket, acting over the control socket, so that a cro
 from __future__ import annotations
 
 import asyncio
+import json
 import os
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
-from typing import TypeVar
-from urllib.parse import quote
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import quote, urlencode
 
 from pydantic import BaseModel, ValidationError
 
@@ -23,9 +24,17 @@ from rolloutd.pictures import Past, Plan, Series
 from rolloutd.wire import ActionDone, Fleet, FleetRow, Problem, Status, Timeline, Why
 from rolloutd.wire_daemon import Heartbeat, Hello
 
+if TYPE_CHECKING:
+    from rollout_tui.strip import Spec
+    from rolloutd.wire_daemon import Doctor
+    from rolloutd.wire_start import Advice, Choices
+
 Read = TypeVar("Read", bound=BaseModel)
 DEFAULT_DIR = "/run/rolloutd"
 DEADLINE_S = 5.0
+MEASURE_S = 45.0
+"""The daemon may take two readings of a slow source before it answers."""
+STARTS = "/v1/rollouts"
 _EVENTS: dict[str, type[Hello | Fleet | FleetRow | Gone | Status | Heartbeat]] = {
     "hello": Hello,
     "snapshot": Fleet,
@@ -50,8 +59,8 @@ class Client:
         self._headers = {"Rollout-Read-Only": "1"} if read_only else {}
         self.early = early
 
-    async def _get(self, target: str) -> Answer:
-        return await exchange(self.view, "GET", target, deadline_s=DEADLINE_S, headers=self._headers)
+    async def _get(self, target: str, deadline_s: float = DEADLINE_S) -> Answer:
+        return await exchange(self.view, "GET", target, deadline_s=deadline_s, headers=self._headers)
 
     async def status(self, name: str) -> Status | Problem:
         """One rollout now."""
@@ -78,6 +87,35 @@ class Client:
         """The present decision in words."""
         return _read(await self._get(_path(name, "why")), Why)
 
+    async def choices(self) -> Choices | Problem:
+        """What a rollout can be made of."""
+        from rolloutd.wire_start import Choices  # what only a start needs is loaded for a start
+
+        return _read(await self._get("/v1/choices"), Choices)
+
+    async def advice(self, answers: Mapping[str, str]) -> Advice | Problem:
+        """What the rules recommend for these answers at the traffic that the daemon measures now."""
+        from rolloutd.wire_start import Advice
+
+        target = f"/v1/advice?{urlencode(answers)}"
+        return _read(await self._get(target, MEASURE_S), Advice)
+
+    async def dry_run(self, spec: Spec) -> ActionDone | Problem:
+        """Whether this would start, and what it would take."""
+        headers = {**self._headers, "Content-Type": "application/json"}
+        body = json.dumps({"spec": spec, "file": "the wizard", "reason": ""}).encode()
+        target = f"{STARTS}?dry_run=1"
+        answer = await exchange(
+            self.control, "POST", target, deadline_s=MEASURE_S, headers=headers, body=body
+        )  # fmt: skip
+        return _read(answer, ActionDone)
+
+    async def doctor(self) -> Doctor | Problem:
+        """The daemon's checks of itself and of what is around it."""
+        from rolloutd.wire_daemon import Doctor
+
+        return _read(await self._get("/v1/doctor", MEASURE_S), Doctor)
+
     async def act(self, order: Order, deadline_s: float = DEADLINE_S) -> ActionDone | Problem:
         """Send one action. Only what raises exposure names the revision it was decided on."""
         headers = {**self._headers, "Content-Type": "application/json", "Idempotency-Key": order.key}
@@ -86,10 +124,10 @@ class Client:
         answer = await exchange(
             self.control,
             "POST",
-            _path(order.name, order.verb) if order.name else f"/v1/{order.verb}",
+            _target(order),
             deadline_s=deadline_s,
             headers=headers,
-            body=order.request.model_dump_json().encode(),
+            body=_body(order),
         )
         return _read(answer, ActionDone)
 
@@ -159,6 +197,19 @@ async def _events(pieces: AsyncIterator[bytes]) -> AsyncIterator[tuple[str, byte
 
 def _path(name: str, leaf: str = "") -> str:
     return f"/v1/rollouts/{quote(name, safe='')}" + (f"/{leaf}" if leaf else "")
+
+
+def _target(order: Order) -> str:
+    """Where an order goes: to its rollout, to the fleet, or to where rollouts begin."""
+    if order.spec is not None:
+        return STARTS
+    return _path(order.name, order.verb) if order.name else f"/v1/{order.verb}"
+
+
+def _body(order: Order) -> bytes:
+    if order.spec is None:
+        return order.request.model_dump_json().encode()
+    return json.dumps({"spec": order.spec, "file": "the wizard", "reason": order.request.reason}).encode()
 
 
 def _parse(data: bytes, model: type[Read]) -> Read:

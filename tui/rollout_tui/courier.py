@@ -23,6 +23,8 @@ from rolloutd.wire import ActionDone, Problem
 
 REPEAT_S = 1.0
 AGAIN_S = 1.0
+START_DEADLINE_S = 60.0
+"""A start may measure the traffic first, and waits for its checks."""
 
 
 class Courier:
@@ -48,7 +50,7 @@ class Courier:
     def send(self, send: Send, asked: float | None = None) -> str:
         """Send it now; ``asked`` is the router's share before. Returns a note when the same is on its way already."""
         before = self.result
-        order = Order.make(send.name, send.verb, send.request, send.revision, self._keys.key(send.verb))
+        order = Order.make(send.name, send.verb, send.request, send.revision, self._keys.key(send.verb), send.spec)
         if before is not None and replace(order, key=before.order.key) == before.order:
             if not before.over and self._fresh(before):
                 return words.ON_ITS_WAY.format(verb=send.verb.upper(), name=send.name)
@@ -112,7 +114,8 @@ class Courier:
     async def _carry(self, result: Result) -> None:
         """One sending with one deadline."""
         try:
-            answer = await self._client.act(result.order, DEADLINE_S)
+            deadline_s = DEADLINE_S if result.order.spec is None else START_DEADLINE_S
+            answer = await self._client.act(result.order, deadline_s)
         except Unreachable as error:
             self._set(result.order, unanswered(result, error.why, sent=error.sent))
         else:

@@ -14,8 +14,7 @@ from datetime import UTC
 from textual.app import App
 from textual.screen import Screen
 
-from rollout_tui import alerts, words
-from rollout_tui.actions import NeedsStatus, Say, in_past, lead
+from rollout_tui import acting, alerts, words
 from rollout_tui.archive import Archive
 from rollout_tui.background import LateAnswer
 from rollout_tui.bell import Bell
@@ -23,10 +22,10 @@ from rollout_tui.client import follow
 from rollout_tui.commands import common
 from rollout_tui.courier import Courier
 from rollout_tui.drawn import Drawn
+from rollout_tui.driver import SleepingDriver
 from rollout_tui.facts import Facts, closed, open_rollout, trying
 from rollout_tui.folding import Incoming, fold, tells
 from rollout_tui.hosts import client_for
-from rollout_tui.http import Unreachable
 from rollout_tui.link import LOST_S, LinkState
 from rollout_tui.options import Options, boot_clock
 from rollout_tui.order import QUIET_S, Listing, arrange, settle
@@ -34,13 +33,12 @@ from rollout_tui.scene import Scene, Tab
 from rollout_tui.screens.base import Sheet
 from rollout_tui.screens.fleet import FleetScreen
 from rollout_tui.screens.rollout import RolloutScreen
-from rollout_tui.strip import Send, Strip, press
+from rollout_tui.strip import Strip
 from rolloutd.verbs import VerbRow
-from rolloutd.wire import Fleet, FleetRow, Problem, Status
+from rolloutd.wire import Fleet, FleetRow, Status
 
 TICK_S = 1.0
 SOON_S = 0.25
-REASONS_KEPT = 5
 SETTLE_S = 1.0
 UNSEEN_S = 5.0
 
@@ -53,7 +51,7 @@ class RolloutApp(App[None]):
     TITLE = "rolloutd"
 
     def __init__(self, options: Options, now: Callable[[], float] = boot_clock) -> None:
-        super().__init__(ansi_color=options.palette.background is None or None)
+        super().__init__(SleepingDriver, ansi_color=options.palette.background is None or None)
         self.options = options
         self.now = now
         self.client = client_for(options, now)
@@ -289,77 +287,11 @@ class RolloutApp(App[None]):
 
     def act(self, row: VerbRow, name: str, *, in_fleet: bool) -> None:
         """An action key was pressed on rollout ``name``."""
-        status = None if in_fleet else self.facts.status
-        if not in_fleet and self.archive.papers.replay is not None:
-            self._act_from_past(row, name)
-            return
-        now_s = self.now()
-        led = lead(row, self.facts, name, in_fleet=in_fleet, status=status, now_s=now_s, segment=self.segment)
-        if isinstance(led, Say):
-            self.note = led.text
-        elif isinstance(led, Strip):
-            self.strip = replace(led, earlier=self.reasons)
-        elif isinstance(led, Send):
-            self._send(led)
-        elif in_fleet and isinstance(self.screen, Sheet):
-            self.errand(self._ask_with_status(led, self.screen))
-        else:
-            self.note = words.NEVER_KEY
-
-    async def _ask_with_status(self, led: NeedsStatus, sheet: Sheet) -> None:
-        """Fetch what the strip must say. It opens only if that screen is still on top and still means that rollout."""
-        try:
-            status = await self.client.status(led.name)
-        except Unreachable as error:
-            self.note = f"Not asked: the daemon gave no answer ({error.why})."
-        else:
-            if isinstance(status, Problem):
-                self.note = status.message
-            elif self.strip is None and self.screen is sheet and sheet.target() == led.name:
-                again = lead(led.row, self.facts, led.name, in_fleet=True, status=status, now_s=self.now())
-                self.strip = replace(again, earlier=self.reasons) if isinstance(again, Strip) else None
-                self.note = again.text if isinstance(again, Say) else ""
-        self.draw()
+        acting.act(self, row, name, in_fleet=in_fleet)
 
     def answer(self, key: str, character: str | None, *, on_rollout: bool) -> None:
         """A key while a strip is open."""
-        if self.strip is None:
-            return
-        out = press(self.strip, key, character, self.now())
-        self.strip = out if isinstance(out, Strip) else None
-        if not isinstance(out, Send):
-            return
-        lost = self.scene(on_rollout=on_rollout).link in {LinkState.LOST, LinkState.NEVER}
-        if lost and not out.trying_s:
-            self.note = words.BACK_BUT_LOST
-            return
-        if out.request.reason:
-            self.reasons = (out.request.reason, *self.reasons)[:REASONS_KEPT]
-        self._send(out)
-
-    def _send(self, out: Send) -> None:
-        """Send it now; what follows from it is no news to the person who pressed it."""
-        self.ringer.alarms = alerts.acted(self.ringer.alarms, out.name, self.now())
-        self.note = self.courier.send(out, self._asked(out.name))
-
-    def _act_from_past(self, row: VerbRow, name: str) -> None:
-        """From the past only what stops acts, on the present, and it asks first."""
-        lost = self.facts.detail_state(self.now()) in {LinkState.LOST, LinkState.NEVER}
-        strip = None if lost else in_past(row, self.facts, name, self.now())
-        if strip is not None or (lost and row.verb == "abort"):
-            self.archive.live()
-            led = strip or lead(row, self.facts, name, in_fleet=False, status=self.facts.status, now_s=self.now())
-            self.strip = led if isinstance(led, Strip) else None
-            return
-        keys = {key: self.keys.key(key) for key in ("abort", "pause")}
-        self.note = words.REPLAY_ONLY_STOPS.format(**keys, live="End")
-
-    def _asked(self, name: str) -> float | None:
-        """The share that is asked of the router now, as far as the screen knows."""
-        status, row = self.facts.status, self.facts.rows.get(name)
-        if status is not None and status.name == name:
-            return status.on_new.asked
-        return row.asked if row is not None else None
+        acting.answer(self, key, character, on_rollout=on_rollout)
 
     def toggle_zone(self) -> None:
         """Times in UTC or in the local zone; line 1 of the fleet says which."""

@@ -23,6 +23,7 @@ class Place(StrEnum):
     CHARTS = "charts"
     TIMELINE = "timeline"
     SEGMENTS = "segments"
+    WIZARD = "wizard"
 
 
 _ON_ROLLOUT = frozenset({Place.ROLLOUT, Place.CHARTS, Place.TIMELINE})
@@ -94,6 +95,10 @@ _OWN: tuple[tuple[str, tuple[str, ...], Place, str], ...] = (
     ("upper", ("k", "up"), Place.CHARTS, "the metrics before"),
     ("segment-down", ("j", "down"), Place.SEGMENTS, "the next segment"),
     ("segment-up", ("k", "up"), Place.SEGMENTS, "the segment before"),
+    ("question-down", ("down", "tab"), Place.WIZARD, "the next question of the page"),
+    ("question-up", ("up", "shift+tab"), Place.WIZARD, "the question before"),
+    ("choice-on", ("right",), Place.WIZARD, "the next choice"),
+    ("choice-back", ("left",), Place.WIZARD, "the choice before"),
     ("step-back", ("[",), Place.TIMELINE, "one entry back in time"),
     ("step-on", ("]",), Place.TIMELINE, "one entry on"),
     ("event-back", ("{",), Place.TIMELINE, "back to the last entry that moved something"),
@@ -211,8 +216,9 @@ def _pairs(commands: Iterable[Command]) -> Iterable[tuple[Command, Command]]:
 
 
 DEFAULT = Keymap()
+_SHOWN = {key: key.title() for key in ("space", "end", "home", "tab", "shift+tab", "up", "down", "left", "right")}
 
 
 def shown(key: str) -> str:
     """A key as people read it."""
-    return {"space": "Space", "end": "End", "home": "Home", "tab": "Tab", "shift+tab": "Shift+Tab"}.get(key, key)
+    return _SHOWN.get(key, key)

@@ -53,8 +53,8 @@ def stack(scene: Scene, head: Lines, body: Lines, foot: Lines) -> tuple[Line, ..
     return tuple(crop(one, scene.width) for one in (*head, *filled, *foot))
 
 
-def render_foot(scene: Scene) -> Lines:
-    """What an action said, what was noted, the strip, and the keys."""
+def render_foot(scene: Scene, keys: Line | None = None) -> Lines:
+    """What an action said, what was noted, the strip, and the keys: those of the screen, or the given ones."""
     small = scene.room in {Room.TINY, Room.LINE}
     lines: Lines = []
     beat, restart = scene.facts.beat, scene.facts.restart
@@ -74,7 +74,7 @@ def render_foot(scene: Scene) -> Lines:
     if scene.strip is not None:
         strip = render_small_strip if small else render_strip
         lines += strip(scene.strip, scene.width, scene.now_s, scene.keys.key("abort"))
-    return [*lines, render_keys(scene)]
+    return [*lines, render_keys(scene) if keys is None or scene.strip is not None else keys]
 
 
 def fleet_height(scene: Scene) -> int:

@@ -6,6 +6,7 @@ first moments of the question, and every other key makes it dead again, so that 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -15,6 +16,8 @@ from rollout_tui.lines import clean
 if TYPE_CHECKING:
     from rolloutd.wire import ActionRequest
 
+Spec = Mapping[str, object]
+"""What a rollout is of, as the daemon takes it: the tables of a rollout file."""
 DEAD_S = 0.4
 REASON_LETTERS = 10
 REASON_MOST = 500
@@ -30,13 +33,17 @@ class Step(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """An action that is decided on and goes out now. ``trying_s`` above 0: keep trying so long without contact."""
+    """An action that is decided on and goes out now. ``trying_s`` above 0: keep trying so long without contact.
+
+    ``spec`` is what a start is of.
+    """
 
     name: str
     verb: str
     request: ActionRequest
     revision: int | None = None
     trying_s: float = 0.0
+    spec: Spec | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +66,12 @@ class Strip:
     note: str = ""
     earlier: tuple[str, ...] = ()
     back: int = 0
+    spec: Spec | None = None
+
+    @property
+    def stoppable(self) -> bool:
+        """Whether stopping the rollout is another answer: what raises, on a rollout that is there."""
+        return self.raises and self.spec is None
 
     @property
     def step(self) -> Step | None:
@@ -101,7 +114,7 @@ def _send(strip: Strip) -> Send:
     request = ActionRequest(
         reason=strip.reason.strip(), override=strip.override, confirm=strip.typed, wait_s=0, segment=strip.segment
     )
-    return Send(strip.name, strip.verb, request, strip.revision, strip.trying_s)
+    return Send(strip.name, strip.verb, request, strip.revision, strip.trying_s, strip.spec)
 
 
 def _type(strip: Strip, key: str, character: str | None, now_s: float) -> Strip:

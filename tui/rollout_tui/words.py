@@ -105,7 +105,7 @@ PEOPLE = {
 
 NO_ROLLOUTS = (
     "No rollouts yet.",
-    "rollout start FILE   starts one.",
+    "n                    starts one. By command:  rollout start FILE",
     "rollout demo         shows how it looks.",
 )
 NOT_CONNECTED = "NO CONTACT YET WITH THE DAEMON"
@@ -122,7 +122,14 @@ NO_OTHER = "No other rollout needs somebody now."
 REPLAY_ONLY_STOPS = "This is the past: from here only {abort} and {pause} act, on the present. {live} goes back to it."
 PAST_THEN_NOW = "You were looking at the past. Now: {share}, {state}."
 NOT_BUILT = "{verb} is not built yet; nothing was sent. Traffic stays as it is."
-START_BY_COMMAND = "Starting from the screen is not built yet. On the command line: rollout start FILE"
+NO_ADVICE = (
+    "Without measured traffic nothing is recommended; what you choose is forecast by the dry run as far as it goes."
+)
+START_ASKS = "It begins at its first stage, {first}. Triggers are armed from then on; a stops it at any time."
+NOTHING_TO_STOP = "Nothing is started yet, so there is nothing to {verb}."
+START_PER_HOST = (
+    "start is of one host, and this screen shows several. There:  ssh -t HOST rollout tui   or  rollout start"
+)
 PER_HOST = '{verb} is of one host, and this screen shows several. There:  ssh HOST rollout {verb} --reason "..."'
 NO_ROLLOUT_HERE = "There is no rollout under the cursor, so nothing was sent."
 ENDED = "{name} has ended, so {verb} was not sent. Traffic stays as it is."

@@ -60,8 +60,8 @@ STORIES = (
     Story("blind", Fault.BLIND, "held", 0.0),
     Story("drifting", Fault.BY_HAND, "done", 1.0),
 )
-
-
+FREE = Story("yours", Fault.NONE, "", 0.0)
+"""A route that nobody has: v2 waits in its other slot for whoever starts a rollout from the screen."""
 NAMES = (
     "ads-ctr", "churn", "eta-model", "feed-rank", "fraud-score", "invoice-ocr", "price-elastic", "query-spell",
     "ranker", "search-embed", "spam-filter", "translate",
@@ -94,7 +94,7 @@ def config_text(folder: Path, group: str, stories: Sequence[Story] = STORIES) ->
         f'[routers.{ROUTER}]\nkind = "memory"\nlease = "10s"',
         f'[sources.{SOURCE}]\nkind = "memory"\nevery = "{EVERY}"',
         _metric(),
-        *(_route(story.route) for story in stories),
+        *(_route(story.route) for story in (*stories, FREE)),
         _strategy(STAGES if stories[0].tells else (DRILL_STAGE, *STAGES[1:])),
     ]
     return "\n\n".join(parts) + "\n"

@@ -17,6 +17,7 @@ from rolloutd.simdemo.stories import (
     BY_HAND_BP,
     CHALLENGER_ERRORS,
     CHAMPION_ERRORS,
+    FREE,
     METRIC,
     RPS,
     STORIES,
@@ -61,8 +62,10 @@ class Town:
         self._source = source
         self._prober = prober
         self.stories = tuple(stories)
-        self.streets = {one.route: Street(one, random.Random(f"{seed}/{one.route}")) for one in stories}
+        self.streets = {one.route: Street(one, random.Random(f"{seed}/{one.route}")) for one in (*stories, FREE)}
         for street in self.streets.values():
+            street.versions[Slot.B] = "v2" if street.story is FREE else "v1"
+            street.errors[Slot.B] = CHALLENGER_ERRORS if street.story is FREE else CHAMPION_ERRORS
             for slot in Slot:
                 self._source.count(METRIC, arm(street.route, slot.value), 0, 0)
                 self._prober.set_health(street.route, slot, version=street.versions[slot])

@@ -146,7 +146,7 @@ class Sheet(Screen[None]):
         command = desk.keys.find(name)
         writes = strip is not None and strip.step in {Step.NAME, Step.REASON}
         stops = command is not None and command.name in STOPPING
-        if strip is not None and strip.raises and not writes and stops and command is not None and command.row:
+        if strip is not None and strip.stoppable and not writes and stops and command is not None and command.row:
             desk.strip = None
             desk.act(command.row, strip.name, in_fleet=not self.on_rollout)
         else:

@@ -82,7 +82,7 @@ def _alive(scene: Scene, leave: str) -> Line:
     for verb in _ON_ROLLOUT:
         parts += [_verb(scene, verb, now=scene.on_rollout), "  "]
     if not scene.on_rollout and scene.width >= 120:
-        leave += " (the daemon goes on)"
+        parts += [_verb(scene, "start", now=False), "  ", _verb(scene, "hold", now=False), "  "]
     wide = scene.on_rollout or scene.width >= 100
     parts.append(f"{key('why')} why  " if wide else f"{key('why')} ")
     if scene.on_rollout and scene.width >= 100:

@@ -16,7 +16,7 @@ def _asks(strip: Strip, now_s: float, abort: str) -> Line:
         wait = "" if strip.alive(now_s) else " (in a moment)"
         at = f" at revision {strip.revision}" if strip.revision is not None else ""
         return line(
-            Span(f"y yes{at}{wait}", Role.STRONG), "   Esc n no", f"   {abort} abort instead" if strip.raises else ""
+            Span(f"y yes{at}{wait}", Role.STRONG), "   Esc n no", f"   {abort} abort instead" if strip.stoppable else ""
         )
     return line(Span("Esc close", Role.STRONG), f"   {abort} abort instead")
 
