@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from rolloutd.core.forecast.rule import Decision, Ruling, rule
 from rolloutd.core.forecast.stages import forecast_plan
 from rolloutd.core.forecast.values import GateForecast, PlanForecast, Span, StageForecast, Traffic
+from rolloutd.core.metrics import GateKind
 from rolloutd.core.plan import Spec
 from rolloutd.core.values import Share
 from rolloutd.wire_plan import GateOutlook, MeanP90, MetricSeen, PlanOutlook, StageOutlook
@@ -25,9 +26,13 @@ def foretell(
         MetricSeen(metric=name, rps=one.rps, champion_rate=one.rate, phi=one.phi, basis=basis.get(name, "given"))
         for name, one in traffic.items()
     ]
-    unpaired = [gate.metric for gate in spec.plan.gates if not gate.template.kind.of_pairs]
-    unknown = [metric for metric in unpaired if metric not in traffic]
+    rated = [gate.metric for gate in spec.plan.gates if gate.template.kind.of_rates]
+    unknown = [metric for metric in rated if metric not in traffic]
     missing = [f"The traffic of {', '.join(unknown)} is not known; the forecast leaves it out."] if unknown else []
+    means = [gate.metric for gate in spec.plan.gates if gate.template.kind is GateKind.MEAN]
+    missing += (
+        [f"How long {', '.join(means)} takes cannot be said: that depends on how a mean varies."] if means else []
+    )
     late = [_undecided(stage) for stage in found.stages[1:] if not stage.decides]
     plan = ruling.plan
     outlook = PlanOutlook(

@@ -100,7 +100,7 @@ class EvidenceKeeper:
 
 
 def _row(rollout: str, known: GateEvidence, at: Instant) -> EvidenceRow:
-    counts = known.last
+    counts, means = known.last, None if known.averages is None else known.averages.last
     return EvidenceRow(
         rollout=rollout,
         gate=known.metric,
@@ -108,8 +108,8 @@ def _row(rollout: str, known: GateEvidence, at: Instant) -> EvidenceRow:
         body=codec.encode(known),
         at=at,
         champion_n=counts.champion_n,
-        champion_bad=counts.champion_bad,
+        champion_bad=counts.champion_bad if means is None else means.champion_total,
         challenger_n=counts.challenger_n,
-        challenger_bad=counts.challenger_bad,
+        challenger_bad=counts.challenger_bad if means is None else means.challenger_total,
         note=known.blind.detail if known.blind is not None else "",
     )

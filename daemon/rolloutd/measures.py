@@ -96,7 +96,7 @@ def _uptime(chosen: Sequence[Rollout], known: Known) -> list[RouteUptime]:
     """By route: the requests that an error gate counted on both sides, and the good part of them."""
     sums: dict[str, tuple[int, int]] = {}
     for one in chosen:
-        gates = [gate for gate in one.spec.plan.gates if gate.template.kind is not GateKind.LATENCY]
+        gates = [gate for gate in one.spec.plan.gates if gate.template.kind not in (GateKind.LATENCY, GateKind.MEAN)]
         counted = known.get(one.name, {}).get(gates[0].metric) if gates else None
         if counted is not None:
             total, (bad, n) = counted.total_sum, sums.get(one.spec.route, (0, 0))

@@ -52,7 +52,7 @@ async def measure(
     spec: Spec, arms: Mapping[Slot, str], base: Slot, sources: Mapping[str, MetricSource], every_ms: Mapping[str, int]
 ) -> Measured:
     """Read every metric of the plan twice, far enough apart for new samples; what cannot be read is left out."""
-    gates = [gate for gate in spec.plan.gates if not gate.template.kind.of_pairs]  # pairs there are only in a shadow
+    gates = [gate for gate in spec.plan.gates if gate.template.kind.of_rates]  # pairs there are only in a shadow
     found = await asyncio.gather(*(_gate(gate, arms, base, sources, every_ms) for gate in gates))
     known = [(gate.metric, one) for gate, one in zip(gates, found, strict=True)]
     return Measured(

@@ -23,7 +23,7 @@ def needs_of(lane: Lane, pic: Picture) -> dict[str, Needs]:
     found = {}
     for verdict in pic.judgement.gates:
         gate = verdict.gate
-        if verdict.verdict is not Verdict.COLLECTING or gate.template.kind.of_pairs:
+        if verdict.verdict is not Verdict.COLLECTING or not gate.template.kind.of_rates:
             continue
         left = remaining(plan, rollout.stage_index, gate, lane.evidence[gate.metric], left_ms)
         if left is not None:

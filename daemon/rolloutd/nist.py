@@ -103,7 +103,10 @@ def _overrides(case: Case) -> str:
 def _results(case: Case) -> str:
     counted = [g for g in case.report.gates if g.challenger_n]
     told = [
-        f"{g.metric} {g.challenger_bad} of {g.challenger_n} against {g.champion_bad} of {g.champion_n}" for g in counted
+        f"{g.metric} {g.challenger:.6g} against {g.champion:.6g} on average"
+        if g.kind == "mean" and g.challenger is not None and g.champion is not None
+        else f"{g.metric} {g.challenger_bad} of {g.challenger_n} against {g.champion_bad} of {g.champion_n}"
+        for g in counted
     ]
     return "; ".join(told)
 

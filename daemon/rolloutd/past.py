@@ -43,8 +43,8 @@ def _point(group: Sequence[RawTick]) -> pictures.SeriesPoint:
     champion_n, champion_bad, challenger_n, challenger_bad = counts
     return pictures.SeriesPoint(
         at=rfc3339(group[-1].at.wall_ms),
-        champion=rates(int(champion_n), int(champion_bad)),
-        challenger=rates(int(challenger_n), int(challenger_bad)),
+        champion=rates(champion_n, champion_bad),
+        challenger=rates(challenger_n, challenger_bad),
         champion_n=champion_n,
         champion_bad=champion_bad,
         challenger_n=challenger_n,

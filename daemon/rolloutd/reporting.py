@@ -100,7 +100,9 @@ def _gate(gate: Gate, known: GateEvidence | None, said: str) -> ReportedGate:
         return empty
     sums = known.total_sum
     champion, challenger = rates(sums.champion_n, sums.champion_bad), rates(sums.challenger_n, sums.challenger_bad)
-    both = champion is not None and challenger is not None
+    both = champion is not None and challenger is not None and known.averages is None
+    if known.averages is not None:
+        champion, challenger = known.averages.total.champion, known.averages.total.challenger
     found = difference_range([sums], 1 - CONFIDENCE, known.harm.learnt.totals.phi) if both else None
     return empty.model_copy(
         update={

@@ -12,6 +12,7 @@ from rolloutd import wire
 from rolloutd.core.blockers import blockers
 from rolloutd.core.events import HoldCause
 from rolloutd.core.lane import Lane
+from rolloutd.core.metrics import GateKind
 from rolloutd.core.mirroring import observed_mirror
 from rolloutd.core.observed import Seen
 from rolloutd.core.overrides import REQUEST_LASTS_MS, open_request
@@ -215,6 +216,9 @@ def _gate(lane: Lane, verdict: GateVerdict, now: Instant, needs: Mapping[str, Ne
     ranges = ranges and not blind and not paired  # the range is of two separate samples
     champion = None if blind else rates(sums.champion_n, sums.champion_bad)
     challenger = None if blind else rates(sums.challenger_n, sums.challenger_bad)
+    if known.averages is not None and not blind:
+        means = known.averages.stage
+        champion, challenger, ranges = means.champion, means.challenger, False
     delta = challenger - champion if champion is not None and challenger is not None else None
     age_s = None if known.fresh_at_ms is None else (now.clock_ms - known.fresh_at_ms) / 1000
     return wire.GateNow(
@@ -224,7 +228,7 @@ def _gate(lane: Lane, verdict: GateVerdict, now: Instant, needs: Mapping[str, Ne
         champion=champion,
         challenger=challenger,
         delta=delta,
-        delta_kind="difference",
+        delta_kind="difference" if known.averages is None else "mean",
         range=difference_range([sums], 1 - CONFIDENCE, known.harm.learnt.totals.phi) if ranges else None,
         confidence=CONFIDENCE,
         limit=gate.limit,
@@ -290,4 +294,6 @@ def _worst(gate: wire.GateNow | None) -> str:
     if gate.harm_evidence < 0.05:
         return "none"
     delta = "" if gate.delta is None else f" {gate.delta * 100:+.2f}pp"
+    if gate.kind == GateKind.MEAN and gate.delta is not None:
+        delta = f" {gate.delta:+.3g}"
     return f"{gate.metric}{delta} harm {gate.harm_evidence:.0%}"

@@ -22,7 +22,7 @@ SELECTORS = st.builds(Selector, st.text(max_size=9), st.lists(MATCHES, max_size=
 TEMPLATES = st.builds(
     MetricTemplate,
     NAMES,
-    st.sampled_from([kind for kind in GateKind if not kind.of_pairs]),  # those need a stage that mirrors
+    st.sampled_from([kind for kind in GateKind if kind.of_rates]),  # others have rules of their own
     st.text(max_size=9),
     SELECTORS,
     bad=SELECTORS,

@@ -94,3 +94,34 @@ def test_a_stage_that_ends_before_its_labels_are_ripe_is_refused() -> None:
         "Stage canary is over after 4h, and wrong has the first labels of its requests after 6h5m: give the stage a "
         "longer max_time."
     )
+
+
+def test_means_are_written_out_or_asked_for() -> None:
+    """``sum`` with ``better``, or a query with ``better``; a gate on one has ratios, a twentieth by default."""
+    text = 'arm_label = "v"\nsource = "log"\ntotal = { series = "n" }\nsum = { series = "cost" }\nbetter = "higher"'
+    made = template(text)
+    assert made.bad is not None
+    assert (made.kind, made.bad.series, made.higher_is_better) == (GateKind.MEAN, "cost", True)
+    asked = template(f'source = "db"\nripe = "1h"\nbetter = "lower"\n{QUERY}')
+    assert (asked.kind, asked.higher_is_better, asked.ripe_ms) == (GateKind.MEAN, False, 3_600_000)
+    spec = EXAMPLE.replace('metric = "wrong"', 'metric = "cost"').replace("accept = { ratio = 1.5 }", "")
+    gate = read_spec(spec, "x.toml", read_settings(CONFIG, "config.toml", vocabulary())).plan.gate("cost")
+    assert (gate.harm.factor, gate.accept.factor, gate.limit) == (1.0, 1.05, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "key", "said"),
+    [
+        ('total = { series = "n" }\nsum = { series = "s" }', "sum", "better says which way is"),
+        ('total = { series = "n" }\nbad = { series = "s" }\nbetter = "lower"', "better", "A mean has sum"),
+        ('total = { series = "n" }\nbad = { series = "s" }\nsum = { series = "s" }', "total", "or for a mean sum"),
+        ('template = "envoy.errors"\nbetter = "lower"', "better", "This metric has a template"),
+    ],
+)
+def test_what_is_no_mean_is_refused(text: str, key: str, said: str) -> None:
+    """With the key."""
+    label = "" if "template" in text else 'arm_label = "v"\n'
+    with pytest.raises(SettingsError) as refused:
+        read(f'[metrics.m]\nsource = "log"\n{label}{text}')
+    assert refused.value.problems[0].key == f"metrics.m.{key}"
+    assert said in refused.value.problems[0].message

@@ -17,18 +17,22 @@ def share(fraction: float) -> str:
     return f"{points / 100:.2f}%" if points % 10 else f"{points / 100:.1f}%"
 
 
-def rate(fraction: float | None) -> str:
-    """A metric's fraction of requests, as a percentage with two decimals (three below 0.1 %)."""
+def rate(fraction: float | None, kind: str = "") -> str:
+    """A metric's fraction of requests, as a percentage with two decimals (three below 0.1 %); a ``mean`` as it is."""
     if fraction is None:
         return "-"
+    if kind == "mean":
+        return f"{fraction:.4g}"
     percent = fraction * 100
     return f"{percent:.3f}%" if 0 < percent < 0.1 else f"{percent:.2f}%"
 
 
 def delta(value: float | None, kind: str) -> str:
-    """A signed difference: ``pp`` for one of shares, ``%`` for a relative one."""
+    """A signed difference: ``pp`` for one of shares, ``%`` for a relative one, in its own unit for a ``mean``."""
     if value is None:
         return "-"
+    if kind == "mean":
+        return f"{value:+.3g}"
     return f"{value * 100:+.1f}%" if kind == "relative" else f"{value * 100:+.2f}pp"
 
 

@@ -25,7 +25,7 @@ class Arm:
 
     from_ms: int
     n: int = 0
-    bad: int = 0
+    bad: float = 0.0
     at_ms: int = 0
     newest_ms: int | None = None
     covered: deque[tuple[int, int]] = field(default_factory=deque)

@@ -1,8 +1,8 @@
 """What a query's rows say of each arm, checked row by row; it asks no database and never makes a zero from silence.
 
 Columns are known by their names: ``arm``, ``n`` (requests that count, those with a label), and one of ``bad``,
-``successes`` and ``value`` (the part that is bad). ``due`` are all that were to count, with a label or without, and
-``newest`` the time of the newest label there is. Others are passed over.
+``successes`` and ``value`` (the part that is bad; of a metric that is a mean, the mean). ``due`` are all that were to
+count, with a label or without, and ``newest`` is the time of the newest label there is. Others are passed over.
 """
 
 from __future__ import annotations
@@ -31,24 +31,30 @@ class NoCounts(Exception):
 
 
 class ArmRow(NamedTuple):
-    """One arm's row: of ``n`` that count ``bad`` are bad; ``due`` is at least ``n``; ``newest_ms`` where it is said."""
+    """One arm's row: of ``n`` that count ``bad`` are bad; ``due`` is at least ``n``; ``newest_ms`` where it is said.
+
+    Of a mean ``bad`` is the sum.
+    """
 
     n: int
-    bad: int
+    bad: float
     due: int
     newest_ms: int | None
 
 
-def read_rows(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[str, ArmRow | Unreadable]:
+def read_rows(
+    names: Sequence[str], rows: Sequence[Sequence[object]], *, mean: bool = False
+) -> dict[str, ArmRow | Unreadable]:
     """Each arm's row, or why it is none. Raises NoCounts for an answer of which nothing can be used."""
+    one_of = ("value",) if mean else _ONE_OF
     if len(rows) > ROWS_MAX:
         raise NoCounts(BlindReason.TOO_BIG, f"the query gives more than {ROWS_MAX} rows; it has one for each arm")
     columns = [name.lower() for name in names]
-    said = [column for column in _ONE_OF if column in columns]
+    said = [column for column in one_of if column in columns]
     missing = [column for column in ("arm", "n") if column not in columns]
     twice = sorted({column for column in columns if columns.count(column) > 1})
     if missing or len(said) != 1 or twice:
-        wanted = f"arm, n and one of {', '.join(_ONE_OF)}"
+        wanted = "arm, n and value" if mean else f"arm, n and one of {', '.join(_ONE_OF)}"
         raise NoCounts(BlindReason.BAD_ANSWER, f"the query's columns are {', '.join(columns)}; it needs {wanted}")
     found: dict[str, ArmRow | Unreadable] = {}
     for row in rows:
@@ -59,7 +65,7 @@ def read_rows(names: Sequence[str], rows: Sequence[Sequence[object]]) -> dict[st
         if arm in found:
             raise NoCounts(BlindReason.BAD_ANSWER, f"the query has two rows for {arm[:80]}; it needs: group by arm")
         try:
-            found[arm] = _row(cells, said[0])
+            found[arm] = _row(cells, "mean" if mean else said[0])
         except ValueError as error:
             found[arm] = Unreadable(BlindReason.NOT_A_NUMBER, str(error))
     return found
@@ -71,12 +77,23 @@ def _row(cells: Mapping[str, object], said: str) -> ArmRow:
     if due < n:
         raise ValueError(f"n is {n} and due {due}; due are all of them, with a label or without")
     newest = None if cells.get("newest") is None else _time_ms(cells["newest"])
+    if said == "mean":
+        return ArmRow(n, _sum_of_mean(cells["value"], n), due, newest)
     if said == "value":
         return ArmRow(n, _bad_of_part(cells["value"], n), due, newest)
     count = _count(cells[said], said)
     if count > n:
         raise ValueError(f"{said} is {count}, more than n, which is {n}")
     return ArmRow(n, n - count if said == "successes" else count, due, newest)
+
+
+def _sum_of_mean(cell: object, n: int) -> float:
+    if n == 0 and cell is None:  # the mean of no row
+        return 0.0
+    mean = _number(cell, "value")
+    if mean < 0:
+        raise ValueError(f"value is {mean:g}; a mean that is compared is never below zero")
+    return mean * n
 
 
 def _bad_of_part(cell: object, n: int) -> int:

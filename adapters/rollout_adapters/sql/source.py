@@ -17,7 +17,7 @@ from rollout_adapters.options import AdapterOptions, check_options
 from rollout_adapters.sql import postgres, sqlite
 from rollout_adapters.sql.ledger import Ledger
 from rollout_adapters.sql.rows import NoCounts, read_rows
-from rolloutd.core.metrics import Answer, BlindReason, MetricTemplate, Question
+from rolloutd.core.metrics import Answer, BlindReason, GateKind, MetricTemplate, Question
 
 _AT_ONCE = 2
 _LEDGERS_MAX = 500
@@ -111,7 +111,8 @@ class SqlSource:
         if until_ms <= since_ms:
             return
         names, rows = await self._ask(template.total.series, since_ms, until_ms, deadline_s)
-        ledger.take(read_rows(names, rows), until_ms, self.clock.now_ms())
+        read = read_rows(names, rows, mean=template.kind is GateKind.MEAN)
+        ledger.take(read, until_ms, self.clock.now_ms())
 
     async def _ask(self, query: str, since_ms: int, until_ms: int, deadline_s: float) -> sqlite.Table:
         options = self._options

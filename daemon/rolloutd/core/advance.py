@@ -208,10 +208,12 @@ def _harm_sentence(rollout: Rollout, pic: Picture) -> str:
     sums, where = known.total_sum, ""
     if fired.segment and known.by is not None:
         sums, where = known.by.counted(fired.segment), f" in {known.by.segments.label}={fired.segment}"
+    odds = f"evidence e^{pic.judgement.log_e_harm:.2f}, line {1 / rollout.spec.plan.alpha:g}"
+    if known.averages is not None:
+        return f"{fired.gate.metric} shows harm: {known.averages.words}; {odds}"
     return (
         f"{fired.gate.metric} shows harm{where}: challenger {sums.challenger_bad} of {sums.challenger_n}, "
-        f"champion {sums.champion_bad} of {sums.champion_n}; evidence e^{pic.judgement.log_e_harm:.2f}, "
-        f"line {1 / rollout.spec.plan.alpha:g}"
+        f"champion {sums.champion_bad} of {sums.champion_n}; {odds}"
     )
 
 

@@ -33,13 +33,17 @@ class ArmCounters:
 
 @dataclass(frozen=True, slots=True)
 class ArmDelta:
-    """What one arm added since the last reading, or why that cannot be said (``baseline_only``)."""
+    """What one arm added since the last reading, or why that cannot be said (``baseline_only``).
+
+    ``summed`` is the part before it was rounded: what a mean is of.
+    """
 
     counters: ArmCounters
     n: int = 0
     part: int = 0
     resets: int = 0
     baseline_only: bool = False
+    summed: float = 0.0
 
 
 def usable(reading: ArmReading, read_at_ms: int, max_age_ms: int) -> ArmReading:
@@ -82,9 +86,10 @@ def arm_delta(last: ArmCounters | None, reading: Counted) -> ArmDelta | Unreadab
         gone = dict(list({**last.gone, **went}.items())[-REMEMBERED_MAX:])
         return ArmDelta(ArmCounters(total, part, gone=gone), baseline_only=True)
     n, total_resets = _added({**last.gone, **last.total}, total)
-    bad, part_resets = _added({**last.gone, **last.part}, part)
+    summed, part_resets = _gained({**last.gone, **last.part}, part)
     gone = {name: value for name, value in last.gone.items() if name not in total and name not in part}
-    return ArmDelta(ArmCounters(total, part, gone=gone), n, bad, total_resets + part_resets)
+    counters = ArmCounters(total, part, gone=gone)
+    return ArmDelta(counters, n, round(summed), total_resets + part_resets, summed=summed)
 
 
 def added_in(last: ArmCounters, reading: Counted, name_of: Callable[[str], str | None]) -> dict[str, ArmDelta]:
@@ -125,6 +130,12 @@ def _values(points: Iterable[Point]) -> dict[str, float]:
 
 
 def _added(last: Mapping[str, float], now: Mapping[str, float]) -> tuple[int, int]:
+    """The sum of what each series added, as a count, and how many were reset."""
+    added, resets = _gained(last, now)
+    return round(added), resets
+
+
+def _gained(last: Mapping[str, float], now: Mapping[str, float]) -> tuple[float, int]:
     """The sum of what each series added, and how many were reset."""
     added, resets = 0.0, 0
     for name, value in now.items():
@@ -134,4 +145,4 @@ def _added(last: Mapping[str, float], now: Mapping[str, float]) -> tuple[int, in
             added += value
         else:
             added += value - before
-    return round(added), resets
+    return added, resets

@@ -9,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from math import log
 
+from rolloutd.core.averages import Averages, tick_of
 from rolloutd.core.by_segment import BySegment, Ticks, labelled
 from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, bad_of, increment, shorter, usable
-from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, Unreadable
+from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, GateKind, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.ratio import RatioWatch
-from rolloutd.core.ripening import Ripening
+from rolloutd.core.ripening import Ripening, oldest_asked_ms
 from rolloutd.core.segments import Focus
 from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging
 from rolloutd.core.stats.increment import Increment
@@ -39,7 +40,7 @@ class GateEvidence:
     for a gate that is judged by segment. ``pairs_from_ms`` is from when on pairs count: what was answered before the
     exposure changed may have waited for its pair until then. ``hours`` is how much of each hour of a day the data
     covered since the stage began, on a stage that looks at a whole day. ``ripening`` says which requests' labels count,
-    for a gate on labels.
+    for a gate on labels; ``averages`` is what a gate on a mean knows in the place of harm and safe.
     """
 
     metric: str
@@ -66,6 +67,7 @@ class GateEvidence:
     pairs_from_ms: int | None = None
     hours: Hours = field(default=(), metadata={SPARSE: True})
     ripening: Ripening | None = field(default=None, metadata={SPARSE: True})
+    averages: Averages | None = field(default=None, metadata={SPARSE: True})
 
     @classmethod
     def start(cls, plan: Plan, gate: Gate, history: Clinging = NOTHING_KNOWN) -> GateEvidence:
@@ -82,15 +84,23 @@ class GateEvidence:
             champion_limit=limit,
             # Labels come late: what arrives now was split by the share of then.
             ratio=None if gate.template.kind.of_pairs or gate.template.ripens else RatioWatch.start(later),
-            jump=None if gate.template.kind.of_pairs else JumpEvidence.start(),
+            jump=JumpEvidence.start() if gate.template.kind.of_rates else None,
             by=None if segments is None else BySegment.start(segments, gate.harm, later, line),
             ripening=Ripening() if gate.template.ripens else None,
+            averages=Averages.start(gate) if gate.template.kind is GateKind.MEAN else None,
         )
 
     @property
     def harm_log_e(self) -> float:
         """log of the relative harm evidence now: over all segments where the gate is judged by them."""
+        if self.averages is not None:
+            return self.averages.harm.log_e
         return self.harm.log_e if self.by is None else self.by.harm.log_e
+
+    @property
+    def safe_log_e(self) -> float:
+        """log of the evidence of safety now, on this stage."""
+        return self.safe.log_e if self.averages is None else self.averages.safe.log_e
 
     def on_isolated(self, segment: str, later_stages: int) -> GateEvidence:
         """A segment was taken off the challenger; from here it is compared no more."""
@@ -125,6 +135,7 @@ class GateEvidence:
             stage_pending=later,
             ratio=self.ratio and self.ratio.on_stage(later=later),
             ripening=self.ripening and self.ripening.on_change(),
+            averages=self.averages and self.averages.on_stage(),
         )
 
     def on_reopen(self, gate: Gate) -> GateEvidence:
@@ -185,7 +196,7 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
     challenger = _labelled(ev, _reading(answer, setting.challenger_arm, gate))
     if isinstance(champion, Unreadable) and not (setting.champion_has_none(gate) and _silent(champion)):
         return replace(ev, blind=_named("champion", champion))
-    excused = not setting.live(gate) or _unripe(ev, gate, setting)
+    excused = not setting.live(gate) or (ev.ripening is not None and ev.ripening.unripe(gate, setting.now_ms))
     if isinstance(challenger, Unreadable) and not (excused and _silent(challenger)):
         return replace(ev, blind=_named("challenger", challenger))
     champion_delta = _delta(ev.champion, champion)
@@ -210,6 +221,10 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
         return _look(seen, readings)
     good = gate.template.good is not None
     inc = increment(champion_delta, challenger_delta, good)
+    if seen.averages is not None:
+        tick = tick_of(inc, champion_delta, challenger_delta)
+        seen = replace(seen, averages=seen.averages.with_tick(tick))
+        inc = Increment(inc.champion_n, 0, inc.challenger_n, 0)
     if gate.template.kind.of_pairs:
         return _count_pairs(ev, seen, inc, setting, gate)
     if gate.template.ripens:
@@ -232,26 +247,12 @@ def _count_pairs(ev: GateEvidence, seen: GateEvidence, inc: Increment, setting: 
     return _covered(_sum(seen, inc), inc, setting, gate)
 
 
-def _oldest_asked_ms(ev: GateEvidence, gate: Gate, now_ms: int) -> int:
-    """When the requests may have been asked that are ripe since the last usable answer; logs may be late, too."""
-    last_ms = now_ms if ev.fresh_at_ms is None else ev.fresh_at_ms
-    return last_ms - gate.template.ripe_ms - gate.max_age_ms - gate.every_ms
-
-
 def _looked(ev: GateEvidence, gate: Gate, setting: Setting) -> Ripening | None:
     """What a gate on labels knows of the exposures, with this one."""
     if not gate.template.ripens:
         return None
-    oldest_ms = _oldest_asked_ms(ev, gate, setting.now_ms)
-    known = ev.ripening or Ripening()
+    known, oldest_ms = ev.ripening or Ripening(), oldest_asked_ms(gate, ev.fresh_at_ms, setting.now_ms)
     return known.look(setting.now_ms, oldest_ms, live=setting.live(gate), warm_up=setting.warm_up)
-
-
-def _unripe(ev: GateEvidence, gate: Gate, setting: Setting) -> bool:
-    """Whether no label of the challenger can be due yet, so that there being none is no trouble."""
-    live_from_ms = None if ev.ripening is None else ev.ripening.live_from_ms
-    patience_ms = gate.template.ripe_ms + 2 * (gate.max_age_ms + gate.every_ms)
-    return live_from_ms is not None and setting.now_ms - live_from_ms <= patience_ms
 
 
 def _count_ripe(ev: GateEvidence, seen: GateEvidence, inc: Increment, setting: Setting, gate: Gate) -> GateEvidence:
@@ -259,7 +260,7 @@ def _count_ripe(ev: GateEvidence, seen: GateEvidence, inc: Increment, setting: S
 
     Those from before the stage's own exposure speak of harm alone: safety, dwell and sums are of the stage.
     """
-    ripening, asked_from_ms = seen.ripening, _oldest_asked_ms(ev, gate, setting.now_ms)
+    ripening, asked_from_ms = seen.ripening, oldest_asked_ms(gate, ev.fresh_at_ms, setting.now_ms)
     if inc == NOTHING or ripening is None or ev.fresh_at_ms is None:
         return seen
     if not ripening.undisturbed(asked_from_ms, setting.now_ms - gate.template.ripe_ms):
@@ -278,6 +279,7 @@ def _count_ripe(ev: GateEvidence, seen: GateEvidence, inc: Increment, setting: S
         dwell_ms=seen.dwell_ms,
         hours=seen.hours,
         stage_pending=seen.stage_pending,
+        averages=after.averages and seen.averages and after.averages.keeping_safe_of(seen.averages),
     )
 
 
@@ -293,7 +295,7 @@ def _compared(ev: GateEvidence, inc: Increment, ticks: Ticks, focus: Focus) -> I
 
 def _watch(ev: GateEvidence, champion: ArmDelta | None, gate: Gate) -> GateEvidence:
     """The champion against its own past, in every tick that says something of it, also before there is a share."""
-    if champion is None or champion.baseline_only or gate.template.kind.of_pairs:
+    if champion is None or champion.baseline_only or not gate.template.kind.of_rates:
         return ev
     n, bad = bad_of(champion, gate.template.good is not None)
     return replace(ev, jump=(ev.jump or JumpEvidence.start()).observe(n, bad))
@@ -330,6 +332,7 @@ def _count(ev: GateEvidence, inc: Increment, compared: Increment, ticks: Ticks, 
         champion_limit=ev.champion_limit
         and ev.champion_limit.observe(mirrored, stage_started=started, gross_only=gross),
         by=ev.by and ev.by.observe(ticks, stage_started=started, gross_only=gross),
+        averages=ev.averages and ev.averages.counted(gross_only=gross),
     )
 
 

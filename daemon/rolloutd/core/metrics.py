@@ -42,7 +42,8 @@ class GateKind(StrEnum):
 
     The last three are of pairs: one request that both versions answered, which there are only while it is mirrored.
     PAIRED counts the pairs in which an arm was bad and the other was not, AGREEMENT those that differ, COVERAGE the
-    champion's requests for which no answer of the challenger came.
+    champion's requests for which no answer of the challenger came. MEAN is no fraction: what something came to per
+    request, such as cost.
     """
 
     PROPORTION = "proportion"
@@ -50,11 +51,17 @@ class GateKind(StrEnum):
     PAIRED = "paired"
     AGREEMENT = "agreement"
     COVERAGE = "coverage"
+    MEAN = "mean"
 
     @property
     def of_pairs(self) -> bool:
         """Whether it is judged on mirrored requests alone."""
         return self in (GateKind.PAIRED, GateKind.AGREEMENT, GateKind.COVERAGE)
+
+    @property
+    def of_rates(self) -> bool:
+        """Whether it compares fractions of live requests: these can be foretold and rehearsed."""
+        return self in (GateKind.PROPORTION, GateKind.LATENCY)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +71,8 @@ class MetricTemplate:
     ``total`` counts all requests. Exactly one of ``bad`` (failed ones) and ``good`` (those within the limit, as a
     histogram's ``le`` bucket) is given. ``arm_label`` is the label whose value names the slot (an Envoy cluster, a
     HAProxy backend, a ``slot`` label put on by a scrape target). ``slo_ms`` is the bucket's bound for latency.
-    ``ripe_ms`` is how old a request must be before its outcome counts, zero where that is known at once.
+    ``ripe_ms`` is how old a request must be before its outcome counts, zero where that is known at once. Of a mean
+    ``bad`` is what is summed, and ``higher_is_better`` says which way is better.
     """
 
     name: str
@@ -75,6 +83,7 @@ class MetricTemplate:
     good: Selector | None = None
     slo_ms: float | None = None
     ripe_ms: int = field(default=0, metadata={SPARSE: True})
+    higher_is_better: bool = field(default=False, metadata={SPARSE: True})
 
     @property
     def ripens(self) -> bool:

@@ -79,8 +79,22 @@ class Gate:
             )
         if self.template.kind.of_pairs:
             self._check_pairs()
+        if self.template.kind is GateKind.MEAN:
+            self._check_mean()
         if self.template.ripens and self.by:
             raise BadValue(f"{self.metric} waits for labels, and those are judged over everybody, not by segment.")
+
+    def _check_mean(self) -> None:
+        if self.by or self.limit is not None or self.harm.shift or self.accept.shift:
+            raise BadValue(
+                f"{self.metric} is a mean, so its harm and accept are ratios such as {{ ratio = 1.05 }}; it has no "
+                "limit and is judged over everybody."
+            )
+        if self.harm.factor < 1.0 or self.accept.factor <= 1.0:
+            raise BadValue(
+                f"The ratios of {self.metric} say how much worse a mean may be, whichever way is better: harm is at "
+                "least 1, accept above 1."
+            )
 
     def _check_pairs(self) -> None:
         if self.by:
@@ -242,7 +256,7 @@ class Plan:
             raise BadValue("The last stage is the watch at full share (less a holdback); it cannot be under 50%.")
         _refuse_lonely_pairs(self)
         _refuse_unripe(self)
-        if shares[-1] == FULL and all(gate.limit is None for gate in self.gates if not gate.template.kind.of_pairs):
+        if shares[-1] == FULL and all(gate.limit is None for gate in self.gates if gate.template.kind.of_rates):
             raise BadValue(
                 "A watch without a holdback has no champion to compare with: at least one gate needs a limit."
             )

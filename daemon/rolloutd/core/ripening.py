@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from rolloutd.core.plan import Gate
+
 MOST_REMEMBERED = 32
 """So many restless times are told apart; past it the oldest two are taken for one, which drops more and never less."""
 
@@ -49,6 +51,11 @@ class Ripening:
         live_from_ms = (self.live_from_ms if self.live_from_ms is not None else now_ms) if live else None
         return Ripening(restless, pending=False, live_from_ms=live_from_ms, looked_at_ms=now_ms)
 
+    def unripe(self, gate: Gate, now_ms: int) -> bool:
+        """Whether no label of the challenger can be due yet, so that there being none is no trouble."""
+        patience_ms = gate.template.ripe_ms + 2 * (gate.max_age_ms + gate.every_ms)
+        return self.live_from_ms is not None and now_ms - self.live_from_ms <= patience_ms
+
     def undisturbed(self, asked_from_ms: int, asked_to_ms: int) -> bool:
         """Whether requests that were asked between these times all saw one exposure, and no warm-up."""
         return all(asked_to_ms < begin or end < asked_from_ms for begin, end in self.restless)
@@ -62,3 +69,9 @@ class Ripening:
         if self.live_from_ms is None or not self.restless:
             return None
         return self.restless[-1][1] + ripe_ms
+
+
+def oldest_asked_ms(gate: Gate, fresh_at_ms: int | None, now_ms: int) -> int:
+    """When the requests may have been asked that are ripe since the last usable answer; logs may be late, too."""
+    last_ms = now_ms if fresh_at_ms is None else fresh_at_ms
+    return last_ms - gate.template.ripe_ms - gate.max_age_ms - gate.every_ms

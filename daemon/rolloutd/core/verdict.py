@@ -205,7 +205,7 @@ def harm_of(gate: Gate, ev: GateEvidence, mirror: Share) -> float:
 
 def safe_of(gate: Gate, ev: GateEvidence, mirror: Share) -> float:
     """log evidence that the challenger is better than the gate's accept margin, on this stage."""
-    return pairs.safe_log_e(gate, ev.stage_sum, mirror) if gate.template.kind.of_pairs else ev.safe.log_e
+    return pairs.safe_log_e(gate, ev.stage_sum, mirror) if gate.template.kind.of_pairs else ev.safe_log_e
 
 
 def _sight(gate: Gate, ev: GateEvidence | None, looked_ms: tuple[int, int], exposure: tuple[Focus, Share]) -> _Sight:
@@ -242,7 +242,7 @@ def _progress(log_e: float, line: float) -> float:
     return max(0.0, min(1.0, log_e / line)) if log_e > -inf else 0.0
 
 
-def rates(n: int, bad: int) -> float | None:
+def rates(n: float, bad: float) -> float | None:
     """A rate for display, or None without requests."""
     return bad / n if n else None
 

@@ -44,9 +44,16 @@ def _copies(found: Found) -> str:
     return f"; copies: asked {percent(asked)}, router {'not read yet' if observed is None else percent(observed)}"
 
 
+def _value(found: Found, who: str) -> str:
+    """A gate's figure of one side: a percentage, or of a mean the figure itself."""
+    if found.get("kind") != "mean":
+        return percent(found[who], 2)
+    return "?" if found[who] is None else f"{found[who]:.4g}"
+
+
 def gate(found: Found) -> str:
     """One gate in one line."""
-    values = f"{percent(found['champion'], 2)} > {percent(found['challenger'], 2)}"
+    values = f"{_value(found, 'champion')} > {_value(found, 'challenger')}"
     evidence = f"harm {percent(found['harm_evidence'], 0)}, safe {percent(found['safe_evidence'], 0)} of the way"
     blind = f", {found['blind_reason']}" if found.get("blind_reason") else ""
     needs = found.get("needs")

@@ -1,6 +1,6 @@
-"""A plan without what a rehearsal cannot rehearse: shadow stages and gates on pairs. Pure; it says what it left out.
+"""A plan without what a rehearsal cannot rehearse: shadow stages, gates on pairs and on means. Pure.
 
-What two versions answer to one request is nothing that rates and chance could tell.
+What two versions answer to one request, and how a mean varies, is nothing that rates and chance could tell.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from rolloutd.core.plan import Spec
 def shadowless(spec: Spec) -> Spec:
     """The same rollout with live traffic alone."""
     plan = spec.plan
-    if not plan.mirrors:
+    if not plan.mirrors and all(gate.template.kind.of_rates for gate in plan.gates):
         return spec
     stages = tuple(stage for stage in plan.stages if not stage.shadow)
-    gates = tuple(gate for gate in plan.gates if not gate.template.kind.of_pairs)
+    gates = tuple(gate for gate in plan.gates if gate.template.kind.of_rates)
     return replace(spec, plan=replace(plan, stages=stages, gates=gates))

@@ -176,7 +176,7 @@ class SelectorTable(Table):
 
 
 class MetricTable(Table):
-    """A fraction of requests: a shipped template, or total with bad or good written out."""
+    """A fraction of requests, or a mean: a shipped template, a query, or total with bad, good or sum written out."""
 
     template: v.Name | None = None
     """A shipped template, such as envoy.errors; left out, total and bad or good are written here."""
@@ -196,6 +196,10 @@ class MetricTable(Table):
     """The failed ones; or else good."""
     good: SelectorTable | None = None
     """Those that were good, such as a histogram's bucket; or else bad."""
+    sum: SelectorTable | None = None
+    """Or, for a mean: what is summed over all requests, such as cost, revenue, tokens or seconds; never below zero."""
+    better: Literal["lower", "higher"] | None = None
+    """Of a mean: which way is better. With it the column value of a query is a mean and no part of requests."""
 
 
 class FreezeTable(Table):

@@ -12,7 +12,7 @@ from rolloutd.settings.problems import did_you_mean
 from rolloutd.settings.shape import Fitting
 from rolloutd.settings.tree import Metric, Vocabulary
 
-_WRITTEN_KEYS = ("total", "bad", "good")
+_WRITTEN_KEYS = ("total", "bad", "good", "sum")
 
 
 def read_metrics(tables: ConfigTables, vocabulary: Vocabulary, fitting: Fitting) -> dict[str, Metric]:
@@ -45,14 +45,17 @@ def _misfits(table: MetricTable) -> Iterable[tuple[str, str]]:
         yield from _beside_query(table, written)
         return
     if table.template is not None:
+        written += ["better"] if table.better is not None else []
         for key in written:
             yield key, "This metric has a template, which says itself what is counted. Leave out the one or the other."
         return
     if table.total is None:
         yield "total", "A metric has a template, a query, or total with bad or good written out. This one has none."
         return
-    if (table.bad is None) == (table.good is None):
-        yield "total", "Beside total stands exactly one of bad and good."
+    if sum(part is not None for part in (table.bad, table.good, table.sum)) != 1:
+        yield "total", "Beside total stands exactly one of bad and good, or for a mean sum."
+    if (table.sum is None) != (table.better is None):
+        yield "better" if table.sum is None else "sum", "A mean has sum, and better says which way is: lower or higher."
     if table.slo_ms is not None and table.good is None:
         yield "slo", "A latency metric is written with good: the histogram's bucket that ends at its slo."
     if table.good is not None and table.slo_ms is None and "le" in table.good.match:
@@ -103,7 +106,9 @@ def _query_faults(
 def _template(name: str, table: MetricTable, vocabulary: Vocabulary) -> MetricTemplate:
     if table.query is not None:
         asked = Selector(table.query)  # the statement goes into the plan, so that a changed file changes no rollout
-        return MetricTemplate(name, GateKind.PROPORTION, "arm", asked, bad=asked, ripe_ms=table.ripe_ms or 0)
+        kind = GateKind.PROPORTION if table.better is None else GateKind.MEAN
+        made = MetricTemplate(name, kind, "arm", asked, bad=asked, ripe_ms=table.ripe_ms or 0)
+        return replace(made, higher_is_better=table.better == "higher")
     template = _shipped(table, vocabulary) if table.template else _written(name, table)
     if table.template and table.ripe_ms is not None and not template.ripens:
         raise BadValue(f"{table.template} is known at once; ripe belongs to labels, such as labels.wrong.")
@@ -117,6 +122,10 @@ def _shipped(table: MetricTable, vocabulary: Vocabulary) -> MetricTemplate:
 
 
 def _written(name: str, table: MetricTable) -> MetricTemplate:
+    if table.sum is not None:
+        total, summed = _selector(table.total or SelectorTable(series="never")), _selector(table.sum)
+        made = MetricTemplate(name, GateKind.MEAN, table.arm_label or "", total, bad=summed)
+        return replace(made, higher_is_better=table.better == "higher")
     return MetricTemplate(
         name=name,
         kind=GateKind.PROPORTION if table.slo_ms is None else GateKind.LATENCY,

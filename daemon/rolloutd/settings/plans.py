@@ -24,6 +24,8 @@ _MINUTE_MS = 60_000
 _STANDARD = (("canary", "1%", 180), ("tenth", "10%", 120), ("half", "50%", 90), ("watch", "100%", 90))
 _STANDARD_MIN_MINUTES = 30
 PREVIEW_ROUNDS = 3
+MEAN_ACCEPT = 1.05
+"""What a gate on a mean accepts where nothing is written: a twentieth worse."""
 PAIRED_ACCEPT = 0.01
 """What a gate on pairs accepts where nothing is written: worse on one request in a hundred more than better."""
 
@@ -229,6 +231,9 @@ def _margins(table: GateTable, kind: GateKind, policy: PolicyTable) -> tuple[Mar
         if table.harm is not None or table.accept is not None:
             raise BadValue(f"{table.metric} is held against its limit alone; it has neither harm nor accept.")
         return Margin.ratio(1.0), Margin.ratio(1.0)
+    if kind is GateKind.MEAN:
+        harm = Margin.ratio(1.0) if table.harm is None else table.harm.margin()
+        return harm, Margin.ratio(MEAN_ACCEPT) if table.accept is None else table.accept.margin()
     if kind is GateKind.PAIRED:
         harm = Margin.difference(0.0) if table.harm is None else table.harm.margin()
         accept = Margin.difference(PAIRED_ACCEPT) if table.accept is None else table.accept.margin()

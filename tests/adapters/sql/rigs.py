@@ -125,11 +125,11 @@ class Asked:
         if said:
             self.rig.execute("insert into labels values (%s, %s)", *said)
 
-    async def ask(self, query: str = COUNTED, deadline_s: float = 5.0) -> Answer:
+    async def ask(self, query: str = COUNTED, kind: GateKind = GateKind.PROPORTION) -> Answer:
         """What the source says now."""
         asked = Selector(query)
-        template = MetricTemplate("wrong", GateKind.PROPORTION, "arm", asked, bad=asked, ripe_ms=RIPE_MS)
-        return await self.source.read(Question(template, ARMS), deadline_s)
+        template = MetricTemplate("wrong", kind, "arm", asked, bad=asked, ripe_ms=RIPE_MS)
+        return await self.source.read(Question(template, ARMS), 5.0)
 
     async def figures(self, query: str = COUNTED) -> dict[str, tuple[float, float]]:
         """Counted and bad of each arm that has counters now."""

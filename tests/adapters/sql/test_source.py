@@ -8,8 +8,8 @@ import pytest
 
 from rollout_adapters.options import BadOption
 from rollout_adapters.registry import make_source
-from rolloutd.core.metrics import BlindReason, Counted, Unreadable
-from tests.adapters.sql.rigs import COUNTED, RIPE_MS, START_MS, Asked, Rig
+from rolloutd.core.metrics import BlindReason, Counted, GateKind, Unreadable
+from tests.adapters.sql.rigs import COUNTED, RIPE_MS, START_MS, Asked, Rig, counted
 
 OLD = START_MS - RIPE_MS  # what was asked then is ripe at the start
 
@@ -148,6 +148,21 @@ async def test_what_is_no_count_is_blindness_with_its_reason(
 async def test_bad_ones_are_said_in_three_ways(rig: Rig, cells: str) -> None:
     """As a count, by those that are not, and as a part."""
     assert (await Asked(rig).figures(_ONE.format(cells)))["b"] == (4, 1)
+
+
+async def test_a_mean_is_summed_over_its_windows(rig: Rig) -> None:
+    """``value`` is then the mean of ``n``; below zero it could not be counted on, and is refused."""
+    asked = Asked(rig)
+    query = _ONE.format("4 as n, 2.5 as value")
+    assert counted((await asked.ask(query, kind=GateKind.MEAN)).by_arm["b"]) == (4, 10.0)
+    asked.clock.at_ms += 1_000
+    assert counted((await asked.ask(query, kind=GateKind.MEAN)).by_arm["b"]) == (8, 20.0)
+    negative = (await asked.ask(_ONE.format("4 as n, -2.5 as value"), kind=GateKind.MEAN)).by_arm["b"]
+    assert isinstance(negative, Unreadable)
+    assert negative.detail == "value is -2.5; a mean that is compared is never below zero"
+    wrong = (await asked.ask(_ONE.format("4 as n, 1 as bad"), kind=GateKind.MEAN)).by_arm["b"]
+    assert isinstance(wrong, Unreadable)
+    assert wrong.detail.endswith("it needs arm, n and value")
 
 
 @pytest.mark.real

@@ -152,7 +152,11 @@ def _one(scene: Scene, status: Status, metric: str, axis: Axis, height: int, unt
         high = max(high, limit * 1.05)
     frame = Frame(axis.cells, rows, low, high)
     drawn = plot(frame, curves, level, list(_marks(axis, status)), ascii_only=scene.look.ascii)
-    say = (lambda v: figures.delta(v, "difference")) if chart.difference else figures.rate
+    kind = gate.kind if gate is not None else ""
+
+    def say(value: float) -> str:
+        return figures.delta(value, kind) if chart.difference else figures.rate(value, kind)
+
     labels = {0: say(high), rows - 1: say(low)}
     return [title, *((Span(right(labels.get(y, ""), LABEL) + " ", Role.NOTICE), *row) for y, row in enumerate(drawn))]
 
@@ -165,8 +169,9 @@ def _title(scene: Scene, metric: str, gate: GateNow | None) -> Line:
         return line(name)
     if gate.state == "blind":
         return crop(line(name, "  ", Span(f"BLIND{mark}, no data now", Role.WARNING)), scene.width)
+    old, new = figures.rate(gate.champion, gate.kind), figures.rate(gate.challenger, gate.kind)
     told = (
-        f"  champion {figures.rate(gate.champion)}{mark}  challenger {figures.rate(gate.challenger)}{mark}"
+        f"  champion {old}{mark}  challenger {new}{mark}"
         f"  {figures.delta(gate.delta, gate.delta_kind)}{mark} ({figures.span(gate.range, gate.delta_kind)}{mark})"
     )
     limit = "" if gate.limit is None else f"  limit {figures.rate(gate.limit)}"

@@ -98,8 +98,9 @@ def _wide(scene: Scene, gate: GateNow) -> Line:
     if gate.state == "blind":
         return line(_mark(gate), name, "  ", fit(_no_data(scene, gate) + mark, 85), " ", state)
     half = 10
+    old, new = figures.rate(gate.champion, gate.kind), figures.rate(gate.challenger, gate.kind)
     numbers = (
-        f"{right(figures.rate(gate.champion) + mark, 9)}{right(figures.rate(gate.challenger) + mark, 12)}"
+        f"{right(old + mark, 9)}{right(new + mark, 12)}"
         f"{right(figures.delta(gate.delta, gate.delta_kind) + mark, 10)}"
         f"  {fit(figures.span(gate.range, gate.delta_kind) + mark, 18)}  "
     )
@@ -120,10 +121,11 @@ def _small(scene: Scene, gate: GateNow) -> Line:
     state_role = GATE_ROLES.get(gate.state, Role.PLAIN)
     if gate.state == "blind":
         return line(_mark(gate), name, " ", fit(_no_data(scene, gate) + mark, 52), Span(" BLIND" + mark, state_role))
+    old, new = figures.rate(gate.champion, gate.kind), figures.rate(gate.challenger, gate.kind)
     told = signal(gate) if gate.state == "collecting" else gate.state.replace("-", " ").upper()
     return line(
         _mark(gate), name,
-        right(figures.rate(gate.champion) + mark, 8), right(figures.rate(gate.challenger) + mark, 8),
+        right(old + mark, 8), right(new + mark, 8),
         right(figures.delta(gate.delta, gate.delta_kind) + mark, 9), " ",
         fit(figures.span(gate.range, gate.delta_kind).replace("pp", "") + mark, 15), " ",
         *render_bar(gate.harm_evidence, gate.safe_evidence, 4), " ", Span(told + mark, state_role),

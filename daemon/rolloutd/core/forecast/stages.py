@@ -74,7 +74,7 @@ def _settings(plan: Plan, index: int, traffic: Traffic) -> list[Setting]:
     stage = plan.stages[index]
     if stage.share == ZERO or stage.segments:  # smoke probes or copies judge; of a ring nobody knows how much it has
         return []
-    known = [gate for gate in plan.gates if gate.metric in traffic and not gate.template.kind.of_pairs]
+    known = [gate for gate in plan.gates if gate.metric in traffic and gate.template.kind.of_rates]
     return [Setting(plan, index, gate, traffic[gate.metric]) for gate in known]
 
 
