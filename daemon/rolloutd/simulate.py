@@ -11,13 +11,18 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from time import monotonic
 
-from rolloutd.simulation.run import Result, run_seed
+from rolloutd.core.events import EvidenceSealed, VerdictReached
+from rolloutd.simulation.fortnight import fortnight, local
+from rolloutd.simulation.run import Result, run_scenario, run_seed
 from rolloutd.simulation.trace import LAST_LINES
+from rolloutd.story import tell
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the asked seeds; 0 when every invariant held in each of them, 1 otherwise."""
     options = _parser().parse_args(arguments)
+    if options.fortnight:
+        return _fortnight()
     seeds = range(options.start, options.start + options.seeds)
     began_s = monotonic()
     summary = Summary()
@@ -81,6 +86,20 @@ def _tell(result: Result) -> None:
     print(f"again: ./dev sim --seeds 1 --from {result.seed} --verbose")
 
 
+def _fortnight() -> int:
+    """The two weeks, told in local time; 0 when every invariant held and it is done."""
+    _collect_seldom()
+    began_s = monotonic()
+    result, rows = run_scenario(fortnight())
+    for row in rows:
+        if not isinstance(row.event, EvidenceSealed | VerdictReached):
+            what, why = tell(row.event)
+            print(f"{local(row.at.wall_ms):%a %d %b %H:%M:%S %Z}  {what}" + (f": {why}" if why else ""))
+    days = result.virtual_ms / 86_400_000
+    print(f"{days:.1f} days, {result.events} events, {monotonic() - began_s:.1f} s, {result.outcome}{result.broken}")
+    return 0 if result.outcome == "done" and not result.broken else 1
+
+
 def _collect_seldom() -> None:
     """A run makes many small things that live until its end; looking through them often costs a quarter of the time."""
     gc.set_threshold(50_000, 20, 20)
@@ -100,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=100, help="how many seeds to run")
     parser.add_argument("--from", type=int, default=1, dest="start", metavar="SEED", help="the first seed")
     parser.add_argument("--jobs", type=int, default=1, help="how many processes share the seeds")
+    parser.add_argument("--fortnight", action="store_true", help="two weeks of a major rollout instead of seeds")
     parser.add_argument("--verbose", action="store_true", help="print the whole story of every seed")
     parser.add_argument("--json", action="store_true", help="print the counts as one JSON object")
     return parser

@@ -16,6 +16,7 @@ from rolloutd.core.decide import Accepted
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.lane import Lane
 from rolloutd.core.reconcile import check_invariants
+from rolloutd.core.rules import Rules
 from rolloutd.core.values import Slot
 from rolloutd.hands import Hands
 from rolloutd.journal import CommandRepeated, JournalError, StoreBroken, StoreBusy, StoreFull
@@ -35,7 +36,7 @@ from rolloutd.snapshots import Recall
 
 EPOCH, CLOCK = "epoch", "clock"
 SNAP_EVERY_EVENTS = 3
-BEATS_A_TICK, KEEP_CLOCK_BEATS, SEAL_EVERY_TICKS = 2, 3, 8
+BEATS_A_TICK, KEEP_CLOCK_BEATS, SEAL_EVERY_TICKS, RULE_EVERY_TICKS = 2, 3, 8, 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,6 +130,9 @@ class Life:
         loop.hands = hands
         self.checkers.process_started()
         await loop.restore()
+        if world.scenario.staffed.windows:
+            await self._rule(loop)
+            self._every("rule", RULE_EVERY_TICKS * tick_ms / 1000, 0.0, lambda: self._rule(loop))
         self._every("poll", tick_ms / 1000, 0.0, lambda: poller.poll(SOURCE))
         self._every("tick", tick_ms / 1000, world.rng.random() * tick_ms / 1000, self._tick())
         self._every("beat", tick_ms / 1000 / BEATS_A_TICK, 0.0, self._beat())
@@ -140,6 +144,10 @@ class Life:
         if differs := await self._recall.verify(loop.lanes):
             self.checkers.fault("I13", differs)
         loop.set_raising("")
+
+    async def _rule(self, loop: Loop) -> None:
+        """The policy of this moment, as the daemon's beat says it to the loop."""
+        loop.rule(Rules(unstaffed=self.world.scenario.staffed.closed(self.world.clock.now().wall_ms)))
 
     def _every(self, name: str, every_s: float, first_s: float, work: Callable[[], Awaitable[None]]) -> None:
         """A job as the schedule runs it: late ones coalesce, none overlaps itself."""

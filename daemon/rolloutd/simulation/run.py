@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from rolloutd import chain
 from rolloutd.core.audit import audit
+from rolloutd.core.events import Recorded
 from rolloutd.simulation.checkers import Checkers
 from rolloutd.simulation.disk import Disk
 from rolloutd.simulation.life import Life
@@ -190,9 +191,16 @@ def judge_end(scenario: Scenario, ended: str, people: People) -> list[str]:
 
 def run_seed(seed: int) -> Result:
     """Run one seed. The same seed gives the same trace in every process."""
+    return run_scenario(draw(seed))[0]
 
-    async def main(loop: VirtualLoop) -> Result:
-        return await Run(draw(seed), loop).main()
+
+def run_scenario(scenario: Scenario) -> tuple[Result, list[Recorded]]:
+    """Run one scenario; what it came to, and all that is in its journal."""
+
+    async def main(loop: VirtualLoop) -> tuple[Result, list[Recorded]]:
+        run = Run(scenario, loop)
+        result = await run.main()
+        return result, [chain.recorded(linked.row) for linked in run.disk.journal.rows]
 
     logging.disable(logging.CRITICAL)
     try:

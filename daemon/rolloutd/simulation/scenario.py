@@ -12,7 +12,9 @@ from random import Random
 from rolloutd.core.commands import Verb
 from rolloutd.core.metrics import BlindReason
 from rolloutd.core.plan import Plan, Spec
+from rolloutd.freeze import NEVER, Calendar
 from rolloutd.simulation.plans import draw_spec
+from rolloutd.simulation.timewarp import WALL_AT_START_MS
 
 FAULT_TICKS = 30
 FAULTS_MOST = 6
@@ -123,7 +125,11 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    """One seed, drawn out. Times are milliseconds since the run began; nothing new goes wrong after ``quiet_ms``."""
+    """One seed, drawn out. Times are milliseconds since the run began; nothing new goes wrong after ``quiet_ms``.
+
+    ``by_night`` is the part of the traffic that is gone in the middle of the night, ``wall_from_ms`` the wall clock at
+    the beginning, ``staffed`` when somebody is there.
+    """
 
     seed: int
     spec: Spec
@@ -137,6 +143,9 @@ class Scenario:
     faults: tuple[Fault, ...]
     people: tuple[Request, ...]
     quiet_ms: int
+    by_night: float = 0.0
+    wall_from_ms: int = WALL_AT_START_MS
+    staffed: Calendar = NEVER
 
     @property
     def plan(self) -> Plan:

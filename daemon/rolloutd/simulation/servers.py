@@ -6,6 +6,7 @@ It only counts. What a metric source makes of the counters, and gets wrong, is a
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from math import cos, pi
 from random import Random
 
 from rolloutd.core.values import Slot
@@ -61,10 +62,16 @@ class Servers:
         passed_ms, self.until_ms = now_ms - self.until_ms, now_ms
         if passed_ms <= 0:
             return
-        requests = self.scenario.requests_per_s * passed_ms / 1000 * self.rng.uniform(0.9, 1.1)
+        requests = self._per_s(now_ms) * passed_ms / 1000 * self.rng.uniform(0.9, 1.1)
         sick = now_ms >= self.scenario.harm_from_ms
         for slot, part in ((CHALLENGER_SLOT, share_bp / 10_000), (CHAMPION_SLOT, 1 - share_bp / 10_000)):
             self.arms[slot].add(round(requests * part), self._rate(slot, sick))
+
+    def _per_s(self, now_ms: int) -> float:
+        """How many requests come a second: fewest at two in the morning, UTC."""
+        scenario = self.scenario
+        hour = (scenario.wall_from_ms + now_ms) / 3_600_000 % 24
+        return scenario.requests_per_s * (1 - scenario.by_night * (1 + cos((hour - 2) * pi / 12)) / 2)
 
     def _rate(self, slot: Slot, sick: bool) -> float:
         kind, scenario = self.scenario.challenger, self.scenario

@@ -10,7 +10,7 @@ from rolloutd.core.values import Share, Slot
 from rolloutd.simulation.engine import CHAMPION_SLOT, Cause, Change, Engine, higher
 from rolloutd.simulation.scenario import Fault, Kind, Scenario
 from rolloutd.simulation.servers import Servers
-from rolloutd.simulation.timewarp import VirtualClock, VirtualLoop
+from rolloutd.simulation.timewarp import WALL_AT_START_MS, VirtualClock, VirtualLoop
 from rolloutd.simulation.trace import Trace
 
 DISTURBING = frozenset(
@@ -32,6 +32,7 @@ class World:
         self.scenario = scenario
         self.rng = Random(f"run {scenario.seed}")
         self.clock = VirtualClock(loop)
+        self.clock.wall_jump_ms = scenario.wall_from_ms - WALL_AT_START_MS
         self.trace = Trace(self.clock.true_ms)
         self.servers = Servers(scenario, self.rng)
         self.engine_told: Callable[[Change], None] = _nobody
