@@ -25,9 +25,9 @@ class _Counter:
 
 @dataclass(slots=True)
 class _Arm:
-    """The counters of one arm by (metric, instance), and the fault it shows now."""
+    """The counters of one arm by (metric, instance, further label), and the fault it shows now."""
 
-    counters: dict[tuple[str, str], _Counter] = field(default_factory=dict)
+    counters: dict[tuple[str, str, str], _Counter] = field(default_factory=dict)
     fault: Unreadable | None = None
 
 
@@ -43,21 +43,24 @@ class MemorySource:
         self._fault: Unreadable | None = None
         self.reads = 0
 
-    def count(self, metric: str, arm: str, total: int, part: int | None = None, instance: str = "0") -> None:
+    def count(
+        self, metric: str, arm: str, total: int, part: int | None = None, instance: str = "0", label: str = ""
+    ) -> None:
         """Add ``total`` requests of an arm, ``part`` of them bad (or good, as the metric's template counts).
 
-        The part's series is born with the first ``part`` that is not None, as in engines without a zero to show.
+        ``label`` is one more of the series' labels, such as ``region="eu"``. The part's series is born with the first
+        ``part`` that is not None, as in engines without a zero to show.
         """
-        counter = self._arm(arm).counters.setdefault((metric, instance), _Counter())
+        counter = self._arm(arm).counters.setdefault((metric, instance, label), _Counter())
         counter.total += total
         if part is not None:
             counter.part = (counter.part or 0) + part
 
     def restart(self, arm: str, instance: str = "0") -> None:
         """A server of an arm begins again: its counters are zero and its part's series is not born."""
-        for (metric, where), counter in self._arm(arm).counters.items():
+        for (metric, where, label), counter in self._arm(arm).counters.items():
             if where == instance:
-                self._arm(arm).counters[metric, where] = _Counter(frozen_at_ms=counter.frozen_at_ms)
+                self._arm(arm).counters[metric, where, label] = _Counter(frozen_at_ms=counter.frozen_at_ms)
 
     def vanish(self, arm: str, instance: str | None = None) -> None:
         """The series of an arm, or of one instance of it, are gone."""
@@ -105,13 +108,14 @@ class MemorySource:
         if told.fault is not None:
             return told.fault
         total, part = [], []
-        for (metric, instance), counter in told.counters.items():
+        for (metric, instance, label), counter in told.counters.items():
             if metric != question.template.name:
                 continue
             at_ms = now_ms if counter.frozen_at_ms is None else counter.frozen_at_ms
-            total.append(Point(f'total{{arm="{arm}",instance="{instance}"}}', float(counter.total), at_ms))
+            labels = ",".join(filter(None, (f'arm="{arm}"', f'instance="{instance}"', label)))
+            total.append(Point(f"total{{{labels}}}", float(counter.total), at_ms))
             if counter.part is not None:
-                part.append(Point(f'part{{arm="{arm}",instance="{instance}"}}', float(counter.part), at_ms))
+                part.append(Point(f"part{{{labels}}}", float(counter.part), at_ms))
         if not total:
             return Unreadable(BlindReason.NO_SERIES, f"nothing was counted for {arm}")
         return Counted(tuple(total), tuple(part))

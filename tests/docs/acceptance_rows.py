@@ -126,7 +126,6 @@ GOALS: tuple[Goal, ...] = (
         "five tasks at 3 a.m., in a real terminal",
         "at most 6 keys each",
         ("tests/demo/test_screen.py::test_a_person_sees_harm_stops_it_and_leaves", "tests/simdemo/test_reader.py"),
-        still_open="four of the five are driven, under shuffled names; in the demo no segment is to be found",
     ),
     Goal(
         26,

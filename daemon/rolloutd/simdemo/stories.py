@@ -14,10 +14,10 @@ from pathlib import Path
 
 RPS = 400
 """Requests a second on each route."""
-CHAMPION_ERRORS, CHALLENGER_ERRORS, FAULTY_ERRORS, DRILL_ERRORS = 0.05, 0.04, 0.16, 0.085
+CHAMPION_ERRORS, CHALLENGER_ERRORS, FAULTY_ERRORS, DRILL_ERRORS = 0.05, 0.04, 0.16, 0.088
 LIMIT, HARM_RATIO, ACCEPT_RATIO = "30%", 1.2, 2.0
 STAGES = (("canary", "10%", "12s"), ("half", "50%", "8s"), ("watch", "100%", "8s"))
-DRILL_STAGE = ("canary", "10%", "60s")
+DRILL_STAGE = ("canary", "10%", "90s")
 HOLDBACK = "10%"
 TICK, EVERY = "500ms", "250ms"
 WARM_UP, WINDOW_TICKS, MIN_TICKS, BLIND_RECEDE = "2s", 6, 10, 12
@@ -41,7 +41,8 @@ class Story:
     """One route, which is also its model's name, what goes wrong on it, and how its rollout must end.
 
     It does so ``after_s`` of traffic; ``errors`` is the challenger's rate from then on, where that is what goes wrong.
-    ``tells``: whether the record says what will.
+    ``tells``: whether the record says what will. ``hurt`` is the region whose users alone it goes wrong for; with it
+    the route tells its users apart by region.
     """
 
     route: str
@@ -51,6 +52,8 @@ class Story:
     errors: float = FAULTY_ERRORS
     after_s: float = FAULT_AFTER_S
     tells: bool = True
+    hurt: str = ""
+    rps: int = RPS
 
 
 # What is to be seen first stands first.
@@ -62,6 +65,9 @@ STORIES = (
 )
 FREE = Story("yours", Fault.NONE, "", 0.0)
 """A route that nobody has: v2 waits in its other slot for whoever starts a rollout from the screen."""
+REGIONS = ("eu", "us", "apac")
+"""Segments of a route that tells its users apart; as many users again are in none of them."""
+OTHER = "other"
 NAMES = (
     "ads-ctr", "churn", "eta-model", "feed-rank", "fraud-score", "invoice-ocr", "price-elastic", "query-spell",
     "ranker", "search-embed", "spam-filter", "translate",
@@ -69,12 +75,15 @@ NAMES = (
 
 
 def cast(seed: int, *, drill: bool) -> tuple[Story, ...]:
-    """The stories; in a drill under everyday names by chance, in any order, and with harm that can be forestalled."""
+    """The stories; in a drill under everyday names by chance, in any order, and with harm that can be forestalled.
+
+    In a drill it is one region that suffers, another one each time.
+    """
     if not drill:
         return STORIES
     chance = random.Random(seed)
     names = chance.sample(NAMES, len(STORIES))
-    slow = replace(STORIES[0], errors=DRILL_ERRORS, after_s=0.0)
+    slow = replace(STORIES[0], errors=DRILL_ERRORS, after_s=0.0, hurt=chance.choice(REGIONS), rps=4 * RPS)
     told = [replace(one, route=name, tells=False) for one, name in zip((slow, *STORIES[1:]), names, strict=True)]
     chance.shuffle(told)
     return tuple(told)
@@ -94,7 +103,7 @@ def config_text(folder: Path, group: str, stories: Sequence[Story] = STORIES) ->
         f'[routers.{ROUTER}]\nkind = "memory"\nlease = "10s"',
         f'[sources.{SOURCE}]\nkind = "memory"\nevery = "{EVERY}"',
         _metric(),
-        *(_route(story.route) for story in (*stories, FREE)),
+        *map(_route, (*stories, FREE)),
         _strategy(STAGES if stories[0].tells else (DRILL_STAGE, *STAGES[1:])),
     ]
     return "\n\n".join(parts) + "\n"
@@ -115,6 +124,7 @@ def spec(story: Story, name: str, champion: str, challenger: str) -> Mapping[str
         "limit": LIMIT,
         "harm": {"ratio": HARM_RATIO},
         "accept": {"ratio": ACCEPT_RATIO},
+        **({"by": ["region"]} if story.hurt else {}),
     }
     return {"rollout": rollout, "gate": [gate]}
 
@@ -137,12 +147,14 @@ def _metric() -> str:
     return f'[metrics.{METRIC}]\nsource = "{SOURCE}"\narm_label = "slot"\n{counted}'
 
 
-def _route(route: str) -> str:
+def _route(story: Story) -> str:
+    route = story.route
+    told = f'segment_header = "x-region"\nsegment_label = "region"\nsegments = {json.dumps(REGIONS)}'
     slots = [
         f'[routes.{route}.slots.{slot}]\narm = "{arm(route, slot)}"\nprobe_url = "http://127.0.0.1:9/{slot}"'
         for slot in ("a", "b")
     ]
-    return "\n".join([f'[routes.{route}]\nrouter = "{ROUTER}"', *slots])
+    return "\n".join([f'[routes.{route}]\nrouter = "{ROUTER}"', *([told] if story.hurt else []), *slots])
 
 
 def _strategy(stages: Sequence[tuple[str, str, str]]) -> str:

@@ -12,14 +12,16 @@ from dataclasses import dataclass, field
 from rollout_adapters.memory import MemoryProber, MemoryRouter
 from rollout_adapters.memory_metrics import MemorySource
 from rolloutd.core.metrics import BlindReason
-from rolloutd.core.values import Share, Slot
+from rolloutd.core.observed import RouteReading
+from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.simdemo.stories import (
     BY_HAND_BP,
     CHALLENGER_ERRORS,
     CHAMPION_ERRORS,
     FREE,
     METRIC,
-    RPS,
+    OTHER,
+    REGIONS,
     STORIES,
     Fault,
     Story,
@@ -46,6 +48,11 @@ class Street:
         """Its name."""
         return self.story.route
 
+    def rate(self, slot: Slot, region: str) -> float:
+        """The part of its requests that a slot fails; what is broken for one region is whole for the others."""
+        spared = self.broken and slot is not self.base and region != self.story.hurt
+        return CHALLENGER_ERRORS if spared else self.errors[slot]
+
 
 class Town:
     """All routes. Call ``step`` every ``STEP_S``."""
@@ -67,7 +74,8 @@ class Town:
             street.versions[Slot.B] = "v2" if street.story is FREE else "v1"
             street.errors[Slot.B] = CHALLENGER_ERRORS if street.story is FREE else CHAMPION_ERRORS
             for slot in Slot:
-                self._source.count(METRIC, arm(street.route, slot.value), 0, 0)
+                if not street.story.hurt:
+                    self._source.count(METRIC, arm(street.route, slot.value), 0, 0)
                 self._prober.set_health(street.route, slot, version=street.versions[slot])
 
     async def prepare(self, route: str, challenger: str) -> str:
@@ -88,19 +96,24 @@ class Town:
             reading = await self._router.read(street.route)
             slot = street.base.other
             share = reading.share_of(slot)
-            self._ask(street, slot, share)
+            self._ask(street, slot, reading)
             if share.basis_points > 0:
                 street.staged_s += STEP_S
             if not street.broken and street.staged_s >= street.story.after_s:
                 street.broken = True
                 self._break(street, slot)
 
-    def _ask(self, street: Street, slot: Slot, share: Share) -> None:
-        users = round(RPS * STEP_S)
-        on_new = sum(street.chance.random() < share.fraction for _ in range(users))
-        for which, count in ((slot, on_new), (slot.other, users - on_new)):
-            bad = sum(street.chance.random() < street.errors[which] for _ in range(count))
-            self._source.count(METRIC, arm(street.route, which.value), count, bad)
+    def _ask(self, street: Street, slot: Slot, reading: RouteReading) -> None:
+        users, regions = round(street.story.rps * STEP_S), (*REGIONS, OTHER) if street.story.hurt else ("",)
+        for region in regions:
+            share = ZERO if region in reading.isolated else Share(reading.share_of(slot).of(region).basis_points)
+            here = users // len(regions)
+            on_new = sum(street.chance.random() < share.fraction for _ in range(here))
+            for which, count in ((slot, on_new), (slot.other, here - on_new)):
+                rate = street.rate(which, region)
+                bad = sum(street.chance.random() < rate for _ in range(count))
+                label = f'region="{region}"' if region else ""
+                self._source.count(METRIC, arm(street.route, which.value), count, bad, label=label)
 
     def _break(self, street: Street, slot: Slot) -> None:
         match street.story.fault:
