@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from bench.rig import figures
 from bench.rig.caller import Caller
 from bench.rig.floor import Floor, TableHand
+from bench.rig.post import NAMES
 from bench.rig.runtime_socket import RuntimeSocket
 from bench.rig.site import FleetSite, folder
 from bench.table import Row
@@ -116,7 +117,7 @@ async def _idle(size: int) -> list[Row]:
 async def _measured(case: Case, rounds: int, aborts: int, rest_s: float = REST_S) -> list[Round]:
     done = []
     with folder() as place:
-        site = FleetSite(place, case.size, tells=case.tells, registered=case.spoil is not None)
+        site = FleetSite(place, case.size, tells=NAMES if case.tells else (), registered=case.spoil is not None)
         with site.running():
             for number in range(rounds):
                 if not site.fleet.running:

@@ -107,11 +107,11 @@ class FleetProxy(HAProxy):
 class FleetSite:
     """A fleet of ``size`` live rollouts on one HAProxy, their metrics page, and the daemon that was started on them."""
 
-    def __init__(self, place: Path, size: int, *, tells: bool = False, registered: bool = False) -> None:
+    def __init__(self, place: Path, size: int, *, tells: tuple[str, ...] = (), registered: bool = False) -> None:
         self.names = [f"fleet-{number:04}" for number in range(size)]
         port = free_port()
         self._port = port
-        self._post = Post(port) if tells else None
+        self._post = Post(port, tells) if tells else None
         self._registered = registered
         command = [sys.executable, "-m", "bench.rig.fleet", str(port), str(size)]
         self.fleet = Program(command, Path.cwd(), "fleet")
