@@ -49,6 +49,7 @@ def test_a_rollback_by_harm_opens_one_incident_that_a_claim_ends() -> None:
     assert messages[-1].by == "ops1"
     assert all(message.critical for message in messages)
     assert "v41 serves all traffic" in messages[1].what
+    assert {(message.cause, message.versions) for message in messages} == {("harm", "v41 > v42")}
 
 
 def test_a_claim_before_the_end_acknowledges_and_the_end_was_seen() -> None:
@@ -57,6 +58,7 @@ def test_a_claim_before_the_end_acknowledges_and_the_end_was_seen() -> None:
     book.world.blind["b"] = BlindReason.NO_SERIES
     book.run(30)
     assert turns(book)[-1] == ("changed", "blind")
+    assert told(book.journal)[1][-1].cause == "blindness"
     book.do(Verb.CLAIM)
     assert turns(book)[-1] == ("acknowledged", "blind")
     book.do(Verb.ABORT)

@@ -9,7 +9,13 @@ NOW_MS = 1_000_000
 
 
 def a_message(
-    turn: Turn = Turn.OPENED, number: int = 1, rollout: str = "ranker-v42", *, critical: bool = True, what: str = ""
+    turn: Turn = Turn.OPENED,
+    number: int = 1,
+    rollout: str = "ranker-v42",
+    *,
+    critical: bool = True,
+    what: str = "",
+    cause: str = "harm",
 ) -> Message:
     """What is told of a rollout; ``number`` is the event's."""
     return Message(
@@ -26,6 +32,8 @@ def a_message(
         by="ops1" if turn in (Turn.ACKNOWLEDGED, Turn.RESOLVED) else "",
         opened_wall_ms=1_700_000_000_000,
         at_wall_ms=1_700_000_000_000 + number,
+        versions="v41 > v42",
+        cause=cause,
     )
 
 

@@ -90,6 +90,23 @@ async def test_a_webhook_signs_what_it_sends() -> None:
     assert digest["data"]["messages"][1]["what"] == "harm \\u001b[31m<b>*x*</b> \\u202e"
 
 
+async def test_a_training_pipeline_hears_of_harm_alone_and_once_an_incident() -> None:
+    """With the model's versions; blindness, a person's act and the incident's end ask for no training."""
+    with Receiver() as receiver:
+        options = {"url": f"{receiver.url}/train", "secret": SECRET, "only": "retraining", **LOOPBACK}
+        hook = make_notifier("webhook", "train", options)
+        quiet = [a_message(cause=cause) for cause in ("blindness", "lapse", "drift", "")]
+        await hook.tell([*quiet, a_message(Turn.RESOLVED, 9)])
+        await hook.tell([a_message(), a_message(Turn.CHANGED, 2)])
+        await hook.tell([a_message(rollout="other-v3", cause="gate")])
+    first, second = (verified(posted) for posted in receiver.posted)
+    assert (first["type"], first["id"]) == ("model.retraining", "retraining/rolloutd/edge-1/ranker-v42")
+    assert {key: first["data"][key] for key in ("model", "version", "serves", "rollout")} == {
+        "model": "ranker", "version": "v42", "serves": "v41", "rollout": "ranker-v42",
+    }  # fmt: skip
+    assert second["data"]["rollout"] == "other-v3"
+
+
 def events_api(routing_key: str) -> tuple[dict[str, list[str]], Any]:
     """PagerDuty's Events API v2 as far as we use it: what it checks, what it keeps by dedup key, what it answers."""
     incidents: dict[str, list[str]] = {}

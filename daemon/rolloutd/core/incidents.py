@@ -55,7 +55,8 @@ class Turn(StrEnum):
 class Incident:
     """A rollout's open incident. ``key`` is the same from its opening to its end, and at every retelling.
 
-    ``critical`` stays once it was: whoever is only told of what is critical must hear the end of it, too.
+    ``critical`` stays once it was: whoever is only told of what is critical must hear the end of it, too. ``cause`` is
+    why it goes back or is held, in one word.
     """
 
     key: str
@@ -70,6 +71,7 @@ class Incident:
     by: str | None = None
     ended: bool = False
     critical: bool = False
+    cause: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +94,8 @@ class Message:
     by: str
     opened_wall_ms: int
     at_wall_ms: int
+    versions: str = ""
+    cause: str = ""
 
     @property
     def title(self) -> str:
@@ -137,7 +141,8 @@ def follow(
         told = []
         what = incident.what if need is incident.need else _what(rollout, need)
         critical = incident.critical or need in CRITICAL
-        after = replace(incident, need=need, what=what, ended=not rollout.live, critical=critical)
+        ended, cause = not rollout.live, _cause(rollout)
+        after = replace(incident, need=need, what=what, ended=ended, critical=critical, cause=cause)
         if need is not incident.need or (incident.by is not None and rollout.claimed_by is None):
             told = [message(replace(after, by=rollout.claimed_by), Turn.CHANGED, row.version, row.at.wall_ms)]
         incident = after
@@ -162,6 +167,7 @@ def opened(rollout: Rollout, need: Need, wall_ms: int, sender: str) -> Incident:
         opened_wall_ms=wall_ms,
         ended=not rollout.live,
         critical=need in CRITICAL,
+        cause=_cause(rollout),
     )
 
 
@@ -186,6 +192,8 @@ def message(incident: Incident, turn: Turn, version: int | str, wall_ms: int) ->
         by=incident.by or "",
         opened_wall_ms=incident.opened_wall_ms,
         at_wall_ms=max(wall_ms, incident.opened_wall_ms),
+        versions=incident.versions,
+        cause=incident.cause,
     )
 
 
@@ -200,6 +208,13 @@ def succeeded(incident: Incident, by: Spec, row: Recorded) -> Message | None:
 def _what(rollout: Rollout, need: Need) -> str:
     spec, said = rollout.spec, _SAID[need]
     return f"{spec.model} {spec.champion} > {spec.challenger}: {said}{_because(rollout, need)}. {_traffic(rollout)}"
+
+
+def _cause(rollout: Rollout) -> str:
+    """Why it goes back, went back or is held, in the record's own word; empty for none of them."""
+    if rollout.recede is not None:
+        return rollout.recede.cause.value
+    return rollout.hold.cause.value if rollout.phase is Phase.HELD and rollout.hold is not None else ""
 
 
 def _because(rollout: Rollout, need: Need) -> str:
