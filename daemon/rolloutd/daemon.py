@@ -188,7 +188,7 @@ class Daemon:
         hands = Hands(by_route, outside.prober, clock, loop.observe, outside.examiners)
         loop.hands = hands
         looking = NewVersions(outside.routes, desk.start, lambda name: name in loop.lanes or name in loop.ended)
-        registering = Registering(loop, outside.registries, looking.look)
+        registering = Registering(loop, outside.registries, looking.look, clock)
         notice.tell(
             desk.changed, desk.recorded, heads.note, alerting.recorded, hands.recorded, registering.recorded
         )  # fmt: skip

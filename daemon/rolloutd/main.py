@@ -29,8 +29,8 @@ from rolloutd.gauges import ToldMetrics
 from rolloutd.journal import JournalError
 from rolloutd.logs import set_up_logging
 from rolloutd.offering import offered
-from rolloutd.offline_check import OfflineExaminer
-from rolloutd.ports import Examiner, MetricSource, Prober, Registry, RolloutdError, Router
+from rolloutd.offline_check import OfflineExaminer, SchemaExaminer
+from rolloutd.ports import Examiner, MetricSource, Prober, Registry, RolloutdError, Router, SignsNotes
 from rolloutd.registering import Registered
 from rolloutd.settings.load import load_settings
 from rolloutd.settings.problems import Problem, SettingsError
@@ -70,8 +70,9 @@ def make_outside(settings: Settings) -> Outside:
     prober, registries = registry.make_prober(settings.routes), _make_registries(settings)
     return Outside(
         registries={
-            name: Registered(made, settings.registries[name].every_ms, settings.registries[name].start_tag)
+            name: Registered(made, said.every_ms, said.start_tag, said.webhook_port)
             for name, made in registries.items()
+            for said in (settings.registries[name],)
         },
         examiners=_make_examiners(settings, prober, registries),
         notifiers=_make_notifiers(settings),
@@ -92,12 +93,21 @@ def make_outside(settings: Settings) -> Outside:
 
 def _make_registries(settings: Settings) -> dict[str, Registry]:
     from rollout_adapters import registry
+    from rollout_adapters.options import BadOption
 
     made = {}
     for name, said in settings.registries.items():
         with _place(settings, "registries", name):
             made[name] = registry.make_registry(said.kind, name, read_all(said.options))
+            if said.webhook_port and not _signs(made[name]):
+                why = f"Registry {name} ({said.kind}) has a webhook_port and no webhook_secret."
+                raise BadOption(why, "webhook_port")
     return made
+
+
+def _signs(made: Registry) -> bool:
+    """Whether its webhooks can be told from anybody's."""
+    return isinstance(made, SignsNotes) and made.has_secret
 
 
 def _make_examiners(settings: Settings, prober: Prober, registries: Mapping[str, Registry]) -> dict[str, Examiner]:
@@ -108,6 +118,8 @@ def _make_examiners(settings: Settings, prober: Prober, registries: Mapping[str,
     for name, said in settings.checks.items():
         if said.offline is not None:
             made[name] = OfflineExaminer(registries[said.offline[0]], said.offline[1])
+        elif said.schema is not None:
+            made[name] = SchemaExaminer(registries[said.schema])
         elif said.check.kind is CheckKind.RUN:
             with _place(settings, "checks", name):
                 made[name] = registry.make_check(said.kind, name, read_all(said.options), prober)

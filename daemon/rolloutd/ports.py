@@ -17,6 +17,7 @@ from rolloutd.core.observed import Abilities, RouteReading, SlotHealth, SmokeFin
 from rolloutd.core.offline import ModelVersion, OfflineMetric
 from rolloutd.core.plan import Smoke
 from rolloutd.core.segments import OTHER, Segments
+from rolloutd.core.signature import Field, Signature
 from rolloutd.core.values import Instant, Share, Slot
 
 __all__ = [
@@ -26,6 +27,7 @@ __all__ = [
     "CheckFinding",
     "Clock",
     "Examiner",
+    "Field",
     "Manner",
     "Message",
     "MetricSource",
@@ -52,6 +54,7 @@ __all__ = [
     "RouterRefused",
     "RouterUnreachable",
     "Segments",
+    "Signature",
     "SlotHealth",
     "Smoke",
     "SmokeFinding",
@@ -227,6 +230,10 @@ class Registry(Protocol):
         """The newest versions, the newest first, without aliases and metrics."""
         ...
 
+    async def signature(self, model: str, version: str) -> Signature | None:
+        """What this version takes and gives, None where that is not kept."""
+        ...
+
     async def alias(self, model: str, alias: str) -> str | None:
         """The version that the alias points to, None where there is no such alias."""
         ...
@@ -245,6 +252,20 @@ class Registry(Protocol):
 
     async def close(self) -> None:
         """Let go of whatever is kept open."""
+        ...
+
+
+@runtime_checkable
+class SignsNotes(Protocol):
+    """A registry that sends signed notes of what is new. They wake the look at it; what they say is not believed."""
+
+    @property
+    def has_secret(self) -> bool:
+        """Whether it knows what notes are signed with."""
+        ...
+
+    def genuine(self, headers: Mapping[str, str], body: bytes, wall_ms: int) -> str | None:
+        """The note's id where its signature is right and its time is now; None for any other."""
         ...
 
 

@@ -16,29 +16,39 @@ from rolloutd.core.outside_events import RegistryTold
 from rolloutd.core.registry_wish import CHALLENGER, AliasWish, Wish, unwritten, wish
 from rolloutd.core.state import Rollout
 from rolloutd.crashpoints import CrashPoint, reach
+from rolloutd.hearing import Hearing
 from rolloutd.journal import JournalError
 from rolloutd.loop import Loop
-from rolloutd.ports import Registry, RegistryError, RegistryRefused, RegistryUnreachable
+from rolloutd.ports import Clock, Registry, RegistryError, RegistryRefused, RegistryUnreachable, SignsNotes
 
 log = logging.getLogger("rolloutd.registering")
 
 
 @dataclass(frozen=True, slots=True)
 class Registered:
-    """A configured registry. ``start_tag`` is the tag by which a new version starts a rollout, empty for none."""
+    """A configured registry. ``start_tag`` is the tag by which a new version starts a rollout, empty for none.
+
+    On ``webhook_port`` of the loopback its signed notes wake the look at it; 0 for none.
+    """
 
     registry: Registry
     every_ms: int = 60_000
     start_tag: str = ""
+    webhook_port: int = 0
 
 
 class Registering:
     """One task a registry, each at its own pace: one that hangs holds up no other, and no rollout."""
 
     def __init__(
-        self, loop: Loop, registries: Mapping[str, Registered], look: Callable[[str, Registered], Awaitable[None]]
+        self,
+        loop: Loop,
+        registries: Mapping[str, Registered],
+        look: Callable[[str, Registered], Awaitable[None]],
+        clock: Clock,
     ) -> None:
         self._loop = loop
+        self._clock = clock
         self._registries = registries
         self._look = look
         self._bells = {name: asyncio.Event() for name in registries}
@@ -57,6 +67,10 @@ class Registering:
         self._tasks = [
             asyncio.create_task(self._run(name, registered), name=f"registry {name}")
             for name, registered in self._registries.items()
+        ] + [
+            asyncio.create_task(self._hear(name, registered), name=f"webhooks of registry {name}")
+            for name, registered in self._registries.items()
+            if registered.webhook_port
         ]
 
     async def stop(self) -> None:
@@ -64,6 +78,21 @@ class Registering:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    async def _hear(self, name: str, registered: Registered) -> None:
+        """Listen for its notes; a port that is taken is said, and tried again as the registry is."""
+        assert isinstance(registered.registry, SignsNotes)  # seen to by whoever made it
+        hearing = Hearing(registered.registry.genuine, self._bells[name].set, self._clock)
+        try:
+            while True:
+                try:
+                    await hearing.open(registered.webhook_port)
+                    await asyncio.Event().wait()
+                except OSError as error:
+                    log.warning("webhooks are not heard; looking goes on", extra={"registry": name, "why": str(error)})
+                    await asyncio.sleep(registered.every_ms / 1000)
+        finally:
+            await hearing.close()
 
     async def _run(self, name: str, registered: Registered) -> None:
         while True:

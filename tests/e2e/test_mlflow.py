@@ -6,7 +6,9 @@ One server for the whole session: it takes many seconds to start.
 from __future__ import annotations
 
 import asyncio
+import subprocess
 from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
 from math import isnan
 from pathlib import Path
 
@@ -15,12 +17,17 @@ import pytest
 from rollout_adapters.options import BadOption
 from rollout_adapters.registries.mlflow import Mlflow, make
 from rolloutd.core.offline import OfflineRule, compare
+from rolloutd.core.signature import fits
 from rolloutd.core.values import Slot
-from rolloutd.ports import RegistryRefused, RegistryUnreachable
+from rolloutd.offline_check import SchemaExaminer
+from rolloutd.ports import Case, RegistryRefused, RegistryUnreachable
+from rolloutd.registering import Registered, Registering
 from tests.e2e.sites import Site, envoy_site
 from tests.engines.envoy import Envoy
 from tests.engines.mlflow import MlflowServer
-from tests.engines.processes import free_port, wait_until
+from tests.engines.processes import free_port, until, wait_until
+from tests.programs import needs
+from tests.shell.rig import Rig
 
 pytestmark = [pytest.mark.real, pytest.mark.slow, pytest.mark.xdist_group("demo")]
 RATE = 300.0
@@ -94,6 +101,33 @@ async def test_a_version_comes_with_the_metrics_of_its_run_and_of_its_logged_mod
     assert newest[0].tags["rollout"] == "start"
 
 
+MODEL_FILE = """
+from mlflow.models import Model, ModelSignature
+from mlflow.types import ColSpec, Schema
+inputs = [ColSpec("double", "age"), ColSpec("string", "the user's own name", required=False), ColSpec("long", "user")]
+print(Model(signature=ModelSignature(Schema(inputs), Schema([ColSpec("double", "score")]))).to_yaml())
+"""
+
+
+async def test_a_signature_that_mlflow_wrote_is_compared(server: MlflowServer, registry: Mlflow) -> None:
+    """By its own writer, through its server; a version that has none is no pass (I3), nor is a changed type."""
+    python = Path(needs("mlflow")).with_name("python")
+    text = subprocess.run([python, "-c", MODEL_FILE], capture_output=True, text=True, check=True).stdout
+    server.model("signed")
+    texts = (text, text.replace('"type": "long"', '"type": "string"'), "")
+    versions = [f"v{server.version('signed', auc=0.8, mlmodel=one)}" for one in texts]
+    champion, changed, without = [await registry.signature("signed", version) for version in versions]
+    assert champion is not None
+    assert sorted(champion.inputs) == ["age", "the user's own name", "user"]
+    assert fits(champion, champion).passed
+    assert fits(champion, changed).detail == "input user is string, and was long"
+    assert without is None
+    examiner = SchemaExaminer(registry)
+    asked = Case("r", "signed", versions[0], versions[1], "route", Slot.B)
+    found = [await examiner.examine(replace(asked, challenger=version)) for version in versions]
+    assert [(one.answered, one.passed) for one in found] == [(True, True), (True, False), (True, False)]
+
+
 async def test_aliases_move_and_go_and_what_is_not_there_is_told(server: MlflowServer, registry: Mlflow) -> None:
     """An alias that is not there is none; a version or a model that is not there is a no, and not a silence."""
     server.model("aliases")
@@ -128,6 +162,27 @@ async def test_a_server_that_is_not_there_is_a_silence(server: MlflowServer) -> 
     for options in ({}, {"url": "http://me:secret@127.0.0.1/"}, {"url": server.url, "user": "me"}):
         with pytest.raises(BadOption):
             make("models", options)
+
+
+async def test_a_real_webhook_wakes_the_look(server: MlflowServer, tmp_path: Path) -> None:
+    """The look comes every ten minutes, and at once when the server says that there is a version (I16)."""
+    port, model, looks = free_port(), f"h-{tmp_path.name}", 0
+    made = make("models", {"url": server.url, "webhook_secret": "s3cret"})
+
+    async def look(_name: str, _registered: Registered) -> None:
+        nonlocal looks
+        looks += 1
+
+    rig = Rig(tmp_path)
+    registering = Registering(rig.loop, {"models": Registered(made, 600_000, "", port)}, look, rig.clock)
+    registering.start()
+    server.model(model)
+    server.webhook(f"http://127.0.0.1:{port}", "s3cret")
+    await until(lambda: looks >= 1, "the first look", 60.0)
+    await asyncio.to_thread(server.version, model, auc=0.8)
+    await until(lambda: looks >= 2, "the look that a webhook wakes", 120.0)
+    await registering.stop()
+    await made.close()
 
 
 @pytest.fixture

@@ -30,6 +30,9 @@ class MlflowServer:
             str(folder / "art"),
         ]
         lean = ["env", "MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false", "MLFLOW_DISABLE_TELEMETRY=true"]
+        # By itself it sends webhooks over TLS to public addresses only.
+        lean += ["MLFLOW_WEBHOOK_ALLOWED_SCHEMES=http", "MLFLOW_WEBHOOK_ALLOW_PRIVATE_IPS=true"]
+        lean += ["MLFLOW_WEBHOOK_CACHE_TTL=0"]  # else it may be a minute before it knows of one
         self.program = Program([*lean, needs("mlflow"), "server", *where, *stores], folder, "mlflow", group=group)
         self._experiments: dict[str, str] = {}
 
@@ -60,8 +63,13 @@ class MlflowServer:
         self.ask("POST", "/registered-models/create", {"name": name})
         self._experiments[name] = self.ask("POST", "/experiments/create", {"name": name})["experiment_id"]
 
-    def version(self, model: str, *, auc: float, digest: str = "d1", tags: Mapping[str, str] | None = None) -> str:
-        """A new version as a pipeline leaves it: a run, a logged model evaluated on data, a registration."""
+    def version(
+        self, model: str, *, auc: float, digest: str = "d1", tags: Mapping[str, str] | None = None, mlmodel: str = ""
+    ) -> str:
+        """A new version as a pipeline leaves it: a run, a logged model evaluated on data, a registration.
+
+        ``mlmodel`` is the text of the model's own file beside its weights.
+        """
         now = round(time.time() * 1000)
         run = self.ask("POST", "/runs/create", {"experiment_id": self._experiments[model], "start_time": now})
         run_id = run["run"]["info"]["run_id"]
@@ -70,6 +78,10 @@ class MlflowServer:
             {"experiment_id": self._experiments[model], "name": model, "source_run_id": run_id},
         )  # fmt: skip
         model_id = logged["model"]["info"]["model_id"]
+        if mlmodel:
+            place = Path(logged["model"]["info"]["artifact_uri"].removeprefix("file://"))
+            place.mkdir(parents=True, exist_ok=True)
+            (place / "MLmodel").write_text(mlmodel)
         figure = {"key": "auc", "value": auc, "timestamp": now, "step": 0}
         evaluated = {**figure, "model_id": model_id, "dataset_name": "test", "dataset_digest": digest}
         on_the_run = {"key": "loss", "value": 1 - auc, "timestamp": now, "step": 0}
@@ -80,6 +92,11 @@ class MlflowServer:
         made = self.ask("POST", "/model-versions/create", body)
         version: str = made["model_version"]["version"]
         return version
+
+    def webhook(self, url: str, secret: str) -> None:
+        """Send signed notes of new versions there."""
+        events = [{"entity": "MODEL_VERSION", "action": "CREATED"}]
+        self.ask("POST", "/webhooks", {"name": f"new-{url[-5:]}", "url": url, "events": events, "secret": secret})
 
     def point(self, model: str, alias: str, version: str) -> None:
         """Point an alias by hand."""

@@ -6,7 +6,7 @@ import re
 import tomllib
 
 from rolloutd.settings import read_settings, read_spec
-from rolloutd.settings.config_tables import ConfigTables, OfflineTable
+from rolloutd.settings.config_tables import ConfigTables, OfflineTable, SchemaTable
 from rolloutd.settings.plan_tables import SpecTables, Table
 from rolloutd.settings.shape import keys_of, table_at
 from tests.settings.reference import CONFIG, PAGE, ROLLOUT, with_tables
@@ -55,8 +55,9 @@ def test_the_page_is_made_from_the_keys() -> None:
     assert with_tables(page) == page
     shown = {*CONFIG.values(), *ROLLOUT.values(), ConfigTables, SpecTables}
     assert {table for table in all_tables(ConfigTables) | all_tables(SpecTables) if table.__name__ != "SlotsTable"} | {
-        OfflineTable
-    } == shown  # the keys of a check's kind that is built in
+        OfflineTable,
+        SchemaTable,
+    } == shown  # the keys of checks' kinds that are built in
 
 
 def test_the_rollout_file_of_the_page_is_accepted() -> None:

@@ -34,6 +34,6 @@ async def test_a_refusal_holds_up_no_other(tmp_path: Path) -> None:
     async def look(_name: str, _registered: object) -> None:
         """There is nothing to look for."""
 
-    refused = await Registering(rig.loop, {}, look).tell("models", registry)
+    refused = await Registering(rig.loop, {}, look, rig.clock).tell("models", registry)
     assert refused == "refused-v42: Its tags are not taken."
     assert registry.versions["taken", a_spec().challenger].tags != {}

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from rollout_adapters.options import AdapterOptions, check_options
-from rolloutd.ports import ModelVersion, OfflineMetric, RegistryRefused, RegistryUnreachable
+from rolloutd.ports import ModelVersion, OfflineMetric, RegistryRefused, RegistryUnreachable, Signature
 
 
 class MemoryOptions(AdapterOptions):
@@ -27,6 +27,7 @@ class MemoryRegistry:
         self.calls = 0
         self.versions: dict[tuple[str, str], ModelVersion] = {}
         self.aliases: dict[tuple[str, str], str] = {}
+        self.signatures: dict[tuple[str, str], Signature] = {}
 
     def add(self, model: str, version: str, *metrics: OfflineMetric, tags: Mapping[str, str] | None = None) -> None:
         """A version that is ready, newer than all before."""
@@ -66,6 +67,11 @@ class MemoryRegistry:
         self._asked()
         mine = [version for (of, _), version in self.versions.items() if of == model]
         return tuple(sorted(mine, key=lambda version: -version.created_ms)[:most])
+
+    async def signature(self, model: str, version: str) -> Signature | None:
+        """As it was set."""
+        self._found(model, version)
+        return self.signatures.get((model, version))
 
     async def alias(self, model: str, alias: str) -> str | None:
         """Where it points."""

@@ -7,6 +7,9 @@ evaluation on the logged model, with the data set's digest; older ones stand on 
 from __future__ import annotations
 
 import asyncio
+import base64
+import hashlib
+import hmac
 import json
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -16,11 +19,13 @@ import httpx
 from pydantic import Field, SecretStr
 
 from rollout_adapters.options import AdapterOptions, BadOption, check_options
-from rolloutd.ports import ModelVersion, OfflineMetric, RegistryRefused, RegistryUnreachable
+from rollout_adapters.registries import mlmodel
+from rolloutd.ports import ModelVersion, OfflineMetric, RegistryRefused, RegistryUnreachable, Signature
 
-BASE = "/api/2.0/mlflow"
+BASE, FILES = "/api/2.0/mlflow", "/ajax-api/2.0/mlflow"
 ANSWER_MAX_BYTES = 8 * 1024 * 1024
 TAG_MAX_CHARS = 5_000
+NOTE_LASTS_S = 300
 _LOGGED = "models:/m-"
 _ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 
@@ -28,8 +33,8 @@ _ABSENT = frozenset({"RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"})
 class MlflowOptions(AdapterOptions):
     """``url`` is the server; ``token`` a bearer token, or ``user`` and ``password``.
 
-    ``prefix`` is what our versions have before MLflow's number: with "v", v42 is its version 42. ``deadline_s`` is for
-    one question with all that belongs to it.
+    ``webhook_secret`` is what its webhooks are signed with. ``prefix`` is what our versions have before MLflow's
+    number: with "v", v42 is its version 42. ``deadline_s`` is for one question with all that belongs to it.
     """
 
     url: str = Field(pattern=r"^https?://[^@\s]+$", max_length=500)
@@ -37,6 +42,7 @@ class MlflowOptions(AdapterOptions):
     token: SecretStr | None = None
     user: str | None = None
     password: SecretStr | None = None
+    webhook_secret: SecretStr | None = None
     deadline_s: float = Field(10.0, gt=0, le=60)
 
 
@@ -55,6 +61,7 @@ class Mlflow:
     def __init__(self, options: MlflowOptions) -> None:
         self._prefix = options.prefix
         self._deadline_s = options.deadline_s
+        self._hook = options.webhook_secret.get_secret_value().encode() if options.webhook_secret else b""
         self._place = httpx.URL(options.url).host
         headers = {"authorization": f"Bearer {options.token.get_secret_value()}"} if options.token else {}
         auth = None
@@ -90,6 +97,22 @@ class Mlflow:
             raise RegistryUnreachable(f"MLflow at {self._place} answered something that is no list of versions.")
         return tuple(self._ours(version, []) for version in found)
 
+    async def signature(self, model: str, version: str) -> Signature | None:
+        """From the MLmodel file of its logged model, or of its run."""
+        query = {"name": model, "version": self._theirs(version)}
+        async with self._deadline():
+            found = self._made(await self._ask("GET", "/model-versions/get", query=query), "model_version")
+            source = str(found.get("source") or "")
+            if not source.startswith(_LOGGED):
+                return None
+            place = f"{FILES}/logged-models/{source.removeprefix('models:/')}/artifacts/files"
+            raw, status = await self._fetch("GET", place, {"artifact_file_path": "MLmodel"}, None)
+        if status in (400, 404):
+            return None
+        if status != 200:
+            raise RegistryUnreachable(f"MLflow at {self._place} answered with status {status}.")
+        return mlmodel.signature(raw.decode("utf-8", "replace"))
+
     async def alias(self, model: str, alias: str) -> str | None:
         """MLflow says of an alias that is not there that the parameter is invalid."""
         async with self._deadline():
@@ -124,6 +147,21 @@ class Mlflow:
         if status != 200:
             raise RegistryUnreachable(f"MLflow at {self._place} answered with status {status}.")
 
+    @property
+    def has_secret(self) -> bool:
+        """Whether webhooks can be told from what anybody may send."""
+        return bool(self._hook)
+
+    def genuine(self, headers: Mapping[str, str], body: bytes, wall_ms: int) -> str | None:
+        """``v1,`` and the HMAC-SHA256 of id, time and body; a time five minutes off is a replay."""
+        note, at = headers.get("x-mlflow-delivery-id", ""), headers.get("x-mlflow-timestamp", "")
+        signed = hmac.new(self._hook, f"{note}.{at}.".encode() + body, hashlib.sha256).digest()
+        right = "v1," + base64.b64encode(signed).decode()
+        given = headers.get("x-mlflow-signature", "")
+        if not self._hook or not note or not hmac.compare_digest(right.encode(), given.encode("utf-8", "replace")):
+            return None
+        return note if abs(wall_ms / 1000 - _whole(at)) <= NOTE_LASTS_S else None
+
     async def close(self) -> None:
         """Close its connections."""
         await self._client.aclose()
@@ -136,16 +174,7 @@ class Mlflow:
         body: Mapping[str, str] | None = None, absent_is_none: bool = False,
     ) -> dict[str, Any]:  # fmt: skip
         """One question. Raises RegistryRefused or RegistryUnreachable; an absent thing may be an empty answer."""
-        try:
-            async with self._client.stream(method, BASE + path, params=query, json=body) as answer:
-                raw = b""
-                async for chunk in answer.aiter_bytes():
-                    raw += chunk
-                    if len(raw) > ANSWER_MAX_BYTES:
-                        raise RegistryUnreachable(f"MLflow at {self._place} answered more than can be right.")
-                status = answer.status_code
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
-            raise self._unreachable(error) from None
+        raw, status = await self._fetch(method, BASE + path, query, body)
         said = _json(raw)
         code = str(said.get("error_code", ""))
         if status == 200 and not code:
@@ -157,6 +186,21 @@ class Mlflow:
             raise RegistryRefused(f"MLflow at {self._place} says: {why}")
         hint = " (it answers only hosts that its --allowed-hosts names)" if status == 403 and "Host" in why else ""
         raise RegistryUnreachable(f"MLflow at {self._place} answered with status {status}{hint}: {why}")
+
+    async def _fetch(
+        self, method: str, path: str, query: Mapping[str, str] | None, body: Mapping[str, str] | None
+    ) -> tuple[bytes, int]:
+        """The whole answer and its status. Raises RegistryUnreachable."""
+        raw = b""
+        try:
+            async with self._client.stream(method, path, params=query, json=body) as answer:
+                async for chunk in answer.aiter_bytes():
+                    raw += chunk
+                    if len(raw) > ANSWER_MAX_BYTES:
+                        raise RegistryUnreachable(f"MLflow at {self._place} answered more than can be right.")
+                return raw, answer.status_code
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+            raise self._unreachable(error) from None
 
     def _unreachable(self, error: Exception) -> RegistryUnreachable:
         return RegistryUnreachable(f"MLflow at {self._place} cannot be asked: {str(error) or type(error).__name__}.")

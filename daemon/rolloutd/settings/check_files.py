@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
+from typing import TypeVar
 
 from pydantic import ValidationError
 
 from rolloutd.core.checks import Check, CheckKind
 from rolloutd.core.offline import OfflineRule
 from rolloutd.core.values import format_duration
-from rolloutd.settings.config_tables import AdapterTable, CheckTable, ConfigTables, OfflineTable
+from rolloutd.settings.config_tables import AdapterTable, CheckTable, ConfigTables, OfflineTable, SchemaTable
 from rolloutd.settings.locator import Path
+from rolloutd.settings.plan_tables import Table
 from rolloutd.settings.problems import did_you_mean
 from rolloutd.settings.secrets import HOW, SecretRef, with_references
 from rolloutd.settings.shape import Fitting
 from rolloutd.settings.tree import CheckSettings, Settings
 
-APPROVAL, OFFLINE = "approval", "offline"
+APPROVAL, OFFLINE, SCHEMA = "approval", "offline", "schema"
 SAID_MAX = 300
+_T = TypeVar("_T", bound=Table)
 
 
 def options_of(table: AdapterTable, path: Path, fitting: Fitting) -> Mapping[str, object]:
@@ -50,24 +53,37 @@ def _check(name: str, table: CheckTable, tables: ConfigTables, fitting: Fitting)
         for key in options:
             fitting.unknown_key((*path, key), ["deadline", "other_person"])
     offline = _offline(path, options, tables, fitting) if table.kind == OFFLINE else None
+    schema = _fitted(SchemaTable, path, options, fitting) if table.kind == SCHEMA else None
+    if schema is not None:
+        _known(schema.registry, path, tables, fitting)
     check = Check(name, kind, text[:SAID_MAX], table.deadline_ms, table.other_person)
-    return CheckSettings(check, table.kind, options, offline)
+    return CheckSettings(check, table.kind, options, offline, None if schema is None else schema.registry)
 
 
 def _offline(
     path: Path, options: Mapping[str, object], tables: ConfigTables, fitting: Fitting
 ) -> tuple[str, OfflineRule] | None:
+    read = _fitted(OfflineTable, path, options, fitting)
+    if read is None:
+        return None
+    _known(read.registry, path, tables, fitting)
+    return read.registry, OfflineRule(read.metric, read.better == "higher", read.margin, read.same_data)
+
+
+def _fitted(table: type[_T], path: Path, options: Mapping[str, object], fitting: Fitting) -> _T | None:
     try:
-        read = OfflineTable.model_validate(dict(options))
+        return table.model_validate(dict(options))
     except ValidationError as error:
         for fault in error.errors(include_url=False, include_input=False):
             why = "This key is needed" if fault["type"] == "missing" else fault["msg"]
             fitting.add((*path, *fault["loc"]), f"{why.removesuffix('.')}.")
         return None
-    if read.registry not in tables.registries and ("registries", read.registry) not in fitting.broken:
-        message = f"There is no registry {read.registry}. {did_you_mean(read.registry, tables.registries)}"
+
+
+def _known(registry: str, path: Path, tables: ConfigTables, fitting: Fitting) -> None:
+    if registry not in tables.registries and ("registries", registry) not in fitting.broken:
+        message = f"There is no registry {registry}. {did_you_mean(registry, tables.registries)}"
         fitting.add((*path, "registry"), message)
-    return read.registry, OfflineRule(read.metric, read.better == "higher", read.margin, read.same_data)
 
 
 def checks_of(names: Sequence[str], settings: Settings, fitting: Fitting) -> tuple[Check, ...]:

@@ -140,6 +140,8 @@ class RegistryTable(AdapterTable):
     """How often it is looked at for new versions, and asked again after it did not answer."""
     start_tag: v.Line = ""
     """A new version with this tag, of the value start, starts a rollout by the default strategy; empty: none does."""
+    webhook_port: int = Field(0, ge=0, le=65_535)
+    """The port of the loopback on which the registry's signed webhooks wake the look at it; 0 for none."""
 
 
 class CheckTable(AdapterTable):
@@ -164,6 +166,13 @@ class OfflineTable(Table):
     """By so much the challenger may be worse than the champion."""
     same_data: bool = True
     """Whether both must have been measured on one data set, by its digest."""
+
+
+class SchemaTable(Table):
+    """The keys of a check of kind schema: what the challenger takes and gives against the champion's."""
+
+    registry: v.Name
+    """A registry of [registries] that keeps signatures."""
 
 
 class SelectorTable(Table):

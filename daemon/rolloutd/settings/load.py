@@ -147,7 +147,7 @@ def _source(name: str, table: SourceTable, fitting: Fitting) -> SourceSettings:
 
 def _registry(name: str, table: RegistryTable, fitting: Fitting) -> RegistrySettings:
     options = options_of(table, ("registries", name), fitting)
-    return RegistrySettings(name, table.kind, options, table.every_ms, table.start_tag)
+    return RegistrySettings(name, table.kind, options, table.every_ms, table.start_tag, table.webhook_port)
 
 
 def _notifier(name: str, table: NotifyTable, fitting: Fitting) -> NotifierSettings:

@@ -88,6 +88,7 @@ class RegistrySettings:
     options: Mapping[str, object]
     every_ms: int
     start_tag: str
+    webhook_port: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,13 +106,14 @@ class NotifierSettings:
 class CheckSettings:
     """One check before traffic: what goes into a rollout's record, and what its kind needs to carry it out.
 
-    ``offline`` is set for that kind alone, with the registry to ask.
+    ``offline`` and ``schema`` are set for those kinds alone, with the registry to ask.
     """
 
     check: Check
     kind: str
     options: Mapping[str, object]
     offline: tuple[str, OfflineRule] | None = None
+    schema: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
