@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from rolloutd import hindsight
 from rolloutd.core.events import RecedeCause
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.metrics import GateKind
@@ -47,7 +48,8 @@ def stats_of(rollouts: Iterable[Rollout], known: Known, since_ms: int, now: Inst
         overrides=sum(not note.proposed_only for one in chosen for note in one.overrides),
         overrides_then_bad=sum(_failed(one) for one in overridden),
         uptime=_uptime(chosen, known),
-        gates=_reviews(chosen),
+        gates=_reviews(chosen, known),
+        affected=hindsight.affected(failed, known),
         counted=sum(one.name in known for one in chosen),
     )
 
@@ -108,10 +110,15 @@ def _uptime(chosen: Sequence[Rollout], known: Known) -> list[RouteUptime]:
     ]
 
 
-def _reviews(chosen: Sequence[Rollout]) -> list[GateReview]:
+def _reviews(chosen: Sequence[Rollout], known: Known) -> list[GateReview]:
     """Each metric's gate: how often it took a rollout back, and what came of that, as far as later records say."""
     metrics = sorted({gate.metric for one in chosen for gate in one.spec.plan.gates})
-    return [_review(metric, [one for one in chosen if _has(one, metric)]) for metric in metrics]
+    return [
+        _review(metric, [one for one in chosen if _has(one, metric)]).model_copy(
+            update={"unseen": hindsight.unseen(metric, chosen, known)}
+        )
+        for metric in metrics
+    ]
 
 
 def _has(rollout: Rollout, metric: str) -> bool:

@@ -117,6 +117,32 @@ class Spread(Model):
     p90_s: float | None = None
 
 
+class Affected(Model):
+    """What versions that did not last cost: the requests that they answered, and how many more of them were bad.
+
+    More than with the champion's part of bad ones. ``counted`` is of how many of the rollouts anything is known.
+    """
+
+    rollouts: int
+    counted: int
+    requests: int
+    more_bad: int
+
+
+class Unseen(Model):
+    """What a gate's counts leave possible of the versions that it let through: so much worse, as a part of requests.
+
+    ``half`` of them at most, the ``worst`` of them, with this confidence in each; ``requests`` of the challenger in
+    the middle one.
+    """
+
+    rollouts: int
+    confidence: float
+    half: float
+    worst: float
+    requests: int
+
+
 class GateReview(Model):
     """How one metric's gate did. ``taken_for_false``: it went back, and the same version came later after all.
 
@@ -129,6 +155,7 @@ class GateReview(Model):
     taken_for_false: int
     missed: int
     overridden: int
+    unseen: Unseen | None = None
 
 
 class RouteUptime(Model):
@@ -164,6 +191,7 @@ class Stats(Model):
     uptime: list[RouteUptime]
     gates: list[GateReview]
     counted: int
+    affected: Affected = Affected(rollouts=0, counted=0, requests=0, more_bad=0)
 
     model_config = _NAMED
 

@@ -123,7 +123,7 @@ def test_the_measures_of_a_quarter() -> None:
         named(aborted, "aborted"),
         named(taken, "taken"),
     ]
-    known = {"done": done.lane.evidence}
+    known = {"done": done.lane.evidence, "back": back.lane.evidence}
     now = taken.now
     found = stats_of(everybody, known, now.wall_ms - 7 * 86_400_000, now)
     assert (found.requested, found.done, found.rolled_back, found.aborted, found.live) == (5, 2, 2, 1, 0)
@@ -135,11 +135,18 @@ def test_the_measures_of_a_quarter() -> None:
     (gate,) = found.gates
     assert (gate.went_back, gate.taken_for_false, gate.missed) == (1, 1, 1)
     (route,) = found.uptime
-    total = done.lane.evidence["errors"].total_sum
-    assert route.requests == total.champion_n + total.challenger_n
+    total, bad = done.lane.evidence["errors"].total_sum, back.lane.evidence["errors"].total_sum
+    assert route.requests == sum(one.champion_n + one.challenger_n for one in (total, bad))
     assert route.good is not None
     assert 0.98 < route.good < 1
-    assert found.counted == 1
+    assert found.counted == 2
+    assert (found.affected.rollouts, found.affected.counted) == (3, 1)
+    assert found.affected.requests == bad.challenger_n
+    more = bad.challenger_bad - bad.challenger_n * bad.champion_bad / bad.champion_n
+    assert found.affected.more_bad == round(more) > 0
+    assert gate.unseen is not None
+    assert (gate.unseen.rollouts, gate.unseen.requests) == (1, total.challenger_n)
+    assert 0 < gate.unseen.half == gate.unseen.worst < 0.02
     assert found.two_versions_h > 0
 
 

@@ -151,8 +151,10 @@ def stats(found: Found) -> str:
         f"  lead time    {_spread(found['lead_time'])}, from the request to done",
         f"  two versions ran beside each other for {found['two_versions_h']:.1f} h",
         f"  overrides    {found['overrides']}; {found['overrides_then_bad']} of their rollouts failed",
+        f"  affected     {_affected(found['affected'])}",
         *map(_route, found["uptime"]),
         *map(_gate, found["gates"]),
+        *[_unseen(gate) for gate in found["gates"] if gate["unseen"] is not None],
     ]
     if found["counted"] < found["requested"]:
         lines.append(f"  (requests were counted in the newest {found['counted']})")
@@ -170,6 +172,26 @@ def _gate(gate: Found) -> str:
         f"{gate['taken_for_false']} of these versions came later after all, {gate['missed']} it let through "
         f"were taken back, {gate['overridden']} passed by"
     )
+
+
+def _affected(found: Found) -> str:
+    if not found["rollouts"]:
+        return "nobody: no version with traffic failed"
+    of = f"{found['counted']} of {found['rollouts']} versions that failed"
+    return f"{found['requests']} requests were answered by {of}, {found['more_bad']} more of them bad than otherwise"
+
+
+def _unseen(gate: Found) -> str:
+    known = gate["unseen"]
+    half, worst, sure = _pp(known["half"]), _pp(known["worst"]), percent(known["confidence"], 0)
+    return (
+        f"  power        {gate['metric']}: of {known['rollouts']} that it let through, half may be {half} worse at "
+        f"most and one {worst}, unseen ({sure} sure, {known['requests']} requests)"
+    )
+
+
+def _pp(part: float) -> str:
+    return f"{100 * part:.3g} pp"
 
 
 def _spread(found: Found) -> str:
