@@ -24,6 +24,7 @@ from rollout_tui.scene import Look, Scene, Tab
 from rollout_tui.screens.by_hand import render_by_hand
 from rollout_tui.strip import Strip
 from rollout_tui.widgets.finder import Found, render_finder
+from rollout_tui.widgets.link_line import marked
 from rollout_tui.widgets.wizard import render_wizard
 from rollout_tui.wizard import Page
 from rollout_tui.words import STATES
@@ -177,6 +178,23 @@ def test_what_is_never_cut(size: tuple[int, int]) -> None:
         assert "router" in shown
         assert "latency" in shown
         assert "ABORT" in shown
+
+
+@pytest.mark.parametrize("simulated", [True, False])
+def test_in_the_smallest_terminal_the_name_gives_way_to_state_and_share(simulated: bool) -> None:
+    """Twenty cells, with a mark before them or without: HARM and 10.0% are whole."""
+    known = facts(worlds.status(name="price-elasticity-of-demand"))
+    assert known.hello is not None
+    known = replace(known, hello=known.hello.model_copy(update={"simulated": simulated}))
+    small = scene(known, (20, 5))
+    assert "HARM 10.0%" in texts(marked(small, render_rollout(small)))
+
+
+def test_below_80_columns_the_open_tab_and_the_words_of_the_keys_are_there() -> None:
+    """Whoever has sixty columns need not know the keys by heart, and sees which of the five tabs this is."""
+    shown = texts(render_rollout(replace(scene(facts(worlds.status()), (60, 20)), tab=Tab.SEGMENTS)))
+    assert "[3 Segments] Tab next" in shown
+    assert "a ABORT  p pause  m promote  r resume  w why  ? help  q back" in shown
 
 
 @pytest.mark.parametrize("size", EVERY_SIZE, ids=lambda size: "x".join(map(str, size)))

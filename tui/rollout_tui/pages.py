@@ -9,7 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rollout_tui import figures, words
-from rollout_tui.lines import Line, Part, Role, Span, clean, crop, flow, line, right, rule, wrap
+from rollout_tui.keys import shown
+from rollout_tui.lines import Line, Part, Role, Span, clean, crop, flow, line, middle, right, rule, wrap
 from rollout_tui.link import LinkState
 from rollout_tui.order import Sort, hidden
 from rollout_tui.result import render as render_result
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from rolloutd.wire import Status, Why
 
 Lines = list[Line]
+LEAST_NAME = 4
 TAB_COMMANDS = ("stages", "charts", "segments", "record", "agreed")
 
 
@@ -226,7 +228,7 @@ def _rollout_in_a_column(scene: Scene, status: Status) -> tuple[Line, ...]:
         shares = render_end(status) + scene.stale
     head = [
         crop(line(Span(f"{status.name} {clean(status.challenger)}", Role.STRONG)), scene.width),
-        line(render_state(scene, status.state), "  ", render_link(scene)),
+        line(render_state(scene, status.state), "  ", render_link(scene), "  ", _open_tab(scene)),
         line(Span(shares, role), "" if on_new.confirmed_is_asked else Span(" NOT CONFIRMED", role)),
     ]
     body: Lines = []
@@ -244,12 +246,20 @@ def _rollout_in_a_column(scene: Scene, status: Status) -> tuple[Line, ...]:
     return stack(scene, head, body, foot)
 
 
+def _open_tab(scene: Scene) -> str:
+    """Which tab is open, and the key of the next one, where there is no room for all of them."""
+    name = f"{scene.keys.key(TAB_COMMANDS[list(Tab).index(scene.tab)])} {scene.tab.title()}"
+    return f"[{name}] {shown(scene.keys.key('next-tab'))} next"
+
+
 def _rollout_in_a_line(scene: Scene, status: Status) -> tuple[Line, ...]:
     """Below 40x10: one line, ``ranker HARM 10.0% a=abort p=pause``, and a few more where there are some."""
     word = words.state_word(status.state)
     lost = Span("LOST ", Role.CRITICAL) if scene.link is LinkState.LOST else ""
     share = figures.share(status.on_new.asked) + scene.stale
-    top = line(lost, f"{status.name} ", Span(word.word, word.role), f" {share}")
+    room = scene.first_width - len(word.word) - len(share) - 2 - (len(lost.text) if isinstance(lost, Span) else 0)
+    name = f"{middle(status.name, min(room, len(status.name)))} " if room >= LEAST_NAME else ""  # state and share stay
+    top = line(lost, name, Span(word.word, word.role), f" {share}")
     return _few(scene, top, line(render_link(scene)), line("NEXT ", clean(status.next.sentence)))
 
 

@@ -9,6 +9,8 @@ from rollout_tui.scene import Room, Scene, Tab
 from rollout_tui.strip import Step
 from rolloutd.verbs import BY_NAME, Risk
 
+WORDS_FROM = 60
+"""So many cells are enough for the words beside the keys."""
 _ON_ROLLOUT = ("abort", "pause", "promote", "resume", "claim")
 
 
@@ -72,6 +74,9 @@ def _playing(scene: Scene) -> str:
 def _alive(scene: Scene, leave: str) -> Line:
     """The usual keys."""
     key = scene.keys.key
+    if scene.room is Room.TINY and scene.width >= WORDS_FROM:
+        acts = [part for verb in _ON_ROLLOUT[:-1] for part in (_verb(scene, verb, now=False), "  ")]
+        return line(*acts, f"{key('why')} why  {key('help')} help  {leave}")
     if scene.room in {Room.TINY, Room.LINE}:
         others = " ".join(key(name) for name in ("promote", "resume", "claim", "why", "help", "back"))
         return line(_verb(scene, "abort", now=False), " ", _verb(scene, "pause", now=False), " ", others)
