@@ -1,4 +1,4 @@
-"""R9, I3: what a source shows instead of the truth does not take a harmful challenger up, but for what is known.
+"""R9, I3: what a source shows instead of the truth does not take a harmful challenger up.
 
 Each row runs at one kind of gate here, a different one from row to row; ``python -m tests.badmetrics.run`` runs all.
 """
@@ -16,16 +16,7 @@ from tests.engines.prometheus import Prometheus
 
 pytestmark = [pytest.mark.real, pytest.mark.xdist_group("badmetrics")]
 UP = "**goes up"
-KNOWN = {
-    "one of two shards": "a new series counts with its whole past, and the pass of before stands when the gate sees "
-    "again: one stage up, until the split of the requests holds it"
-}
-"""What is still wrong: rows that do take it up."""
-ONE_EACH = [
-    pytest.param(row, list(KINDS)[number % len(KINDS)], id=row.name, marks=known)
-    for number, row in enumerate(ROWS)
-    for known in [pytest.mark.xfail(reason=KNOWN[row.name], strict=True) if row.name in KNOWN else ()]
-]
+ONE_EACH = [pytest.param(row, list(KINDS)[number % len(KINDS)], id=row.name) for number, row in enumerate(ROWS)]
 
 
 @pytest.fixture(scope="module")

@@ -299,12 +299,13 @@ def test_blindness_is_recorded_after_a_tick_and_goes_back_after_twenty() -> None
 
 
 def test_sight_that_comes_back_is_recorded() -> None:
-    """The gate's own; another's goes on."""
+    """The gate's own, another's goes on; and what it had shown before is no pass: a fresh look begins (I3, I8)."""
     known = replace(REST, blind=(("errors", "no answer"),))
-    assert follows(known) == (ev.BlindnessEnded("errors"),)
+    assert follows(known) == (ev.BlindnessEnded("errors"), ev.WindowRestarted("errors had no usable data"))
     assert follows(known, judged=blind(1_500)) == ()
     two = replace(REST, blind=(("a", "x"), ("errors", "x")))
-    assert follows(two, judged=blind(1_500)) == (ev.BlindnessEnded("a"),)
+    seen_again = (ev.BlindnessEnded("a"), ev.WindowRestarted("a had no usable data"))
+    assert follows(two, judged=blind(1_500)) == seen_again
 
 
 def test_blindness_matters_while_there_is_traffic() -> None:

@@ -231,6 +231,17 @@ def gone_series_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(evidence, "arm_delta", forgetful)
 
 
+def blindness_leaves_no_doubt(patch: pytest.MonkeyPatch) -> None:
+    """A gate that sees again hands on the pass that it had before it saw nothing."""
+    blindness = advance._blindness
+
+    def trusting(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[ev.Event, ...]:
+        found = blindness(rollout, pic, now_ms)
+        return tuple(event for event in found if not isinstance(event, ev.WindowRestarted))
+
+    patch.setattr(advance, "_blindness", trusting)
+
+
 def never_receding(patch: pytest.MonkeyPatch) -> None:
     """Blindness holds for ever and never goes back."""
     patch.setattr(advance, "_blindness", lambda *_: ())
@@ -323,6 +334,7 @@ BUGS: Mapping[str, Plant] = {
         unrecorded_is_forgotten,
         writes_without_pause,
         gone_series_forgotten,
+        blindness_leaves_no_doubt,
         never_receding,
         base_never_back,
         sleeps_without_doubt,

@@ -29,6 +29,7 @@ EXPECTED = {
     "unrecorded_is_forgotten": ("I2", "I4"),
     "writes_without_pause": ("I12",),
     "gone_series_forgotten": ("I3",),
+    "blindness_leaves_no_doubt": ("I8",),
     "never_receding": ("I7",),
     "base_never_back": ("I1", "I6"),
     "finishes_unrecorded": ("I1",),

@@ -239,7 +239,10 @@ def _speech(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
 
 
 def _blindness(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
-    """Blind for blind_hold ticks is recorded, for blind_recede ticks goes back; sight that returns is recorded too."""
+    """Blind for blind_hold ticks is recorded, for blind_recede ticks goes back; sight that returns is recorded too.
+
+    What a gate had shown before it saw nothing is no pass for what it sees now: a fresh look is due first (I3, I8).
+    """
     if rollout.phase in (Phase.RECEDING, Phase.FINISHING) or not rollout.exposed:
         return NOTHING
     timing = rollout.spec.plan.timing
@@ -247,7 +250,7 @@ def _blindness(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     blind = {g.gate.metric: g for g in pic.judgement.blind}
     back = next((metric for metric in known if metric not in blind), None)
     if back is not None:
-        return (ev.BlindnessEnded(back),)
+        return (ev.BlindnessEnded(back), ev.WindowRestarted(f"{back} had no usable data"))
     for metric, gate in blind.items():
         assert gate.blind is not None
         if metric not in known and gate.blind_for_ms >= timing.blind_hold_ticks * timing.tick_ms:

@@ -82,6 +82,8 @@ class Ledger:
                 self.doubts_ms.append(now_ms)
             case ev.LeaseLapsed() | ev.DriftSeen():
                 self._differs(row.event, now_ms)
+            case ev.BlindnessEnded():
+                self.doubts_ms.append(now_ms)
             case ev.BaseConfirmed():
                 self._base(row.event)
             case _:
