@@ -115,7 +115,7 @@ RULES = (
         "at least one gate needs a limit", t.FILE, t.running(), page="gates of the policy",
     ),
     Row(
-        "checks before traffic", ("checks", "approval"), (no.own_check,),
+        "checks before traffic", ("checks", "major_checks", "approval"), (no.own_check,),
         "wants another person's yes", "Ask somebody else for: rollout approve", t.unapproved, page="checks",
     ),
     Row(

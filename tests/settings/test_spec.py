@@ -208,3 +208,15 @@ def test_short_times_are_allowed_only_by_the_policy_and_recorded() -> None:
 def test_names_are_made_from_model_and_challenger(text: str, name: str) -> None:
     """Whatever versions are called, a rollout has a name that can stand in a path."""
     assert sanitised(text) == name
+
+
+def test_a_major_change_has_checks_of_its_own() -> None:
+    """The policy's for all, those for a major change, and the file's, each once; an approval is one of them."""
+    kinds = '[checks.sign-off]\nkind = "approval"\n[checks.call]\nkind = "approval"\nother_person = false\n'
+    policy = '[policy]\nchecks = ["call"]\nmajor_checks = ["sign-off", "call"]'
+    settings = config(CONFIG.replace("[policy]", policy) + kinds)
+    for change, expected in (("standard", ["call"]), ("major", ["call", "sign-off"])):
+        spec = read_spec(SPEC + f'change = "{change}"\n', "ranker.toml", settings)
+        assert [check.name for check in spec.checks] == expected
+    with pytest.raises(SettingsError, match=r"policy\.major_checks: There is no check sign-of\. Did you mean sign-off"):
+        config(CONFIG.replace("[policy]", policy.replace('"sign-off"', '"sign-of"')) + kinds)

@@ -36,9 +36,10 @@ def options_of(table: AdapterTable, path: Path, fitting: Fitting) -> Mapping[str
 def read_checks(tables: ConfigTables, fitting: Fitting) -> dict[str, CheckSettings]:
     """The checks by name; every fault goes to ``fitting``."""
     found = {name: _check(name, table, tables, fitting) for name, table in tables.checks.items()}
-    for name in tables.policy.checks:
-        if name not in found and ("checks", name) not in fitting.broken:
-            fitting.add(("policy", "checks"), f"There is no check {name}. {did_you_mean(name, found)}")
+    for key, names in (("checks", tables.policy.checks), ("major_checks", tables.policy.major_checks)):
+        for name in names:
+            if name not in found and ("checks", name) not in fitting.broken:
+                fitting.add(("policy", key), f"There is no check {name}. {did_you_mean(name, found)}")
     return found
 
 
@@ -86,13 +87,14 @@ def _known(registry: str, path: Path, tables: ConfigTables, fitting: Fitting) ->
         fitting.add((*path, "registry"), message)
 
 
-def checks_of(names: Sequence[str], settings: Settings, fitting: Fitting) -> tuple[Check, ...]:
-    """The checks of a rollout: the policy's and its own, each once."""
+def checks_of(names: Sequence[str], change: str, settings: Settings, fitting: Fitting) -> tuple[Check, ...]:
+    """The checks of a rollout: the policy's, those for its kind of change and its own, each once."""
     for name in names:
         if name not in settings.checks:
             message = f"There is no check {name}. {did_you_mean(name, settings.checks)}"
             fitting.add(("rollout", "checks"), message)
-    everything: Iterable[str] = dict.fromkeys([*settings.policy.checks, *names])
+    major = settings.policy.major_checks if change == "major" else ()
+    everything: Iterable[str] = dict.fromkeys([*settings.policy.checks, *major, *names])
     return tuple(settings.checks[name].check for name in everything if name in settings.checks)
 
 

@@ -272,6 +272,8 @@ class PolicyTable(Table):
     """Metrics that every rollout is judged on. A rollout may set their limits, but not leave them out."""
     checks: v.Names = ()
     """Checks of [checks] that every rollout must pass before any traffic. A rollout may add to them."""
+    major_checks: v.Names = ()
+    """Checks that a rollout of change = "major" must pass besides, such as a second person's approval."""
     second_person: bool = True
     """Whether an override that leads to half of the traffic or more needs a second admin, who approves it."""
     max_concurrent: int = Field(0, ge=0, le=100_000)

@@ -34,8 +34,8 @@ def read_spec(spec: str | Mapping[str, object], file_name: str, settings: Settin
         table["reason"] = reason
     tables = fitting.fit(SpecTables)
     _check_route(tables, settings, fitting)
-    plan, checks = _plan(tables, settings, fitting), checks_of(tables.rollout.checks, settings, fitting)
-    rollout = tables.rollout
+    rollout, plan = tables.rollout, _plan(tables, settings, fitting)
+    checks = checks_of(rollout.checks, rollout.change, settings, fitting)
     try:
         name = rollout.name or sanitised(f"{rollout.model}-{rollout.challenger}")
         found = (
