@@ -150,9 +150,16 @@ class Desk(Showing):
             took_s=took_s, message=message, plan=outlook,
         )  # fmt: skip
 
-    async def act(self, name: str, act: Act, command_id: str, wait_s: float) -> wire.ActionDone | Refused:
+    async def act(
+        self, name: str, act: Act, command_id: str, wait_s: float, plan: Mapping[str, object] | None = None
+    ) -> wire.ActionDone | Refused:
         """Carry out one verb. Whoever calls sees to it that the work goes on when the asker goes away."""
         begun = self._clock.now().clock_ms
+        if plan is not None:
+            try:
+                act = replace(act, spec=self._foreteller.read_spec(plan))
+            except SettingsError as error:
+                return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
         rollout = self._find(name)
         if rollout is None:
             return Refused(RefusalCode.NOT_FOUND, f"There is no rollout {name!r}.", "rollout list")

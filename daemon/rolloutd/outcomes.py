@@ -41,9 +41,10 @@ def key_of(command_id: str, actor: Actor, *parts: object) -> CommandKey:
 
 
 def key_of_act(command_id: str, name: str, act: Act) -> CommandKey:
-    """The key of a verb on a rollout. A segment counts where one is named, so that older keys stay what they were."""
+    """The key of a verb on a rollout. Segment and plan count where there is one: older keys stay as they were."""
     content = (name, act.verb, act.revision, act.reason, act.override, act.confirm)
-    return key_of(command_id, act.actor, *content, *((act.segment,) if act.segment else ()))
+    more = (*((act.segment,) if act.segment else ()), *((act.spec,) if act.spec is not None else ()))
+    return key_of(command_id, act.actor, *content, *more)
 
 
 def other_content() -> Refused:

@@ -65,7 +65,8 @@ class Acting:
         revision = _revision(request, row)
         asked = _action(await json_object(self._context, request))
         act = Act(Verb(row.verb), actor, revision, asked.reason, asked.override, asked.confirm, asked.segment)
-        work = self._service.act(name, act, _command_id(actor, row.verb, name, key), asked.wait_s)
+        plan = {"spec_toml": asked.spec_toml, "file": asked.file} if act.verb is Verb.ADOPT_PLAN else None
+        work = self._service.act(name, act, _command_id(actor, row.verb, name, key), asked.wait_s, plan)
         return self._outcome(name, await until_stop(self._context, work, self._service.traffic(name)))
 
     def fleet_wide(self, row: VerbRow) -> Handler:
@@ -189,7 +190,7 @@ def _action(body: dict[str, object]) -> ActionRequest:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(map(str, first["loc"]))
         raise Trouble(bad_input(f"{where} in the body: {first['msg']}.", "Correct it and send it again.")) from error
-    for text in (asked.reason, asked.confirm, asked.segment):
+    for text in (asked.reason, asked.confirm, asked.segment, asked.file):
         if any(unicodedata.category(letter) in ("Cc", "Cf", "Zl", "Zp") for letter in text):
             # It would be shown on other people's terminals.
             raise Trouble(bad_input("A text in the body holds control characters.", "Send plain text on one line."))

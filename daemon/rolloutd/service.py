@@ -48,7 +48,9 @@ class Service(Protocol):
         """What the rules recommend at the route's present traffic, which is measured for it."""
         ...
 
-    async def act(self, name: str, act: Act, command_id: str, wait_s: float) -> ActionDone | Refused:
+    async def act(
+        self, name: str, act: Act, command_id: str, wait_s: float, plan: Mapping[str, object] | None = None
+    ) -> ActionDone | Refused:
         """Carry out one verb; answers once durable, or with ``wait_s`` once the router confirmed or that time is over.
 
         The same ``command_id`` again returns the first outcome. The command lives on when the caller goes away.

@@ -109,6 +109,7 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     ev.RolloutClaimed: lambda e: ("no longer looks at this" if e.released else "looks at this", ""),
     ev.CommandRefused: lambda e: (f"refused: {e.verb} ({e.code})", e.why),
     ev.RolloutReopened: lambda e: ("reopened: its checks, then the first stage", e.reason),
+    ev.PlanAdopted: lambda e: (f"changed the plan: {' > '.join(str(s.share) for s in e.spec.plan.stages)}", e.reason),
     ev.FleetHeld: lambda e: ("held the whole fleet: nothing goes up", e.reason),
     ev.FleetReleased: lambda e: (f"ended the hold of {e.holder}", e.reason),
     RegistryTold: lambda e: (f"the registry was told: {', '.join(e.wrote) or 'nothing to write'}", "; ".join(e.left)),

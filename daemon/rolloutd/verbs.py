@@ -97,7 +97,7 @@ VERBS: tuple[VerbRow, ...] = (
     _act("rollback", Risk.LOWERS, "b", "make the previous version champion again"),
     _act("reopen", Risk.RAISES, "u", "reopen an aborted rollout at stage 1"),
     _act("adopt-share", Risk.LOWERS, "", "keep the share that somebody set by hand"),
-    _act("adopt-plan", Risk.RAISES, "", "take over a changed plan", role="admin", built=False),
+    _act("adopt-plan", Risk.RAISES, "", "change the stages to come of a running plan", role="admin"),
     VerbRow("reload", Socket.CONTROL, "admin", Risk.NONE, False, "", "read the configuration again", False, False),
     _look("list", "all rollouts, most urgent first", on_rollout=False),
     _look("status", "one rollout now"),

@@ -337,6 +337,8 @@ class ActionRequest(BaseModel):
     confirm: str = Field("", max_length=80)
     wait_s: float = Field(0, ge=0, le=600)
     segment: str = Field("", max_length=80)
+    spec_toml: str = Field("", max_length=49_152)
+    file: str = Field("", max_length=300)
 
 
 Status.model_rebuild()

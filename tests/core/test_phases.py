@@ -126,11 +126,12 @@ MOVES = """
     preflight: PreflightPassed>running PreflightFailed>preflight RolloutHeld>held RecedeStarted>receding
     preflight: RolloutEnded_refused>refused CheckFinished>preflight
     running: StageEntered>running StageApproved>running StageExtended>running RolloutHeld>held PersonAsked>asking
-    running: RecedeStarted>receding
-    held: RolloutHeld>held RolloutResumed>running StageEntered>held RecedeStarted>receding
+    running: RecedeStarted>receding PlanAdopted>running
+    held: RolloutHeld>held RolloutResumed>running StageEntered>held RecedeStarted>receding PlanAdopted>held
     asking: StageApproved>running StageExtended>running StageEntered>running RolloutHeld>held RecedeStarted>receding
+    asking: PlanAdopted>running
     watching: StageApproved>watching StageExtended>watching FinishStarted>finishing RolloutHeld>held PersonAsked>asking
-    watching: RecedeStarted>receding
+    watching: RecedeStarted>receding PlanAdopted>watching
     finishing: RecedeStarted>receding RolloutEnded_done>done
     receding: RecedeStarted>receding RolloutHeld>held RolloutEnded_aborted>aborted RolloutEnded_rolled_back>rolled_back
     done: RolloutClaimed>done CommandRefused>done RegistryTold>done RecedeStarted>receding

@@ -54,7 +54,7 @@ async def test_usage_is_2_with_the_nearest_verb(server: Running) -> None:
 
 async def test_a_verb_that_is_not_built_is_1_and_says_so(server: Running) -> None:
     """It is known, but not here yet."""
-    ran = await rollout(server.directory, "adopt-plan", "ranker")
+    ran = await rollout(server.directory, "reload")
     assert ran.code == 1
     assert "not built yet" in ran.err
 

@@ -55,7 +55,8 @@ async def test_each_verb_says_what_it_published(server: Running, row: Any, tmp_p
     """Result and refusal alike; nothing else on stdout, and nothing but JSON lines."""
     server.service.change("ranker", "went to 10%")
     (tmp_path / "new.toml").write_text(SPEC)
-    place = (str(tmp_path / "new.toml"),) if row.verb == "start" else ("ranker",) if row.on_rollout else ()
+    file = (str(tmp_path / "new.toml"),) if row.verb in ("start", "adopt-plan") else ()
+    place = (*(("ranker",) if row.on_rollout else ()), *file)
     decided = ("--if-revision", "318") if row.revision or row.verb == "rollback" else ()
     ran = await rollout(server.directory, row.verb, *place, *decided, *MORE.get(row.verb, ()), "--json")
     assert ran.out, ran.err

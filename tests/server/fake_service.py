@@ -147,7 +147,9 @@ class FakeService:
             return Refused(RefusalCode.NOT_FOUND, f"There is no route {asked.route!r}.", "GET /v1/choices")
         return Advice(route=asked.route, metric=asked.metric, warnings=["errors cannot be read now: no answer."])
 
-    async def act(self, name: str, act: Act, command_id: str, wait_s: float) -> wire.ActionDone | Refused:
+    async def act(
+        self, name: str, act: Act, command_id: str, wait_s: float, plan: Mapping[str, object] | None = None
+    ) -> wire.ActionDone | Refused:
         """Abort always; the rest by revision, gates and role."""
         if command_id in self._done:
             return self._done[command_id]

@@ -41,7 +41,7 @@ def command(row: VerbRow, spec: Path) -> list[str]:
     """The command line of a verb on the rollout that is called as the verb is."""
     name = [row.verb] if row.on_rollout else []
     decided = ["--if-revision", "317"] if row.revision else []
-    file = [str(spec)] if row.verb == "start" else []
+    file = [str(spec)] if row.verb in ("start", "adopt-plan") else []
     segment = ["eu"] if row.verb in ("isolate", "putback") else []
     return [row.verb, *name, *segment, *file, *decided, *MORE.get(row.verb, []), "--json"]
 

@@ -28,7 +28,7 @@ from rolloutd.crashpoints import CrashPoint
 from rolloutd.journal_sqlite import SqliteJournal
 from rolloutd.simulation.plans import draw_spec
 from rolloutd.simulation.run import Run
-from rolloutd.simulation.scenario import Challenger, Fault, Kind, Request, Scenario, draw
+from rolloutd.simulation.scenario import Challenger, Fault, Kind, Request, Scenario, changed, draw
 from rolloutd.simulation.timewarp import VirtualLoop, run_virtual
 from tests.core.playbook import ADMIN, OPERATOR, Playbook, World
 
@@ -36,8 +36,8 @@ ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "safety.md"
 BEGIN, END = "<!-- made: crash-matrix -->", "<!-- end -->"
 TICK_MS = 2_000
-KINDS = ("start", "advance", "hold", "resume", "promote", "abort", "recede", "finalize", "override")
-UNBUILT = "adopt-config"
+KINDS = ("start", "advance", "hold", "resume", "promote", "abort", "recede", "finalize", "override", "adopt-config")
+_WITHOUT_WRITE = ("hold", "adopt-config")
 POINTS = tuple(list(CrashPoint)[: list(CrashPoint).index(CrashPoint.IN_SHUTDOWN) + 1])
 """Those of a share change. The ones after them, of telling people, are killed at in tests/e2e/test_alertmanager.py."""
 LIVE = POINTS[:7]
@@ -75,6 +75,7 @@ def is_kind(kind: str, events: Events, person: bool) -> bool:
         "recede": bool(causes) and ev.RecedeCause.PERSON not in causes,
         "finalize": "FinishStarted" in names,
         "override": entered is not None and entered > 0 and person,
+        "adopt-config": "PlanAdopted" in names,
     }[kind]
 
 
@@ -84,7 +85,7 @@ def scenario_of(kind: str) -> Scenario:
     people: tuple[Request, ...] = ()
     faults: tuple[Fault, ...] = ()
     verbs = {"hold": (Verb.PAUSE, False), "promote": (Verb.PROMOTE, False), "abort": (Verb.ABORT, False)}
-    verbs["override"] = (Verb.PROMOTE, True)
+    verbs |= {"override": (Verb.PROMOTE, True), "adopt-config": (Verb.ADOPT_PLAN, True)}
     if kind in verbs:
         verb, admin = verbs[kind]
         at_ms = (6 if kind == "promote" else 4) * TICK_MS + 1_100
@@ -130,13 +131,15 @@ class Killer(Run):
 
     def recording(self, events: Events, person: bool) -> None:
         """The loop is about to record these events."""
-        if any(isinstance(event, ev.TrafficWanted | ev.RolloutHeld | ev.FinishStarted) for event in events):
+        if any(
+            isinstance(event, ev.TrafficWanted | ev.RolloutHeld | ev.FinishStarted | ev.PlanAdopted) for event in events
+        ):
             self.under_way = is_kind(self.kind, events, person)
 
     def reach(self, point: str) -> None:
         """What the code calls at each point. A dead process goes no further."""
         if self.under_way and not self.fired and self.life.alive:
-            first = CrashPoint.CALLER_ANSWERED if self.kind == "hold" else CrashPoint.INTENT_DURABLE
+            first = CrashPoint.CALLER_ANSWERED if self.kind in _WITHOUT_WRITE else CrashPoint.INTENT_DURABLE
             lost = self.point == LOST_REPLY and point == CrashPoint.ROUTER_CALLED
             if point == self.point or lost:
                 self._fire(point)
@@ -262,6 +265,7 @@ def _until(kind: str) -> Playbook:
         "promote": lambda: (book.run(12), book.do(Verb.PROMOTE, OPERATOR, **why)),
         "override": lambda: book.do(Verb.PROMOTE, ADMIN, **override),
         "abort": lambda: book.do(Verb.ABORT, revision=None),
+        "adopt-config": lambda: book.do(Verb.ADOPT_PLAN, ADMIN, spec=changed(book.lane.rollout.spec), **why),
     }
     acts.get(kind, lambda: None)()
     for _ in range(3_000):
@@ -288,9 +292,7 @@ async def _read(path: Path) -> list[ev.Recorded]:
 
 def absent(kind: str, point: str) -> str:
     """Why this cell cannot exist, or is not covered here; empty for one that is measured."""
-    if kind == UNBUILT:
-        return "no verb yet"
-    if kind == "hold" and point in (*ROUTER_POINTS, LOST_REPLY):
+    if kind in _WITHOUT_WRITE and point in (*ROUTER_POINTS, LOST_REPLY):
         return "no write"
     if point == CrashPoint.IN_MIGRATION:
         return "one form"
@@ -309,7 +311,7 @@ def table(cells: dict[tuple[str, str], str]) -> str:
     """The matrix as a table of the page."""
     points = [*POINTS, LOST_REPLY]
     lines = [f"| kind | {' | '.join(points)} |", "|---" * (len(points) + 1) + "|"]
-    lines += [f"| {kind} | {' | '.join(cells[kind, at] for at in points)} |" for kind in (*KINDS, UNBUILT)]
+    lines += [f"| {kind} | {' | '.join(cells[kind, at] for at in points)} |" for kind in KINDS]
     return "\n".join(lines)
 
 
@@ -317,7 +319,7 @@ def whole() -> dict[tuple[str, str], str]:
     """Every cell's word."""
     return {
         (kind, point): absent(kind, point) or measure(kind, point).word
-        for kind in (*KINDS, UNBUILT)
+        for kind in KINDS
         for point in (*POINTS, LOST_REPLY)
     }
 

@@ -28,6 +28,7 @@ class Verb(StrEnum):
     ROLLBACK = "rollback"
     ISOLATE = "isolate"
     PUTBACK = "putback"
+    ADOPT_PLAN = "adopt-plan"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ class Act:
     """One verb on a live rollout.
 
     ``revision`` is the version the person was looking at; verbs that raise exposure need it, lowering ones ignore it.
-    ``segment`` is whom isolate and putback are about.
+    ``segment`` is whom isolate and putback are about, ``spec`` what adopt-plan shall go on by.
     """
 
     verb: Verb
@@ -54,6 +55,7 @@ class Act:
     override: bool = False
     confirm: str = ""
     segment: str = ""
+    spec: Spec | None = None
 
 
 class RefusalCode(StrEnum):

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from rolloutd.core import adopting, isolating, mirroring, overrides
 from rolloutd.core import events as ev
-from rolloutd.core import isolating, mirroring, overrides
 from rolloutd.core.advance import enter, to_zero, up
 from rolloutd.core.blockers import OVERRIDABLE, Blocker, BlockerKind, Picture, blockers
 from rolloutd.core.checks import Check, awaiting_approval
@@ -289,6 +289,11 @@ def _put_back(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Deci
     return found if isinstance(found, Refused) else Accepted(*found)
 
 
+def _adopt_plan(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    found = adopting.adopt(rollout, command)
+    return found if isinstance(found, Refused) else Accepted(*found)
+
+
 def _not_ended(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
     message = f"{rollout.name} has not ended; {command.verb.value} is for what has."
     return Refused(RefusalCode.NOT_NOW, message, f"To give all traffic back: rollout abort {rollout.name}")
@@ -300,7 +305,7 @@ _WAYS_ON = {
 }
 _AGAINST_RESUMING = frozenset({BlockerKind.GATE_FAIL, BlockerKind.GATE_BLIND})
 _COUNTED = {Verb.RESUME: _AGAINST_RESUMING, Verb.PUTBACK: frozenset[BlockerKind]()}
-_NEEDS_REVISION = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.APPROVE, Verb.PUTBACK})
+_NEEDS_REVISION = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.APPROVE, Verb.PUTBACK, Verb.ADOPT_PLAN})
 
 _VERBS: dict[Verb, Callable[[Rollout, Act, Picture, int], Decision]] = {
     Verb.ABORT: _abort,
@@ -315,6 +320,7 @@ _VERBS: dict[Verb, Callable[[Rollout, Act, Picture, int], Decision]] = {
     Verb.ROLLBACK: _not_ended,
     Verb.ISOLATE: _isolate,
     Verb.PUTBACK: _put_back,
+    Verb.ADOPT_PLAN: _adopt_plan,
 }
 
 __all__ = ["Accepted", "Decision", "decide", "decide_start", "enter"]

@@ -303,6 +303,14 @@ class RolloutReopened:
 
 
 @dataclass(frozen=True, slots=True)
+class PlanAdopted:
+    """A person changed what is still to come of the running plan; ``spec`` is the whole of it from here on."""
+
+    spec: Spec
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
 class FleetHeld:
     """A person froze the whole fleet: no rollout goes up while this lasts. It stands in the fleet's own stream."""
 
@@ -355,6 +363,7 @@ Event = (
     | CommandRefused
     | RolloutEnded
     | RolloutReopened
+    | PlanAdopted
     | FleetHeld
     | FleetReleased
 )

@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any  # each handler takes the one event type it is registered for
 
+from rolloutd.core import adopting, mirroring
 from rolloutd.core import events as ev
+from rolloutd.core.grounds import GROUNDS_FOR_MORE
 from rolloutd.core.outside_events import CheckFinished, RegistryTold
 from rolloutd.core.phases import Phase, settle, step
 from rolloutd.core.state import CheckDone, End, Hold, Isolated, LastAct, Overridden, Recede, Rollout, StageVisit
 from rolloutd.core.values import FULL, ZERO, ActorKind
-
-_GROUNDS_FOR_MORE = frozenset({ev.BasisKind.VERDICT, ev.BasisKind.PERSON})
 
 
 class LawBroken(ValueError):
@@ -54,7 +54,7 @@ def check_laws(rollout: Rollout, event: ev.Event) -> None:
         if event.previous != traffic.wanted:
             raise LawBroken(f"The share before was {traffic.wanted}, not {event.previous}.")
         grows = not event.share <= traffic.wanted
-        if grows and event.basis.kind not in _GROUNDS_FOR_MORE:
+        if grows and event.basis.kind not in GROUNDS_FOR_MORE:
             raise LawBroken(f"A share cannot grow to {event.share} on the ground of {event.basis.kind.value}.")
         if grows and rollout.phase is Phase.RECEDING:
             raise LawBroken("A rollout that goes back cannot get more traffic.")
@@ -64,7 +64,8 @@ def check_laws(rollout: Rollout, event: ev.Event) -> None:
         _check_segment(rollout, event)
     if isinstance(event, ev.RecedeStarted) and not rollout.live and event.cause is not ev.RecedeCause.ROLLBACK:
         raise LawBroken(f"What is done is taken back only by a person's rollback, not by {event.cause.value}.")
-    _check_mirror(rollout, event)
+    if broken := mirroring.against(rollout, event) or adopting.breaks(rollout, event):
+        raise LawBroken(broken)
     if isinstance(event, ev.TrafficConfirmed) and event.share != traffic.wanted:
         raise LawBroken(f"The router showed {event.share}, but {traffic.wanted} is wanted; that is no confirmation.")
     if isinstance(event, ev.RolloutEnded) and event.outcome is not ev.Outcome.DONE and traffic.confirmed != ZERO:
@@ -84,25 +85,6 @@ def _check_segment(rollout: Rollout, event: ev.SegmentIsolated | ev.SegmentPutBa
             raise LawBroken("A rollout that goes back cannot get more traffic.")
     if (event.segment in off) is isinstance(event, ev.SegmentIsolated):
         raise LawBroken(f"Segment {event.segment} is {'already' if event.segment in off else 'not'} isolated.")
-
-
-def _check_mirror(rollout: Rollout, event: ev.Event) -> None:
-    """The three laws for copies: they grow on the same grounds, within the stage, and are confirmed as wanted."""
-    wanted = rollout.mirror.wanted
-    if isinstance(event, ev.RolloutEnded) and rollout.mirror.confirmed != ZERO:
-        raise LawBroken(f"A rollout cannot end while the router mirrors {rollout.mirror.confirmed} of the requests.")
-    if isinstance(event, ev.MirrorConfirmed) and event.share != wanted:
-        raise LawBroken(f"The router mirrors {event.share}, but {wanted} is wanted; that is no confirmation.")
-    if not isinstance(event, ev.MirrorWanted):
-        return
-    if event.previous != wanted:
-        raise LawBroken(f"The mirrored part before was {wanted}, not {event.previous}.")
-    if event.share <= wanted:
-        return
-    if event.basis.kind not in _GROUNDS_FOR_MORE or rollout.phase is Phase.RECEDING:
-        raise LawBroken(f"A mirror cannot grow to {event.share} on the ground of {event.basis.kind.value}.")
-    if event.share > rollout.stage.mirror:
-        raise LawBroken(f"Stage {rollout.stage.name} mirrors {rollout.stage.mirror}, not {event.share}.")
 
 
 def _begin(recorded: ev.Recorded) -> Rollout:
@@ -360,12 +342,14 @@ _DID: dict[type, str] = {
     ev.SegmentIsolated: "isolated a segment of",
     ev.SegmentPutBack: "put back a segment of",
     ev.RolloutClaimed: "claimed",
+    ev.PlanAdopted: "changed the plan of",
 }
 
 _HANDLERS: dict[type, Callable[[Rollout, Any, ev.Recorded], Rollout]] = {
     ev.PreflightPassed: _preflight_passed,
     ev.PreflightFailed: _preflight_failed,
     CheckFinished: _checked,
+    ev.PlanAdopted: adopting.adopted,
     RegistryTold: _registry_told,
     ev.StageEntered: _stage_entered,
     ev.TrafficWanted: _traffic_wanted,

@@ -17,6 +17,10 @@ class BasisKind(StrEnum):
     LIMIT = "undecided"
 
 
+GROUNDS_FOR_MORE = frozenset({BasisKind.VERDICT, BasisKind.PERSON})
+"""What a share, or a mirror, may grow on."""
+
+
 @dataclass(frozen=True, slots=True)
 class Basis:
     """Why a share is wanted: the kind of ground, a sentence, and the digest of the evidence it was decided on."""

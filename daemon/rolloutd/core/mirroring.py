@@ -9,10 +9,31 @@ from __future__ import annotations
 
 from rolloutd.core import events as ev
 from rolloutd.core.effects import SetMirror
+from rolloutd.core.grounds import GROUNDS_FOR_MORE
 from rolloutd.core.observed import Seen
 from rolloutd.core.phases import Phase
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import FULL, ZERO, Share
+
+
+def against(rollout: Rollout, event: ev.Event) -> str:
+    """The law for copies that this event breaks, or nothing: grounds, the stage's bound, confirmed as wanted."""
+    wanted = rollout.mirror.wanted
+    if isinstance(event, ev.RolloutEnded) and rollout.mirror.confirmed != ZERO:
+        return f"A rollout cannot end while the router mirrors {rollout.mirror.confirmed} of the requests."
+    if isinstance(event, ev.MirrorConfirmed) and event.share != wanted:
+        return f"The router mirrors {event.share}, but {wanted} is wanted; that is no confirmation."
+    if not isinstance(event, ev.MirrorWanted):
+        return ""
+    if event.previous != wanted:
+        return f"The mirrored part before was {wanted}, not {event.previous}."
+    if event.share <= wanted:
+        return ""
+    if event.basis.kind not in GROUNDS_FOR_MORE or rollout.phase is Phase.RECEDING:
+        return f"A mirror cannot grow to {event.share} on the ground of {event.basis.kind.value}."
+    if event.share > rollout.stage.mirror:
+        return f"Stage {rollout.stage.name} mirrors {rollout.stage.mirror}, not {event.share}."
+    return ""
 
 
 def observed_mirror(rollout: Rollout, seen: Seen) -> Share | None:

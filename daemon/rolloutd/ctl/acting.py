@@ -10,6 +10,7 @@ import click
 from rolloutd.ctl import exits, render
 from rolloutd.ctl.saying import tell
 from rolloutd.ctl.session import Session, common, confirmed, is_interactive, live_names
+from rolloutd.ctl.starting import read_spec
 from rolloutd.verbs import BY_NAME, VERBS, Risk, Socket, VerbRow
 
 WAIT_S = 60.0
@@ -104,13 +105,15 @@ def act(session: Session, row: VerbRow, name: str | None, options: Mapping[str, 
     revision = _decided(session, row, name, options.get("if_revision"), bool(options.get("yes")))
     limit_s = session.timeout_s if session.timeout_s is not None else WAIT_S
     wait_s = min(limit_s, 600.0) if options["wait"] else 0.0
-    body = {
+    body: dict[str, object] = {
         "reason": options["reason"],
         "override": bool(options.get("override")),
         "confirm": options.get("confirm", ""),
         "wait_s": wait_s,
         "segment": options.get("segment") or "",
     }
+    if options.get("file"):
+        body |= {"spec_toml": read_spec(options["file"]), "file": options["file"]}
     done = session.client().post("rollouts", name, row.verb, body=body, revision=revision, wait_s=wait_s)
     session.data(done, render.action)
     if done.get("waits_for_person"):
@@ -153,6 +156,8 @@ def _command(row: VerbRow) -> click.Command:
         decorators += _MANY
     if row.verb in _ON_SEGMENT:
         decorators.insert(1, click.argument("segment"))
+    if row.verb == "adopt-plan":
+        decorators.insert(1, click.argument("file"))
     if row.verb in _OVERRIDABLE:
         decorators += _OVERRIDING
     if row.verb == "rollback":

@@ -15,7 +15,7 @@ from rolloutd.core.values import Actor, ActorKind, Role
 from rolloutd.simulation.checkers import Checkers
 from rolloutd.simulation.life import Life
 from rolloutd.simulation.plans import NAME
-from rolloutd.simulation.scenario import Request, Scenario
+from rolloutd.simulation.scenario import Request, Scenario, changed
 from rolloutd.simulation.world import World
 
 OPERATOR = Actor(ActorKind.PERSON, "ops1", 1001, Role.OPERATOR, "cli")
@@ -97,6 +97,7 @@ class People:
             reason="drawn by the simulator" if request.override else "",
             override=override,
             confirm=NAME if override else "",
+            spec=changed(self._scenario.spec) if request.verb is Verb.ADOPT_PLAN else None,
         )
         command_id = self._new_id(act)
         first = await self._send(act, command_id)

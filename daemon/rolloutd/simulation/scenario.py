@@ -76,6 +76,7 @@ WEIGHTS: dict[Kind, int] = {
 AT_ONCE = frozenset({Kind.ROUTER_FORGETS, Kind.HAND_RAISES, Kind.HAND_LOWERS, Kind.COUNTER_RESET, Kind.WALL_JUMP})
 """Faults that happen at one moment and have no end of their own."""
 
+_PLANNED = 0.15
 _WORST = frozenset({Kind.STORE_FULL, Kind.STORE_SLOW, Kind.CRASH, Kind.ROUTER_SLOW})
 
 CROSSINGS = (
@@ -166,7 +167,7 @@ def draw(seed: int) -> Scenario:
     lease_ms = max(60_000, 3 * tick_ms) if rng.random() < 0.6 else None
     challenger = rng.choices(tuple(Challenger), (5, 3, 3, 1))[0]
     faults = _faults(rng, tick_ms, lease_ms)
-    people = _people(rng, tick_ms, faults)
+    people = (*_people(rng, tick_ms, faults), *_planner(Random(f"plan {seed}"), tick_ms))
     last_ms = max([f.at_ms + f.for_ms for f in faults] + [r.at_ms for r in people if not r.at_raise], default=0)
     champion_rate = rng.choice((0.02, 0.05))
     return Scenario(
@@ -240,6 +241,23 @@ def _people(rng: Random, tick_ms: int, faults: tuple[Fault, ...]) -> tuple[Reque
         verb = Verb.ABORT if rng.random() < 0.8 else in_the_middle.verb
         requests.append(replace(in_the_middle, verb=verb, at_raise=rng.randint(1, 5)))
     return tuple(sorted(requests, key=lambda request: request.at_ms))
+
+
+def _planner(rng: Random, tick_ms: int) -> tuple[Request, ...]:
+    """Seldom an admin who changes the running plan. By a chance of its own, so that older seeds are what they were."""
+    if rng.random() >= _PLANNED:
+        return ()
+    return (Request(_moment_ms(rng, tick_ms), Verb.ADOPT_PLAN, True, 0, rng.random() < 0.2, True),)
+
+
+def changed(spec: Spec) -> Spec:
+    """The plan that an admin of the simulator adopts: every stage after the first stays a tick longer."""
+    tick_ms, stages = spec.plan.timing.tick_ms, spec.plan.stages
+    longer = (
+        replace(stage, min_time_ms=stage.min_time_ms + tick_ms, max_time_ms=stage.max_time_ms + tick_ms)
+        for stage in stages[1:]
+    )
+    return replace(spec, plan=replace(spec.plan, stages=(stages[0], *longer)))
 
 
 def _request(rng: Random, at_ms: int, tick_ms: int) -> Request:
