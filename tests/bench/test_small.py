@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from bench import cost, detection, falsealarm, late_onset, latency, promotion, thresholds
+from bench import cost, detection, falsealarm, late_onset, latency, mixshift, promotion, thresholds
 from bench.chance import engine
 from bench.chance.picture import figure
 from bench.chance.slowness import BIMODAL, LOGNORMAL
@@ -32,6 +32,13 @@ def test_harmless_challengers_stay(world: str) -> None:
     """Hardly one of those that a z-test at every look takes back in dozens when errors come in bursts."""
     runs, ticks = (60, 200) if world in ("clean", "bursts of 5") else (3, 100)
     assert falsealarm._alarms((1, world, 0.1, ticks, 0, runs)) <= 4
+
+
+def test_a_shift_of_users_is_no_harm() -> None:
+    """Judged by segment hardly one goes back for it; over everybody all of them would."""
+    cases = [(1, number, 150) for number in range(12)]
+    assert sum(map(mixshift.goes_back, cases)) <= 2
+    assert all(map(mixshift.pooled_goes_back, cases[:4]))
 
 
 def test_a_test_repeated_at_every_look_does_not() -> None:
