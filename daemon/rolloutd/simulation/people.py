@@ -36,7 +36,7 @@ class People:
         self._sent = self._raises = self._helped = 0
         self._helping = False
         self._tasks: list[asyncio.Task[None]] = []
-        self.aborted = self.gave_up = self.promoted = False
+        self.aborted = self.asked_to_abort = self.gave_up = self.promoted = False
         self.may_time_out = any(stage.on_undecided is OnUndecided.ROLLBACK for stage in scenario.plan.stages)
         self.on_hold_gate = any(gate.on_fail is OnFail.HOLD for gate in scenario.plan.gates)
 
@@ -116,6 +116,7 @@ class People:
 
     async def _send(self, act: Act, command_id: str) -> Decision | None:
         """Send a command until it is answered. What the answer promises is noted."""
+        self.asked_to_abort = self.asked_to_abort or act.verb is Verb.ABORT
         for _ in range(TRIES_MOST):
             answer = await self._through(lambda life: life.act(act, command_id))
             if answer is not None:

@@ -172,7 +172,7 @@ def judge_end(scenario: Scenario, ended: str, people: People) -> list[str]:
     wrong: list[str] = []
     kind = scenario.challenger
     rounded = scenario.finest_step_bp > 1  # such a router never shows what was asked, and nothing goes up on it
-    aborted = people.aborted or people.gave_up
+    aborted = people.asked_to_abort or people.gave_up  # it may be on record although nobody was answered
     if kind is Challenger.HEALTHY:
         if ended == "rolled_back" and not people.may_time_out:
             wrong.append("a healthy challenger was rolled back")
