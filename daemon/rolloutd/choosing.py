@@ -21,29 +21,16 @@ from rolloutd.measuring import Measured
 from rolloutd.offering import NOTHING_OFFERED, Offered, carried_out_by
 from rolloutd.ports import Clock, Prober, RegistryError, RolloutdError, RouteConfig, Router
 from rolloutd.registering import Registered
+from rolloutd.risk_questions import Asked
 from rolloutd.settings.problems import SettingsError
 from rolloutd.wire_plan import MetricSeen, Recommendation
 from rolloutd.wire_start import Advice, Choices, RouteChoice, VersionChoice
 from rolloutd.wording import rfc3339
 
-WRONG = ("cheap", "costly", "for-good")
 ASKED_S = 2.0
 NEWEST = 8
 FRESH_MS = 60_000
 _WRITTEN = {"name": "watch", "share": "100%"}
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """The risk questions, answered. ``label_delay_s`` is how long an answer's label takes."""
-
-    route: str
-    metric: str
-    wrong: str = "cheap"
-    label_delay_s: int = 0
-    spare: bool = True
-    major: bool = False
-    at_once: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from rolloutd import awaited, outcomes, wire, wire_daemon
 from rolloutd.about import AboutDaemon
-from rolloutd.choosing import Asked, Choosing
+from rolloutd.choosing import Choosing
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
 from rolloutd.core.decide import Accepted
 from rolloutd.core.forecast.rule import Decision
@@ -24,6 +24,7 @@ from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
 from rolloutd.pictures import Audit
 from rolloutd.ports import Clock
+from rolloutd.risk_questions import Asked
 from rolloutd.settings.problems import SettingsError
 from rolloutd.showing import Showing
 from rolloutd.verbs import Risk, VerbRow

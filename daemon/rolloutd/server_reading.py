@@ -10,12 +10,12 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from rolloutd.choosing import WRONG, Asked
 from rolloutd.core.commands import Refused
 from rolloutd.evidence_store import HISTORY_TICKS
 from rolloutd.openapi import document_bytes
 from rolloutd.pictures import Gates, Stages
 from rolloutd.problems import Trouble, bad_input, of_refused
+from rolloutd.risk_questions import WRONG, Asked
 from rolloutd.server_requests import Context, answer, missing, name_of, permitted, query, whole_number, yes_or_no
 from rolloutd.server_routes import ADVICE_QUERY, ReadRoute
 from rolloutd.verbs import BY_NAME, VerbRow

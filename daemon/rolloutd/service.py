@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
-from rolloutd.choosing import Asked
 from rolloutd.core.commands import Act, RefusalCode, Refused
 from rolloutd.core.values import Actor
 from rolloutd.feed import Feed
 from rolloutd.pictures import Audit, Past, Plan, Series
+from rolloutd.risk_questions import Asked
 from rolloutd.verbs import VerbRow
 from rolloutd.wire import ActionDone, Fleet, FleetRow, Status, Timeline, Why
 from rolloutd.wire_daemon import Doctor, Health, Heartbeat, Hello

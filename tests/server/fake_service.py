@@ -8,11 +8,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from rolloutd import __version__, codec, wire, wire_daemon
-from rolloutd.choosing import Asked
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.values import Actor, Role
 from rolloutd.feed import Feed
 from rolloutd.pictures import Audit, Past, Plan, Series, SeriesPoint
+from rolloutd.risk_questions import Asked
 from rolloutd.verbs import Risk, VerbRow
 from rolloutd.wire_plan import PlanOutlook, RecordedTick, Recording
 from rolloutd.wire_report import Evidence, EvidenceRow, Report, Spread, Stats

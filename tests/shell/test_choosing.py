@@ -12,13 +12,13 @@ import pytest
 from rollout_adapters.memory import MemoryProber
 from rollout_adapters.memory_metrics import MemorySource
 from rollout_adapters.registries.memory import MemoryRegistry
-from rolloutd.choosing import Asked
 from rolloutd.core.commands import RefusalCode, Refused, Start
 from rolloutd.core.values import Slot
 from rolloutd.daemon import Daemon
 from rolloutd.foreteller import SpecReader
 from rolloutd.main import make_outside, spec_reader, vocabulary
 from rolloutd.registering import Registered
+from rolloutd.risk_questions import Asked
 from rolloutd.settings import read_settings
 from rolloutd.wire_start import Advice
 from tests.shell.test_foretelling import CONFIG, WHO, Street, body

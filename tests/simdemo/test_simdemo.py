@@ -17,7 +17,7 @@ from rollout_adapters.memory import MemoryProber, MemoryRouter
 from rollout_adapters.memory_metrics import MemorySource
 from rolloutd.core.metrics import Counted, GateKind, MetricTemplate, Question, Selector
 from rolloutd.core.values import Instant, Share, Slot
-from rolloutd.simdemo.stories import METRIC, STORIES, Fault, arm, cast, spec
+from rolloutd.simdemo.stories import FREE, METRIC, STORIES, Fault, arm, cast, spec
 from rolloutd.simdemo.town import Town
 from tests.engines.processes import wait_until
 
@@ -125,7 +125,7 @@ class StillClock:
 
 async def counts(seed: int) -> list[tuple[float, float]]:
     """What a town of this seed has counted after twenty steps, half of them with 20 % on each challenger."""
-    router = MemoryRouter(StillClock(), [story.route for story in STORIES])
+    router = MemoryRouter(StillClock(), [story.route for story in (*STORIES, FREE)])
     source = MemorySource("counters", lambda: 1_000)
     town = Town(router, source, MemoryProber({}), seed)
     for step in range(20):

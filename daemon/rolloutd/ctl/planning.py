@@ -73,7 +73,8 @@ def _check(session: Session, file: str, options: dict[str, Any]) -> int:
     text = read_spec(file)
     if rps is None:
         if champion_errors or latency or config:
-            raise exits.usage("A traffic that is given needs --rps.", f"rollout plan check {file} --rps 100")
+            message = "--champion-errors, --latency and --config are for a traffic that is given, and --rps is not."
+            raise exits.usage(message, f"rollout plan check {file} --rps 100")
         found = _asked(session, text, file)
     else:
         errors, slow = rates(champion_errors, "--champion-errors"), rates(latency, "--latency")
