@@ -130,7 +130,7 @@ def test_a_replay_of_a_file_tells_event_by_event(plan: Path, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("plan", "check", "PLAN", "--champion-errors", "1%"), "needs --rps"),
+        (("plan", "check", "PLAN", "--champion-errors", "1%"), "--rps is not"),
         (("plan", "check", "PLAN", "--rps", "9", "--champion-errors", "errrs=1%"), "no gate on errrs"),
         (("plan", "check", "PLAN", "--rps", "9", "--champion-errors", "150%"), "no part of requests"),
         (("plan", "check", "PLAN", "--rps", "9", "--config", "/nonexistent/c.toml"), "cannot be read"),
