@@ -51,9 +51,16 @@ async def screen(true: TrueDaemon, name: str) -> AsyncIterator[tuple[RolloutApp,
 
 
 async def _beat(app: RolloutApp, clock: Clock) -> None:
-    """Wait for the daemon's next word, so that the screen's clock and the daemon's go together."""
+    """Wait for the daemon's next word, so that the screen's clock and the daemon's go together.
+
+    A word that does not come within some looks is lost; the screen then waits by its own clock, which must go on.
+    """
     async with asyncio.timeout(DEADLINE_S):
+        looks = 0
         while app.facts.fleet_link.heard_s != clock.now_s:
+            looks += 1
+            if looks % 500 == 0:
+                clock.forward(0.5)
             await asyncio.sleep(0.002)
 
 

@@ -207,8 +207,9 @@ def _target(order: Order) -> str:
 
 
 def _body(order: Order) -> bytes:
+    """What was not chosen is not sent: a daemon that is a version older refuses fields that it does not know."""
     if order.spec is None:
-        return order.request.model_dump_json().encode()
+        return order.request.model_dump_json(exclude_defaults=True).encode()
     return json.dumps({"spec": order.spec, "file": "the wizard", "reason": order.request.reason}).encode()
 
 

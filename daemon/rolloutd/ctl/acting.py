@@ -112,6 +112,7 @@ def act(session: Session, row: VerbRow, name: str | None, options: Mapping[str, 
         "wait_s": wait_s,
         "segment": options.get("segment") or "",
     }
+    body = {key: value for key, value in body.items() if value}  # an older daemon refuses fields that it does not know
     if options.get("file"):
         body |= {"spec_toml": read_spec(options["file"]), "file": options["file"]}
     done = session.client().post("rollouts", name, row.verb, body=body, revision=revision, wait_s=wait_s)
