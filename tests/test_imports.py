@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.e2e.zygote import PRELOADED
 from tests.tidy import PRODUCT, ROOT
 
 LOADED = "import json, sys; print(json.dumps(sorted(sys.modules)))"
@@ -28,6 +29,11 @@ def modules_of(package: str) -> list[str]:
     base = ROOT / "daemon"
     files = sorted((base / package.replace(".", "/")).rglob("*.py"))
     return [".".join(file.relative_to(base).with_suffix("").parts).removesuffix(".__init__") for file in files]
+
+
+def test_what_is_loaded_before_a_kill_knows_no_crash_points() -> None:
+    """Tests that kill arm the points from a child's environment: a module that is loaded before must not bring them."""
+    assert "rolloutd.crashpoints" not in loaded_by("import " + ", ".join(PRELOADED))
 
 
 def test_the_core_brings_no_event_loop_and_no_io_with_it() -> None:
