@@ -14,6 +14,7 @@ from pathlib import Path
 from rollout_tui.lines import clean
 from rolloutd.frames import Cutter, Frame, Kind, NotOurs, data
 
+ENDS_WITHIN_S = 2.0
 _BYTES = 65_536
 
 
@@ -37,6 +38,7 @@ class Bridge:
         self._spoke: set[int] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._count = 0
+        self._starting = asyncio.Lock()
         self._why = ""
 
     async def start(self) -> None:
@@ -50,7 +52,8 @@ class Bridge:
             server.close()
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
-            await self._process.wait()
+            with suppress(TimeoutError):  # who holds its pipes open would be waited for without an end
+                await asyncio.wait_for(self._process.wait(), ENDS_WITHIN_S)
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
@@ -83,6 +86,14 @@ class Bridge:
 
     async def _say(self, text: bytes) -> None:
         """Into ssh, which is started where it does not run. Raises OSError."""
+        async with self._starting:
+            process = await self._running()
+        if process.stdin is not None:
+            process.stdin.write(text)
+            await process.stdin.drain()
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        """The one ssh; two connections that come at once do not start two."""
         process = self._process
         if process is None or process.returncode is not None:
             pipe = asyncio.subprocess.PIPE
@@ -92,9 +103,7 @@ class Bridge:
             for task in (hearing, asyncio.create_task(self._listen(process, hearing))):
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
-        if process.stdin is not None:
-            process.stdin.write(text)
-            await process.stdin.drain()
+        return process
 
     async def _hear(self, process: asyncio.subprocess.Process) -> None:
         """The last thing that ssh complained of is the reason when it ends."""
