@@ -79,6 +79,7 @@ class Hands:
         self._single: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._took: dict[str, Stopwatch] = {}
+        self._ending = False
         self._examining = Examining(examiners, report, self._ended)
         self.recorded, self.end_checks = self._examining.recorded, self._examining.stop
 
@@ -99,6 +100,8 @@ class Hands:
 
     def perform(self, lane: str, effect: Effect) -> bool:
         """Begin an effect for a rollout; returns whether a *write* was begun. Reading is single-flight and silent."""
+        if self._ending and not self._still_lowers(effect):
+            return False
         match effect:
             case SetTraffic() | SetMirror() | SetBase() | DropOverride() | SetIsolated():
                 return self._begin_write(lane, effect)
@@ -285,8 +288,14 @@ class Hands:
         if not task.cancelled() and (error := task.exception()) is not None:
             asyncio.get_running_loop().call_exception_handler({"message": "an effect broke", "exception": error})
 
+    def _still_lowers(self, effect: Effect) -> bool:
+        """Whether this takes a share down and was not tried just now: all that may still begin at the end."""
+        tried = isinstance(effect, SetTraffic) and self._written.get(effect.route, (None,))[0] == effect
+        return isinstance(effect, SetTraffic) and effect.urgent and not tried
+
     async def drain(self) -> None:
-        """Wait for what is under way; nothing new may begin."""
+        """Wait for what is under way. What fails now is the next process's: asked again for ever it would never end."""
+        self._ending = True
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 

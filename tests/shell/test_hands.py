@@ -8,7 +8,7 @@ import pytest
 
 from rollout_adapters.memory import Fault, MemoryRouter
 from rolloutd.clock import BoottimeClock
-from rolloutd.core.effects import Effect, Observation, RouteSeen, SetIsolated, SetTraffic
+from rolloutd.core.effects import Effect, Observation, ReadRoute, RouteSeen, SetIsolated, SetTraffic
 from rolloutd.core.values import Share, Slot
 from rolloutd.hands import Hands
 from tests.core.playbook import World
@@ -53,3 +53,38 @@ async def test_a_segment_that_a_hand_took_off_since_the_last_look_is_not_let_in(
     assert router.writes == 0
     seen = await reported(router, SetIsolated("ranker", (*asked, "eu"), urgent, ("eu",)))
     assert seen.reading.isolated == (*asked, "eu")
+
+
+@pytest.mark.parametrize("share", [Share(100), Share(0)])
+async def test_an_end_does_not_ask_a_router_that_is_gone_for_ever(share: Share) -> None:
+    """I6: what fails is asked again by whoever hears of it; at the end that would hold the lock and never stop."""
+    router = MemoryRouter(CLOCK, ("ranker",))
+    router.fail(Fault.UNREACHABLE)
+    effect = SetTraffic("ranker", Slot.B, share, urgent=share == Share(0))
+    tried = 0
+
+    async def report(lane: str, _: Observation) -> None:
+        nonlocal tried
+        tried += 1
+        hands.perform(lane, effect)
+        hands.perform(lane, ReadRoute("ranker"))
+
+    hands = Hands({"ranker": router}, WorldProber(World()), CLOCK, report)
+    hands.perform("r1", effect)
+    await asyncio.wait_for(hands.drain(), 10)
+    assert tried <= 3  # the first may fail before the end begins, and what it asked for is under way then
+
+
+async def test_harm_that_is_found_at_the_very_end_is_still_taken_back() -> None:
+    """I2: a decrease is no repetition, so it goes out; everything else is the next process's."""
+    router = MemoryRouter(CLOCK, ("ranker",))
+    await router.set_share("ranker", Slot.B, Share(100))
+
+    async def report(lane: str, _: Observation) -> None:
+        hands.perform(lane, SetTraffic("ranker", Slot.B, Share(0), urgent=True))
+        hands.perform(lane, SetTraffic("ranker", Slot.B, Share(5_000), urgent=False))
+
+    hands = Hands({"ranker": router}, WorldProber(World()), CLOCK, report)
+    hands.perform("r1", ReadRoute("ranker"))
+    await asyncio.wait_for(hands.drain(), 10)
+    assert (await router.read("ranker")).share_of(Slot.B) == Share(0)
