@@ -250,7 +250,7 @@ class Daemon:
         await self.alerting.stop()
         await self.registering.stop()
         await self.hands.end_checks()
-        await self.hands.drain()
+        await self.hands.end()
         await self._keep_clock()
         for source in self.outside.sources.values():
             await source.close()

@@ -293,9 +293,13 @@ class Hands:
         tried = isinstance(effect, SetTraffic) and self._written.get(effect.route, (None,))[0] == effect
         return isinstance(effect, SetTraffic) and effect.urgent and not tried
 
-    async def drain(self) -> None:
-        """Wait for what is under way. What fails now is the next process's: asked again for ever it would never end."""
+    async def end(self) -> None:
+        """Begin nothing but a first decrease, and wait. What fails now is the next process's, or it never ends."""
         self._ending = True
+        await self.quiet()
+
+    async def quiet(self) -> None:
+        """Wait until nothing is under way."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
 

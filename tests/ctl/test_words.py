@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from rolloutd import wire
 from rolloutd.ctl.exits import UNCHANGED
 from tests.ctl.running import rollout
 from tests.server.running import Running
@@ -100,3 +101,13 @@ async def test_what_people_mistype_is_answered_in_three_parts(server: Running, w
     assert traffic.startswith("  Traffic: ")
     assert step.startswith("  Next:    ")
     assert not FORBIDDEN.search(ran.err), ran.err
+
+
+async def test_what_ended_or_was_not_read_shows_no_age_of_a_reading(server: Running) -> None:
+    """The router's last word is said as what it is; "never ago" is no age."""
+    never = wire.OnNew(asked=0.1, observed=None, confirmed=0.05, confirmed_is_asked=False)
+    server.service.change("ranker", on_new=never)
+    said = (await rollout(server.directory, "status", "ranker")).out
+    assert "asked 10.0%, router not read yet\n" in said
+    server.service.change("ranker", ended=True)
+    assert "5.0%, as the router confirmed at the end\n" in (await rollout(server.directory, "status", "ranker")).out

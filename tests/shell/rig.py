@@ -169,7 +169,7 @@ class Rig:
     async def feed(self, name: str) -> None:
         """One tick, and an answer to every gate."""
         await self.loop.tick(name)
-        await self.hands.drain()
+        await self.hands.quiet()
         if name not in self.loop.lanes:
             return
         for gate in self.loop.lanes[name].rollout.spec.plan.gates:

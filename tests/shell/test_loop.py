@@ -71,7 +71,7 @@ async def test_a_hand_that_lowers_just_before_a_raise_is_kept(tmp_path: Path) ->
 async def test_a_raise_that_still_looks_never_goes_out_once_an_abort_is_recorded(tmp_path: Path) -> None:
     """I1, I2: found by seed 100993. The look right before a raise takes long, and an abort is recorded meanwhile."""
     rig, name = await _running(tmp_path)
-    await rig.hands.drain()
+    await rig.hands.quiet()
     rig.router.written.clear()
     rig.router.looking.clear()
     rig.router.lowering.clear()

@@ -29,11 +29,13 @@ def span(seconds: float | None) -> str:
 
 def on_new(found: Found) -> str:
     """The two facts about the share: what was asked, what the router says."""
-    observed = found["on_new"]["observed"]
-    says = "router not read yet" if observed is None else f"router says {percent(observed)}"
-    return (
-        f"asked {percent(found['on_new']['asked'])}, {says} ({span(found['age_s'].get('router'))} ago){_copies(found)}"
-    )
+    observed, confirmed = found["on_new"]["observed"], percent(found["on_new"]["confirmed"])
+    if found.get("ended"):
+        return f"{confirmed}, as the router confirmed at the end"
+    says = "router not read yet"
+    if observed is not None:
+        says = f"router says {percent(observed)} ({span(found['age_s'].get('router'))} ago)"
+    return f"asked {percent(found['on_new']['asked'])}, {says}{_copies(found)}"
 
 
 def _copies(found: Found) -> str:
