@@ -48,7 +48,7 @@ from rolloutd.published import PublishedHeads
 from rolloutd.registering import Registered, Registering
 from rolloutd.schedule import Schedule
 from rolloutd.server import LocalServer
-from rolloutd.server_loopback import Loopback
+from rolloutd.server_loopback import metrics_port
 from rolloutd.snapshots import Recall, SqliteSnapshots, open_snapshots
 from rolloutd.sockets import Listener
 from rolloutd.spill import SpillFile
@@ -223,7 +223,7 @@ class Daemon:
         self.desk.when_started(lambda spec: _follow_up(schedule, spec))
         server = LocalServer(self.desk, access, listeners, registry=self.registry)
         self.gauges.file = told.file
-        loopback = Loopback(self.registry)
+        loopback = metrics_port(self.registry)
         if told.port:
             await loopback.open(told.port)
         serving = asyncio.create_task(server.run(stop), name="server")

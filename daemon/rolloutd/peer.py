@@ -112,7 +112,8 @@ class Accounts:
     async def _ask(self, uid: int) -> Account | None:
         loop = asyncio.get_running_loop()
         try:
-            return await asyncio.wait_for(loop.run_in_executor(self._threads, self._lookup, uid), self._patience_s)
+            async with asyncio.timeout(self._patience_s):
+                return await loop.run_in_executor(self._threads, self._lookup, uid)
         except (TimeoutError, OSError):
             self._hangs_until = time.monotonic() + 10 * self._patience_s  # so that only the first caller waits
             return None

@@ -117,7 +117,8 @@ class Schedule:
         """Begin nothing more and let what is under way end: the scheduler's own shutdown would cancel it half done."""
         self._stopping = True
         try:
-            await asyncio.wait_for(self._idle.wait(), ENDS_WITHIN_S)
+            async with asyncio.timeout(ENDS_WITHIN_S):
+                await self._idle.wait()
         except TimeoutError:
             log.warning("work under way did not end and is cut off", extra={"jobs": self._under_way})
         if self._beating is not None:

@@ -135,3 +135,18 @@ async def test_keys_act_on_the_right_host_and_a_lost_one_hides_no_other(
         both.doors[WEST].start()
         await until(lambda: "~" not in both.text)
         assert both.daemons[WEST].service.acts == []
+
+
+async def test_when_all_are_gone_nothing_is_live_and_hold_is_of_one_host(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Both cut: LOST as with one daemon. What is of the whole fleet is asked of no host by chance."""
+    async with town(place, monkeypatch) as both:
+        await both.still()
+        await both.pilot.press("H")
+        await both.sees("is of one host, and this screen shows several")
+        for host in (EAST, WEST):
+            both.cut(host)
+        await both.sees("NO CONTACT WITH THE DAEMON")
+        assert "~" in both.line("only-east")
+    assert all(daemon.service.acts == [] for daemon in both.daemons.values())

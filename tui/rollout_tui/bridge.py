@@ -53,7 +53,8 @@ class Bridge:
         if self._process is not None and self._process.returncode is None:
             self._process.terminate()
             with suppress(TimeoutError):  # who holds its pipes open would be waited for without an end
-                await asyncio.wait_for(self._process.wait(), ENDS_WITHIN_S)
+                async with asyncio.timeout(ENDS_WITHIN_S):
+                    await self._process.wait()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)

@@ -107,7 +107,8 @@ class Hosts(Client):
         try:
             while True:
                 try:
-                    host, one = await asyncio.wait_for(said.get(), TICK_S)
+                    async with asyncio.timeout(TICK_S):
+                        host, one = await said.get()
                 except TimeoutError:
                     host, one = "", ""
                 for messages in (self._take(host, one), self._silent(following, said)):

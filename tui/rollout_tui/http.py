@@ -74,8 +74,9 @@ class _Wire:
     async def close(self) -> None:
         """Close without waiting for the other side's goodbye."""
         self._writer.close()
-        with suppress(OSError, asyncio.TimeoutError):
-            await asyncio.wait_for(self._writer.wait_closed(), 1.0)
+        with suppress(OSError, TimeoutError):
+            async with asyncio.timeout(1.0):
+                await self._writer.wait_closed()
 
 
 def _reason(error: BaseException) -> str:

@@ -15,12 +15,9 @@ from typing import TypeVar
 
 from rollout_adapters.predictions.joiner import ARMS_MAX
 from rollout_adapters.predictions.record import Label, Output, Record, right
+from rolloutd.core.metrics import COVERED_BY
 
 _Key = TypeVar("_Key")
-COVERED_BY = 200
-"""Of the last so many ripe answers it is judged how many have a label,"""
-COVERED_FROM = 20
-"""once there are so many."""
 
 
 @dataclass(slots=True)

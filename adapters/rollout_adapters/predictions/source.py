@@ -20,7 +20,7 @@ from rollout_adapters.options import AdapterOptions, check_options
 from rollout_adapters.predictions.formats import FORMATS, Reader, reader_of
 from rollout_adapters.predictions.ingest import Ingest
 from rollout_adapters.predictions.joiner import ArmCounts, Joiner, Timed
-from rollout_adapters.predictions.labels import COVERED_FROM, LabelBook, LabelCounts
+from rollout_adapters.predictions.labels import LabelBook
 from rollout_adapters.predictions.record import BadRecord, Record, Said
 from rollout_adapters.predictions.tail import Tail
 from rolloutd.core.metrics import (
@@ -33,6 +33,7 @@ from rolloutd.core.metrics import (
     Point,
     Question,
     Unreadable,
+    lacking_labels,
 )
 
 _SLICE = 1_000  # records that are joined before others have a turn
@@ -211,8 +212,7 @@ class PredictionSource:
         n, bad = counts.due, counts.missing
         if template.total.series != _DUE:
             n, bad = counts.labelled, counts.wrong
-            lacking = _lacking(counts, arm, self._options.least_labelled)
-            if lacking is not None:
+            if (lacking := lacking_labels(arm, *counts.coverage, self._options.least_labelled)) is not None:
                 return lacking
         series, at_ms = f'{{arm="{arm}",from="{counts.from_ms}"}}', counts.record_at_ms
         part = template.bad or template.total
@@ -241,15 +241,6 @@ class PredictionSource:
             (Point(template.total.series + labels, float(n), at_ms),),
             (Point(part.series + labels, float(bad), at_ms),),
         )
-
-
-def _lacking(counts: LabelCounts, arm: str, least: float) -> Unreadable | None:
-    """Why the labels of an arm cannot be judged, where too many ripe answers have none."""
-    due, labelled = counts.coverage
-    if due < COVERED_FROM or labelled >= least * due:
-        return None
-    said = f"of {arm}'s last {due} ripe answers only {labelled} have a label, at least {least:.0%} must"
-    return Unreadable(BlindReason.PARTIAL, said)
 
 
 def parse(lines: Iterable[bytes], read: Reader) -> tuple[list[Said], int]:

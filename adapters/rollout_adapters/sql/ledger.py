@@ -11,12 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from rollout_adapters.sql.rows import ArmRow
-from rolloutd.core.metrics import ArmReading, BlindReason, Counted, Point, Unreadable
-
-COVERED_BY = 200
-"""Of the last so many requests it is judged how many have a label,"""
-COVERED_FROM = 20
-"""once there are so many."""
+from rolloutd.core.metrics import COVERED_BY, ArmReading, BlindReason, Counted, Point, Unreadable, lacking_labels
 
 
 @dataclass(slots=True)
@@ -74,10 +69,8 @@ class Ledger:
         if arm.newest_ms is not None and now_ms - arm.newest_ms > max_age_ms:
             late_s = (now_ms - arm.newest_ms) / 1000
             return Unreadable(BlindReason.TARGET_DOWN, f"the newest label is {late_s:.0f} s old: labels have stopped")
-        due, labelled = arm.coverage
-        if due >= COVERED_FROM and labelled < least * due:
-            said = f"of {name}'s last {due} ripe requests only {labelled} have a label, at least {least:.0%} must"
-            return Unreadable(BlindReason.PARTIAL, said)
+        if (lacking := lacking_labels(name, *arm.coverage, least)) is not None:
+            return lacking
         series = f'{{arm="{name}",from="{arm.from_ms}"}}'
         total, bad = Point(f"n{series}", float(arm.n), arm.at_ms), Point(f"bad{series}", float(arm.bad), arm.at_ms)
         return Counted((total,), (bad,))

@@ -146,6 +146,19 @@ class Unreadable:
 
 ArmReading = Counted | Unreadable
 
+COVERED_BY = 200
+"""Of the last so many ripe requests it is judged how many have a label,"""
+COVERED_FROM = 20
+"""once there are so many."""
+
+
+def lacking_labels(arm: str, due: int, labelled: int, least: float) -> Unreadable | None:
+    """Why an arm cannot be judged where of its last ``due`` ripe requests less than the part ``least`` have a label."""
+    if due < COVERED_FROM or labelled >= least * due:
+        return None
+    said = f"of {arm}'s last {due} ripe requests only {labelled} have a label, at least {least:.0%} must"
+    return Unreadable(BlindReason.PARTIAL, said)
+
 
 @dataclass(frozen=True, slots=True)
 class Question:

@@ -158,7 +158,7 @@ async def test_labels_that_do_not_come_are_no_data(log: Log) -> None:
     reading = (await log.ask())["b"]
     assert isinstance(reading, Unreadable)
     assert reading.reason is BlindReason.PARTIAL
-    assert reading.detail == "of b's last 40 ripe answers only 20 have a label, at least 80% must"
+    assert reading.detail == "of b's last 40 ripe requests only 20 have a label, at least 80% must"
     more = [f"s{n}" for n in range(200)]
     log.answers("b", *more)
     log.labels("cat", *more)
