@@ -1,7 +1,9 @@
-"""Writes docs/acceptance.md from what tests and benches said: ``python -m tests.docs.acceptance [run [TEST ...]]``.
+"""Writes docs/acceptance.md from what tests and benches said: ``python -m tests.docs.acceptance [run|read ...]``.
 
-With ``run`` all tests, or those named, are run first; what came of them is kept in docs/acceptance.json. Figures of
-benches are those that the benches keep. Nothing is written by hand, and what was not measured says so.
+``run [TEST ...]`` runs all tests of the table, or those named; ``read REPORT`` takes them from the report of a whole
+run at this commit (pytest's ``--junitxml``, ``-o junit_family=xunit1``). What came of them is kept in
+docs/acceptance.json. Figures of benches are those that the benches keep. Nothing is written by hand, and what was not
+measured says so.
 """
 
 from __future__ import annotations
@@ -41,9 +43,14 @@ def run_tests(names: list[str]) -> Kept:
         report = Path(folder) / "report.xml"
         command = [sys.executable, "-m", "pytest", "-q", "-o", "junit_family=xunit1", f"--junitxml={report}"]
         subprocess.run([*command, *names], cwd=ROOT, check=False)
-        cases = list(ET.parse(report).iter("testcase"))  # pytest wrote it just now
-    commit = _commit()
-    return {name: {**_counted(name, cases), "commit": commit} for name in names}
+        return read_report(report, names)
+
+
+def read_report(report: Path, names: list[str]) -> Kept:
+    """What pytest's report says of each of these; those that were not in the run are left out."""
+    cases, commit = list(ET.parse(report).iter("testcase")), _commit()  # a report of our own pytest
+    counted = {name: {**_counted(name, cases), "commit": commit} for name in names}
+    return {name: one for name, one in counted.items() if one["passed"] + one["skipped"] + one["failed"]}
 
 
 def _commit() -> str:
@@ -126,8 +133,10 @@ def kept() -> Kept:
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["run"]:
-        found = {**kept(), **run_tests(sys.argv[2:] or selected())}
+    words = sys.argv[1:]
+    if words:
+        new = read_report(Path(words[1]), selected()) if words[0] == "read" else run_tests(words[1:] or selected())
+        found = {**kept(), **new}
         found = {name: found[name] for name in selected() if name in found}
         KEPT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     PAGE.write_text(page(kept()), encoding="utf-8")

@@ -67,7 +67,7 @@ GOALS: tuple[SafetyGoal, ...] = (
         "bad metrics: wrong promotions",
         "0",
         ("tests/badmetrics/test_catalogue.py",),
-        still_open="one row goes up a stage (one of two shards); every row ran at one kind of gate, not at all three",
+        still_open="the tests run each row at one kind of gate; at all three it is `python -m tests.badmetrics.run`",
     ),
     SafetyGoal(
         "R10",

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 
 import pytest
 
 from bench.__main__ import names
-from tests.docs.acceptance import PAGE, ROOT, kept, page, selected
+from tests.docs.acceptance import PAGE, ROOT, kept, page, read_report, selected
 from tests.docs.acceptance_rows import GOALS
 
 
@@ -36,3 +37,15 @@ def test_each_named_test_exists(test: str) -> None:
 def test_nothing_that_did_not_hold_is_kept_as_a_result() -> None:
     """A page with a failing test is not published; what was skipped is said."""
     assert all(found["failed"] == 0 for found in kept().values())
+
+
+def test_a_whole_runs_report_says_what_each_named_test_came_to(tmp_path: Path) -> None:
+    """What was in the run is counted; what was not is left as it was, and does not stand as none."""
+    case = '<testcase classname="tests.simulation.test_seeds" name="{}">{}</testcase>'
+    cases = case.format("test_a[1]", "") + case.format("test_b", "<failure/>") + case.format("test_c", "<skipped/>")
+    report = tmp_path / "report.xml"
+    report.write_text(f"<testsuites><testsuite>{cases}</testsuite></testsuites>", encoding="utf-8")
+    found = read_report(report, ["tests/simulation/test_seeds.py", "tests/simulation/test_replay.py"])
+    assert list(found) == ["tests/simulation/test_seeds.py"]
+    counted = found["tests/simulation/test_seeds.py"]
+    assert (counted["passed"], counted["failed"], counted["skipped"]) == (1, 1, 1)
