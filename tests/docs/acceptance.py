@@ -1,9 +1,9 @@
 """Writes docs/acceptance.md from what tests and benches said: ``python -m tests.docs.acceptance [run|read ...]``.
 
-``run [TEST ...]`` runs all tests of the table, or those named; ``read REPORT`` takes them from the report of a whole
-run at this commit (pytest's ``--junitxml``, ``-o junit_family=xunit1``). What came of them is kept in
-docs/acceptance.json. Figures of benches are those that the benches keep. Nothing is written by hand, and what was not
-measured says so.
+``run [TEST ...]`` runs all tests of the table, or those named; ``read REPORT [COMMIT]`` takes them from the report of a
+whole run at that commit, else at this one (pytest's ``--junitxml``, ``-o junit_family=xunit1``). What came of them is
+kept in docs/acceptance.json. Figures of benches are those that the benches keep. Nothing is written by hand, and what
+was not measured says so.
 """
 
 from __future__ import annotations
@@ -46,11 +46,16 @@ def run_tests(names: list[str]) -> Kept:
         return read_report(report, names)
 
 
-def read_report(report: Path, names: list[str]) -> Kept:
+def read_report(report: Path, names: list[str], commit: str = "") -> Kept:
     """What pytest's report says of each of these; those that were not in the run are left out."""
-    cases, commit = list(ET.parse(report).iter("testcase")), _commit()  # a report of our own pytest
-    counted = {name: {**_counted(name, cases), "commit": commit} for name in names}
+    cases = list(ET.parse(report).iter("testcase"))  # a report of our own pytest
+    counted = {name: {**_counted(name, cases), "commit": commit or _commit()} for name in names}
     return {name: one for name, one in counted.items() if one["passed"] + one["skipped"] + one["failed"]}
+
+
+def read(words: list[str], names: list[str]) -> Kept:
+    """What the report that is named first says of these; it is of the commit named second, else of this one."""
+    return read_report(Path(words[0]), names, *words[1:2])
 
 
 def _commit() -> str:
@@ -135,7 +140,7 @@ def kept() -> Kept:
 if __name__ == "__main__":
     words = sys.argv[1:]
     if words:
-        new = read_report(Path(words[1]), selected()) if words[0] == "read" else run_tests(words[1:] or selected())
+        new = read(words[1:], selected()) if words[0] == "read" else run_tests(words[1:] or selected())
         found = {**kept(), **new}
         found = {name: found[name] for name in selected() if name in found}
         KEPT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -1,7 +1,7 @@
 """Writes the table of goals into docs/safety.md from kept results: ``python -m tests.docs.safety [run|read|keep ...]``.
 
-``run [TEST ...]`` runs the named tests (or all that the goals name), ``read REPORT`` takes them from the report of a
-whole run (as tests.docs.acceptance does), and what came of them is kept in docs/safety.json;
+``run [TEST ...]`` runs the named tests (or all that the goals name), ``read REPORT [COMMIT]`` takes them from a
+report (as tests.docs.acceptance does), and what came of them is kept in docs/safety.json;
 ``keep simulation COMMIT FILE...`` adds up outputs of ``./dev sim --json`` at that commit, ``keep fuzz COMMIT FILE``
 takes the one of ``./dev fuzz``. Nothing is written by hand, and what was not measured says so.
 """
@@ -14,7 +14,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.docs.acceptance import ROOT, Kept, figure, read_report, run_tests
+from tests.docs.acceptance import ROOT, Kept, figure, read, run_tests
 from tests.docs.safety_rows import GOALS, SafetyGoal
 
 PAGE, KEPT = ROOT / "docs" / "safety.md", ROOT / "docs" / "safety.json"
@@ -159,7 +159,7 @@ def main(words: list[str]) -> None:
     """See the top of this file."""
     found = kept()
     if words[:1] in (["run"], ["read"]):
-        new = read_report(Path(words[1]), selected()) if words[0] == "read" else run_tests(words[1:] or selected())
+        new = read(words[1:], selected()) if words[0] == "read" else run_tests(words[1:] or selected())
         found["tests"] |= {name: {**one, "date": _today()} for name, one in new.items() if not one["failed"]}
         found["tests"] = {name: found["tests"][name] for name in selected() if name in found["tests"]}
     elif words[:1] == ["keep"]:
