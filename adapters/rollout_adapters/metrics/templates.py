@@ -8,6 +8,7 @@ requests are its backends' responses of all codes. Only 5xx are failures.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 
 from rollout_adapters.options import nearest_of
@@ -136,6 +137,12 @@ def _labels_missing(name: str, arm_label: str, slo_ms: float | None) -> MetricTe
     return _labels(name, arm_label, slo_ms, ("labels_due_total", "labels_missing_total"))
 
 
+def _labels_brier(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
+    """A mean of squared errors, so lower is better."""
+    made = _labels(name, arm_label, slo_ms, ("labels_scored_total", "labels_squared_error_total"))
+    return replace(made, kind=GateKind.MEAN)
+
+
 def _labels(name: str, arm_label: str, slo_ms: float | None, series: tuple[str, str]) -> MetricTemplate:
     """What a source of predictions counts once a request is ripe; when it is, the metric says in the configuration."""
     if slo_ms is not None:
@@ -168,6 +175,7 @@ _MAKERS: dict[str, tuple[str, _Maker]] = {
     "pairs.coverage": ("arm", _pairs_coverage),
     "pairs.errors": ("arm", _pairs_errors),
     "pairs.slow": ("arm", _pairs_slow),
+    "labels.brier": ("arm", _labels_brier),
     "labels.missing": ("arm", _labels_missing),
     "labels.wrong": ("arm", _labels_wrong),
 }

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rollout_adapters.predictions.joiner import ARMS_MAX
-from rollout_adapters.predictions.record import Label, Output, Record, right
+from rollout_adapters.predictions.record import Label, Output, Record, right, squared_error
 from rolloutd.core.metrics import COVERED_BY
 
 _Key = TypeVar("_Key")
@@ -22,21 +22,44 @@ _Key = TypeVar("_Key")
 
 @dataclass(slots=True)
 class LabelCounts:
-    """What one arm's ripe answers came to; every figure only grows. Times are those of the clock that is given."""
+    """What one arm's ripe answers came to; every figure only grows. Times are those of the clock that is given.
+
+    ``scored`` are those that are probabilities with a label of 0 or 1, ``squared`` is the sum of their squared errors,
+    ``scores`` says of the last labelled ones why one has no such error, empty where it has.
+    """
 
     from_ms: int
     due: int = 0
     missing: int = 0
     labelled: int = 0
     wrong: int = 0
+    scored: int = 0
+    squared: float = 0.0
     record_at_ms: int = 0
     dropped_at_ms: int | None = None
     last: deque[bool] = field(default_factory=lambda: deque(maxlen=COVERED_BY))
+    scores: deque[str] = field(default_factory=lambda: deque(maxlen=COVERED_BY))
 
     @property
     def coverage(self) -> tuple[int, int]:
         """Of the last ripe answers, how many there are and how many have a label."""
         return len(self.last), sum(self.last)
+
+    def unscored(self, arm: str) -> str:
+        """Why its squared errors say nothing now: some of the last labelled answers have none. Empty where all have."""
+        whys = [why for why in self.scores if why]
+        if not whys:
+            return ""
+        return (
+            f"of {arm}'s last {len(self.scores)} labelled answers {len(whys)} are no probability of 0 or 1: {whys[-1]}"
+        )
+
+    def score(self, error: float | str) -> None:
+        """Add a labelled answer's squared error, or why it has none."""
+        self.scores.append(error if isinstance(error, str) else "")
+        if not isinstance(error, str):
+            self.scored += 1
+            self.squared += error
 
 
 class LabelBook:
@@ -88,7 +111,10 @@ class LabelBook:
             output, _ = self._waiting.pop(key)
             self._judged[key] = now_ms
             said = self._labels.get(key[0])
-            self._count(self.arms[key[1]], None if said is None else right(output, said[0], self._tolerance))
+            counts = self.arms[key[1]]
+            self._count(counts, None if said is None else right(output, said[0], self._tolerance))
+            if said is not None:
+                counts.score(squared_error(output, said[0]))
         for request_id in list(_until(self._labels, over_ms - self._ripe_ms)):  # an answer may be logged later still
             del self._labels[request_id]
         for key in [key for key, _ in zip(self._judged, range(len(self._judged) - self._most), strict=False)]:

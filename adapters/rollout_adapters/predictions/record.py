@@ -142,6 +142,17 @@ def right(output: Output, label: Output, tolerance: float) -> bool | None:
     return same(output, label, tolerance)
 
 
+def squared_error(output: Output, label: Output) -> float | str:
+    """(p - y)^2 of a probability p and what happened, y of 0 or 1; or why it has none. No kind is guessed."""
+    if not isinstance(output, float):
+        return "the answer is no number"
+    if not 0.0 <= output <= 1.0:
+        return f"the answer {output:g} lies outside of 0 to 1"
+    if label not in (0.0, 1.0):
+        return f"the label {label:g} is neither 0 nor 1" if isinstance(label, float) else "the label is no number"
+    return (output - label) ** 2
+
+
 def digest(value: object) -> str:
     """The SHA-256 of a value's canonical JSON."""
     text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, separators=(",", ":"))

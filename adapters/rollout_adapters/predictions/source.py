@@ -209,15 +209,19 @@ class PredictionSource:
         if counts.dropped_at_ms is not None and now_ms - counts.dropped_at_ms <= self.max_age_ms:
             detail = f"more answers of {arm} wait for their labels than most_waiting allows"
             return Unreadable(BlindReason.TOO_BIG, detail)
-        n, bad = counts.due, counts.missing
+        n, bad = counts.due, float(counts.missing)
         if template.total.series != _DUE:
-            n, bad = counts.labelled, counts.wrong
+            n, bad = counts.labelled, float(counts.wrong)
+            if template.kind is GateKind.MEAN:
+                n, bad = counts.scored, counts.squared
+                if unscored := counts.unscored(arm):
+                    return Unreadable(BlindReason.BAD_ANSWER, unscored)
             if (lacking := lacking_labels(arm, *counts.coverage, self._options.least_labelled)) is not None:
                 return lacking
         series, at_ms = f'{{arm="{arm}",from="{counts.from_ms}"}}', counts.record_at_ms
         part = template.bad or template.total
         total = Point(template.total.series + series, float(n), at_ms)
-        return Counted((total,), (Point(part.series + series, float(bad), at_ms),))
+        return Counted((total,), (Point(part.series + series, bad, at_ms),))
 
     def _reading(self, template: MetricTemplate, arm: str, now_ms: int) -> ArmReading:
         if template.ripens:
