@@ -80,11 +80,15 @@ class PtyScreen:
                 return time.monotonic()
         return None
 
+    def send(self, sequence: bytes) -> None:
+        """What a terminal tells a program by itself, such as that nobody looks at it."""
+        os.write(self._fd, sequence)
+
     def press(self, key: bytes, word: bytes, within_s: float) -> float | None:
         """Seconds from a key until it has written this word."""
         self.drain(0.0)
         began_s = time.monotonic()
-        os.write(self._fd, key)
+        self.send(key)
         at_s = self.until(word, within_s)
         return None if at_s is None else at_s - began_s
 

@@ -11,7 +11,8 @@ from rolloutd.core.values import ZERO, Actor
 _BACK = (Phase.RECEDING, Phase.ABORTED, Phase.ROLLED_BACK, Phase.REFUSED)
 _LOWERS = (Verb.ABORT, Verb.DECLINE, Verb.ROLLBACK)
 _SEGMENTS = (Verb.ISOLATE, Verb.PUTBACK)
-_GOES_ON = (Verb.PROMOTE, Verb.RESUME, Verb.APPROVE, Verb.EXTEND)
+_OVERRIDES = (Verb.PROMOTE, Verb.RESUME, Verb.REAPPLY)
+_GOES_ON = (Verb.PROMOTE, Verb.RESUME, Verb.REAPPLY, Verb.APPROVE, Verb.EXTEND)
 
 
 def confirmed(rollout: Rollout, verb: Verb | None) -> bool:
@@ -34,5 +35,5 @@ def known(rollout: Rollout, verb: Verb | None) -> bool:
 
 def waits_for_person(rollout: Rollout, verb: Verb | None, actor: Actor, now_ms: int) -> bool:
     """Whether the command was only a request that somebody else must approve."""
-    asked = open_request(rollout, now_ms) if verb in (Verb.PROMOTE, Verb.RESUME) else None
+    asked = open_request(rollout, now_ms) if verb in _OVERRIDES else None
     return asked is not None and asked.by.uid == actor.uid

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
+from typing import Any
 
 from sqlite_utils import Database, Migrations
 
 from rolloutd import sql
+from rolloutd.core.standing import Standing
 from rolloutd.core.values import Instant
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.evidence_store import HISTORY_TICKS, EvidenceRow, Pulse, RawTick
@@ -21,6 +24,7 @@ from rolloutd.store import Store
 from rolloutd.writer import Writer
 
 MIGRATIONS = Migrations("evidence")
+NO_STANDING = (None,) * len(sql.RAW_TICK_STANDING)
 
 
 @MIGRATIONS(name="001_first")
@@ -32,6 +36,13 @@ def _first(db: Database) -> None:
     db.table("pulse").create(pulse, pk="rollout", not_null=pulse, strict=True)
     life = {"id": int, "at_clock_ms": int, "at_wall_ms": int}
     db.table("daemon_pulse").create(life, pk="id", not_null=life, strict=True)
+    reach(CrashPoint.IN_MIGRATION)
+
+
+@MIGRATIONS(name="002_standing")
+def _standing_columns(db: Database) -> None:
+    for statement in sql.RAW_TICK_STANDING:
+        db.execute(statement)
     reach(CrashPoint.IN_MIGRATION)
 
 
@@ -92,7 +103,8 @@ def _save(connection: sqlite3.Connection, row: EvidenceRow, history_ticks: int) 
     if newer:
         counts = (row.champion_n, row.champion_bad, row.challenger_n, row.challenger_bad)
         at = (row.at.clock_ms, row.at.wall_ms)
-        connection.execute(sql.SAVE_RAW, (row.rollout, row.gate, row.tick, *at, *counts, row.note))
+        standing = astuple(row.standing) if row.standing is not None else NO_STANDING
+        connection.execute(sql.SAVE_RAW, (row.rollout, row.gate, row.tick, *at, *counts, row.note, *standing))
         connection.execute(sql.THIN_RAW, (row.rollout, row.gate, row.tick - history_ticks))
     return newer
 
@@ -100,16 +112,23 @@ def _save(connection: sqlite3.Connection, row: EvidenceRow, history_ticks: int) 
 def _load(db: Database, rollout: str) -> dict[str, EvidenceRow]:
     found: dict[str, EvidenceRow] = {}
     for name, gate, tick, body, clock_ms, wall_ms, *rest in db.execute(sql.READ_STATE, [rollout]):
-        found[gate] = EvidenceRow(name, gate, tick, body, Instant(clock_ms, wall_ms), *rest)
+        found[gate] = EvidenceRow(name, gate, tick, body, Instant(clock_ms, wall_ms), *_counted(rest))
     return found
 
 
 def _history(db: Database, rollout: str, gate: str, limit: int) -> list[RawTick]:
     found = [
-        RawTick(tick, Instant(clock_ms, wall_ms), *rest)
+        RawTick(tick, Instant(clock_ms, wall_ms), *_counted(rest))
         for tick, clock_ms, wall_ms, *rest in db.execute(sql.HISTORY, [rollout, gate, limit])
     ]
     return found[::-1]
+
+
+def _counted(columns: list[Any]) -> tuple[float, float, float, float, str, Standing | None]:
+    """Counts and note of a tick, and what the stage had come to by then where that was kept."""
+    champion_n, champion_bad, challenger_n, challenger_bad, note, *stood = columns
+    standing = None if None in stood else Standing(*stood)
+    return champion_n, champion_bad, challenger_n, challenger_bad, note, standing
 
 
 def _pulse(db: Database) -> Pulse:

@@ -19,6 +19,7 @@ from json import dumps
 from math import inf
 from typing import Protocol
 
+from rolloutd.core.standing import Standing
 from rolloutd.core.values import BadValue, Instant
 
 HISTORY_TICKS = 5_000
@@ -29,7 +30,8 @@ HISTORY_TICKS = 5_000
 class EvidenceRow:
     """One gate after one tick: the state's canonical text (``codec.encode``) and what the tick itself counted.
 
-    ``tick`` counts within the rollout and only grows. A blind tick has zeros and says why in ``note``.
+    ``tick`` counts within the rollout and only grows. A blind tick has zeros and says why in ``note``. ``standing`` is
+    what the stage had come to by then, for charts; none where there was nothing to compare.
     Raises BadValue for a count that is not a finite number from zero up.
     """
 
@@ -43,6 +45,7 @@ class EvidenceRow:
     challenger_n: float = 0.0
     challenger_bad: float = 0.0
     note: str = ""
+    standing: Standing | None = None
 
     def __post_init__(self) -> None:
         for name in ("champion_n", "champion_bad", "challenger_n", "challenger_bad"):
@@ -53,7 +56,7 @@ class EvidenceRow:
 
 @dataclass(frozen=True, slots=True)
 class RawTick:
-    """What one tick counted, for charts and for proving a verdict again."""
+    """What one tick counted, for charts and for proving a verdict again; ``standing`` as in EvidenceRow."""
 
     tick: int
     at: Instant
@@ -62,6 +65,7 @@ class RawTick:
     challenger_n: float
     challenger_bad: float
     note: str
+    standing: Standing | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from rolloutd import codec
 from rolloutd.core.events import EvidenceSealed
 from rolloutd.core.evidence import GateEvidence
+from rolloutd.core.standing import standing
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Instant
 from rolloutd.evidence_store import EvidenceRow, EvidenceStore, Pulse, RawTick, seal
@@ -112,4 +113,5 @@ def _row(rollout: str, known: GateEvidence, at: Instant) -> EvidenceRow:
         challenger_n=counts.challenger_n,
         challenger_bad=counts.challenger_bad if means is None else means.challenger_total,
         note=known.blind.detail if known.blind is not None else "",
+        standing=standing(known),
     )

@@ -241,7 +241,7 @@ class MemoryEvidence:
         gates[row.gate] = row
         counts = (row.champion_n, row.champion_bad, row.challenger_n, row.challenger_bad)
         raw = self._raw.setdefault((row.rollout, row.gate), deque())
-        raw.append(RawTick(row.tick, row.at, *counts, row.note))
+        raw.append(RawTick(row.tick, row.at, *counts, row.note, row.standing))
         while raw[0].tick <= row.tick - self._history_ticks:
             raw.popleft()
         return True

@@ -6,11 +6,13 @@ the evidence) is not in the record and not in the picture.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from math import ceil
+from types import MappingProxyType
 
 from rolloutd import pictures, story
+from rolloutd.bands import Band
 from rolloutd.core import events as ev
 from rolloutd.core.fold import fold
 from rolloutd.core.plan import OnFail
@@ -20,20 +22,24 @@ from rolloutd.evidence_store import RawTick
 from rolloutd.view import past_status
 from rolloutd.wording import margin_words, rfc3339
 
+NO_BANDS: Mapping[int, Band] = MappingProxyType({})
 
-def course(name: str, metric: str, ticks: Sequence[RawTick], points: int) -> pictures.Series:
+
+def course(
+    name: str, metric: str, ticks: Sequence[RawTick], points: int, bands: Mapping[int, Band] = NO_BANDS
+) -> pictures.Series:
     """The ticks as at most ``points`` points. Several ticks together are summed: a rate of counts, not a mean of rates.
 
-    A point of blind ticks alone has no rate.
+    A point of blind ticks alone has no rate. Its band is the newest of those of its ticks.
     """
     size = max(1, ceil(len(ticks) / max(1, points)))
     groups = [ticks[at : at + size] for at in range(0, len(ticks), size)]
     gaps = sorted(after.at.clock_ms - before.at.clock_ms for before, after in pairwise(ticks))
     every_s = gaps[len(gaps) // 2] / 1000 * size if gaps else 0.0
-    return pictures.Series(name=name, metric=metric, points=[_point(group) for group in groups], every_s=every_s)
+    return pictures.Series(name=name, metric=metric, points=[_point(group, bands) for group in groups], every_s=every_s)
 
 
-def _point(group: Sequence[RawTick]) -> pictures.SeriesPoint:
+def _point(group: Sequence[RawTick], bands: Mapping[int, Band]) -> pictures.SeriesPoint:
     counts = [
         sum(parts)
         for parts in zip(
@@ -41,6 +47,7 @@ def _point(group: Sequence[RawTick]) -> pictures.SeriesPoint:
         )
     ]
     champion_n, champion_bad, challenger_n, challenger_bad = counts
+    band = next((bands[tick.tick] for tick in reversed(group) if tick.tick in bands), None)
     return pictures.SeriesPoint(
         at=rfc3339(group[-1].at.wall_ms),
         champion=rates(champion_n, champion_bad),
@@ -50,6 +57,9 @@ def _point(group: Sequence[RawTick]) -> pictures.SeriesPoint:
         challenger_n=challenger_n,
         challenger_bad=challenger_bad,
         ticks=len(group),
+        delta=band and band.delta,
+        low=band and band.low,
+        high=band and band.high,
     )
 
 

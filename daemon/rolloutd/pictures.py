@@ -50,7 +50,8 @@ class SeriesPoint(Model):
     """One tick of one metric, or several put together. ``at`` is when the (last) tick was counted.
 
     Values are the metric's own (a rate is 0 to 1); null where there was no reading. The counts are what was counted in
-    this point alone.
+    this point alone. ``delta``, ``low`` and ``high`` are the difference of the stage as it stood here, challenger less
+    champion, and the range that it had at any look; at some points only, and null where there was none.
     """
 
     at: str
@@ -63,6 +64,9 @@ class SeriesPoint(Model):
     challenger_n: float = 0.0
     challenger_bad: float = 0.0
     ticks: int = 1
+    delta: float | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 class Series(Model):

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from rolloutd import story, view, wire
 from rolloutd.about import AboutDaemon
+from rolloutd.bands import Bands
 from rolloutd.core import events as ev
 from rolloutd.core.phases import Phase
 from rolloutd.core.state import Rollout
@@ -55,6 +56,7 @@ class Showing:
         self._holding = holding
         self._pictures: dict[str, tuple[int, int, wire.Status]] = {}
         self._rows: dict[str, wire.FleetRow] = {}
+        self._bands = Bands(1 - view.CONFIDENCE)
         self._last: dict[str, deque[wire.TimelineEntry]] = {}
 
     def changed(self, name: str) -> None:
@@ -167,11 +169,15 @@ class Showing:
     async def series(self, name: str, metric: str, last_s: float, points: int) -> Series | None:
         """The course of one metric from the stored ticks."""
         rollout = self._find(name)
-        if rollout is None or all(gate.metric != metric for gate in rollout.spec.plan.gates):
+        gate = next((one for one in rollout.spec.plan.gates if one.metric == metric), None) if rollout else None
+        if rollout is None or gate is None:
             return None
         since_ms = self._clock.now().clock_ms - int(last_s * 1000) if last_s > 0 else 0
-        ticks = await self._keeper.history(rollout.name, metric, HISTORY_TICKS)
-        return course(rollout.name, metric, [tick for tick in ticks if tick.at.clock_ms >= since_ms], points)
+        history = await self._keeper.history(rollout.name, metric, HISTORY_TICKS)
+        ticks = [tick for tick in history if tick.at.clock_ms >= since_ms]
+        paired = gate.template.kind.of_pairs  # the range is of two separate samples
+        bands = {} if paired else await self._bands.of(rollout.name, metric, ticks)
+        return course(rollout.name, metric, ticks, points, bands)
 
     def plan(self, name: str) -> Plan | None:
         """What was agreed to before the start."""

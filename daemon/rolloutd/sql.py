@@ -48,14 +48,23 @@ CREATE TABLE raw_tick (
     note TEXT NOT NULL, PRIMARY KEY (rollout, gate, tick)
 ) STRICT, WITHOUT ROWID
 """
+# What the stage had come to by then, for charts; nothing where there was nothing to compare, or it was not kept yet.
+RAW_TICK_STANDING = tuple(
+    f"ALTER TABLE raw_tick ADD COLUMN {column}"
+    for column in (
+        "stage_champion_n INTEGER", "stage_champion_bad INTEGER", "stage_challenger_n INTEGER",
+        "stage_challenger_bad INTEGER", "phi REAL",
+    )
+)  # fmt: skip
 SAVE_STATE = """
 INSERT INTO state (rollout, gate, tick, body) VALUES (?, ?, ?, ?)
 ON CONFLICT (rollout, gate) DO UPDATE SET tick = excluded.tick, body = excluded.body WHERE excluded.tick > state.tick
 """
 SAVE_RAW = """
 INSERT INTO raw_tick (rollout, gate, tick, at_clock_ms, at_wall_ms,
-                      champion_n, champion_bad, challenger_n, challenger_bad, note)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                      champion_n, champion_bad, challenger_n, challenger_bad, note,
+                      stage_champion_n, stage_champion_bad, stage_challenger_n, stage_challenger_bad, phi)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
 """
 # Two for each one that comes in: history shrinks to its length, and no save ever pays for all of it.
 THIN_RAW = """
@@ -64,12 +73,14 @@ DELETE FROM raw_tick WHERE rollout = ?1 AND gate = ?2 AND tick IN
 """
 READ_STATE = """
 SELECT s.rollout, s.gate, s.tick, s.body, r.at_clock_ms, r.at_wall_ms,
-       r.champion_n, r.champion_bad, r.challenger_n, r.challenger_bad, r.note
+       r.champion_n, r.champion_bad, r.challenger_n, r.challenger_bad, r.note,
+       r.stage_champion_n, r.stage_champion_bad, r.stage_challenger_n, r.stage_challenger_bad, r.phi
 FROM state s JOIN raw_tick r ON r.rollout = s.rollout AND r.gate = s.gate AND r.tick = s.tick
 WHERE s.rollout = ? ORDER BY s.gate
 """
 HISTORY = """
-SELECT tick, at_clock_ms, at_wall_ms, champion_n, champion_bad, challenger_n, challenger_bad, note
+SELECT tick, at_clock_ms, at_wall_ms, champion_n, champion_bad, challenger_n, challenger_bad, note,
+       stage_champion_n, stage_champion_bad, stage_challenger_n, stage_challenger_bad, phi
 FROM raw_tick WHERE rollout = ? AND gate = ? ORDER BY tick DESC LIMIT ?
 """
 

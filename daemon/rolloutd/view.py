@@ -283,6 +283,7 @@ def row(picture: wire.Status) -> wire.FleetRow:
         who=picture.claimed_by or picture.started_by,
         as_of=picture.as_of,
         claimed_by=picture.claimed_by,
+        ended_at=picture.ended_at,
     )
 
 

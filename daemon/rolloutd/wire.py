@@ -230,6 +230,7 @@ class FleetRow(Model):
     who: str
     as_of: str
     claimed_by: str | None = None
+    ended_at: str | None = None
 
 
 class FleetHold(Model):

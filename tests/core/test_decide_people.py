@@ -170,3 +170,26 @@ def test_a_share_set_by_hand_is_adopted_as_a_pause() -> None:
     message = f"Nobody's hand has lowered the share of {NAME}; there is nothing to adopt."
     for other in (rollout(Phase.HELD), rollout(Phase.HELD, hold=None), rollout(hold=drift)):
         refused(ask(other, Verb.ADOPT_SHARE), RefusalCode.NOT_NOW, message, f"rollout why {NAME}")
+
+
+def test_our_share_is_re_applied_only_where_a_hand_has_lowered_it() -> None:
+    """I3, I4: as a resume of DRIFT alone: at a revision, past what is hard by nobody, past bad gates by an override."""
+    drift = Hold(ev.HoldCause.DRIFT, "x", THE_DAEMON, SINCE)
+    of = traffic(rollout(Phase.HELD, hold=drift), wanted=Share(40), confirmed=Share(40))
+    why = "ops1 re-applied our share"
+    again = ev.TrafficWanted(Share(100), Share(40), ev.Basis(ev.BasisKind.PERSON, why))
+    assert ask(of, Verb.REAPPLY) == Accepted((ev.RolloutResumed(why), FRESH, again), f"{NAME} goes on at 1%")
+    unseen = "reapply raises exposure and must name the revision it was decided on."
+    refused(ask(of, Verb.REAPPLY, revision=None), RefusalCode.BAD_INPUT, unseen)
+    away = ask(of, Verb.REAPPLY, world=seen(of, route_error="refused"))
+    refused(away, RefusalCode.GATE, f"{NAME} cannot go up: the router does not agree (refused).")
+    for more, words in (({}, "is refused by"), ({"override": True, "confirm": NAME}, "a reason of 10 or more letters")):
+        found = ask(of, Verb.REAPPLY, ADMIN, judged=BAD, **more)  # type: ignore[arg-type]
+        assert isinstance(found, Refused)
+        assert (found.code, words in found.message) == (RefusalCode.GATE, True)
+    full = ask(of, Verb.REAPPLY, ADMIN, judged=BAD, **FULL_FORM)  # type: ignore[arg-type]
+    assert isinstance(full, Accepted)
+    assert isinstance(full.events[0], ev.GateOverridden)
+    message = f"Nobody's hand has lowered the share of {NAME}; there is nothing to re-apply."
+    for other in (rollout(Phase.HELD), rollout(Phase.HELD, hold=None), rollout(hold=drift)):
+        refused(ask(other, Verb.REAPPLY), RefusalCode.NOT_NOW, message, f"rollout why {NAME}")

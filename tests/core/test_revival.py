@@ -174,6 +174,20 @@ def test_a_share_set_by_hand_can_be_kept() -> None:
     assert book.world.override == Share(1_000)
 
 
+def test_a_share_set_by_hand_can_be_taken_back_to_ours() -> None:
+    """I3, I4: lowered by hand it stays low until somebody re-applies ours; then the rollout goes on as it was."""
+    book = Playbook()
+    while "10%" not in book.shares():
+        book.run(1)
+    assert isinstance(book.do(Verb.REAPPLY), Refused)
+    book.world.override = Share(300)
+    book.until("held", 10)
+    assert book.run(5).world.override == Share(300)
+    assert isinstance(book.do(Verb.REAPPLY, reason="a script was wrong"), Accepted)
+    assert book.world.override == Share(1_000)
+    assert book.until("done").lane.rollout.hold is None
+
+
 @pytest.mark.parametrize("verb", [Verb.REOPEN, Verb.ROLLBACK])
 def test_a_live_rollout_is_neither_reopened_nor_rolled_back(verb: Verb) -> None:
     """The sentence names what does apply."""

@@ -37,6 +37,8 @@ _PLACES = {
     Place.FLEET: "In the fleet",
     Place.ROLLOUT: "On a rollout",
     Place.CHARTS: "On its charts",
+    Place.SEGMENTS: "On its segments",
+    Place.REPORT: "On a report",
     Place.WIZARD: "In the wizard of a start",
     Place.TIMELINE: "On its timeline, and in a replay",
 }

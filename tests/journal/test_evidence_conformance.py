@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from rolloutd.codec import decode, encode
+from rolloutd.core.standing import Standing
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.proportion import HarmEvidence
@@ -19,7 +20,7 @@ from rolloutd.evidence_store import EvidenceRow, EvidenceStore, Pulse, seal
 from rolloutd.memory_journal import MemoryEvidence
 
 KEPT = 5
-ROW = EvidenceRow("r", "errors", 1, "{}", Instant(10, 20), 900.0, 9.0, 100.0, 2.0, "")
+ROW = EvidenceRow("r", "errors", 1, "{}", Instant(10, 20), 900.0, 9.0, 100.0, 2.0, "", Standing(900, 9, 100, 2, 1.25))
 Make = Callable[[], EvidenceStore]
 
 
@@ -49,7 +50,7 @@ async def test_the_newest_tick_of_each_gate_is_kept(store: EvidenceStore) -> Non
     """Saving replaces a gate's state and leaves other gates and rollouts alone."""
     rows = [ROW, replace(ROW, gate="latency"), replace(ROW, rollout="q")]
     assert await store.save(rows) == 3
-    later = replace(ROW, tick=2, body='{"x":1}', challenger_n=0.0, note="blind: stale")
+    later = replace(ROW, tick=2, body='{"x":1}', challenger_n=0.0, note="blind: stale", standing=None)
     assert await store.save([later]) == 1
     assert await store.load("r") == {"errors": later, "latency": rows[1]}
     assert await store.load("q") == {"errors": rows[2]}

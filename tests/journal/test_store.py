@@ -29,7 +29,8 @@ SCHEMA = {
     "meta": "key TEXT, value TEXT",
     "state": "rollout TEXT, gate TEXT, tick INTEGER, body TEXT",
     "raw_tick": "rollout TEXT, gate TEXT, tick INTEGER, at_clock_ms INTEGER, at_wall_ms INTEGER, champion_n REAL, "
-    "champion_bad REAL, challenger_n REAL, challenger_bad REAL, note TEXT",
+    "champion_bad REAL, challenger_n REAL, challenger_bad REAL, note TEXT, stage_champion_n INTEGER?, "
+    "stage_champion_bad INTEGER?, stage_challenger_n INTEGER?, stage_challenger_bad INTEGER?, phi REAL?",
     "pulse": "rollout TEXT, renewed_clock_ms INTEGER",
     "daemon_pulse": "id INTEGER, at_clock_ms INTEGER, at_wall_ms INTEGER",
 }

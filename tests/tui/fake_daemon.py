@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from rolloutd.wire import ActionDone, Fleet, FleetRow, Problem, Status
 from rolloutd.wire_daemon import Doctor, Hello
 from rolloutd.wire_start import Advice
+from tests.server.reports import a_report
 from tests.tui import worlds, worlds_start
 
 
@@ -157,6 +158,8 @@ class FakeDaemon:
             return self.fleet
         if len(parts) == 2:
             asked = parse_qs(urlsplit(target).query)
+            if parts[1] == "report":
+                return a_report(parts[0])
             read = {"timeline": worlds.timeline, "plan": worlds.plan, "past": worlds.past}
             if parts[1] == "series":
                 return worlds.series(asked["metric"][0], 0.01, 0.02)

@@ -74,6 +74,42 @@ def test_resume_over_blindness_is_an_override_and_clean_a_yes() -> None:
     assert blind.steps == OVERRIDE
 
 
+def test_our_share_is_re_applied_with_both_values_before_the_eyes() -> None:
+    """I4: ``f`` asks, names what stands there now and what will, at the revision; past bad gates it is an override."""
+    strip = led("reapply", worlds.lowered())
+    assert isinstance(strip, Strip)
+    assert (strip.steps, strip.revision, strip.raises) == (YES, 317, True)
+    assert strip.title == "RE-APPLY our share of ranker v42: 10.0%, not 4.0%"
+    assert strip.facts[0].startswith("By hand: 4.0%. Ours: 10.0%, and on from there.")
+    assert "rollout reapply ranker --if-revision 317" in strip.facts[1]
+    blind = led("reapply", worlds.lowered([worlds.BLIND]), "admin")
+    assert isinstance(blind, Strip)
+    assert blind.steps == OVERRIDE
+    away = led("reapply", worlds.lowered(blocked_by=["router"]), "admin")
+    assert isinstance(away, Strip)
+    assert away.steps == ()
+    assert isinstance(led("reapply", worlds.lowered(), "viewer"), Say)
+    again = led("resume", worlds.lowered())
+    assert isinstance(again, Strip)
+    assert again.title == "RESUME ranker v42 from 4.0% to 10.0%"
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (worlds.ready(), "Nobody's hand has lowered the share of ranker"),
+        (worlds.status("paused", [worlds.CTR], phase="held"), "Nobody's hand has lowered the share of ranker"),
+        (worlds.status("drift", [worlds.CTR]), "the daemon puts it back by itself"),
+    ],
+    ids=["runs", "paused", "raised"],
+)
+def test_where_nobody_lowered_it_there_is_nothing_to_re_apply(status: Status, says: str) -> None:
+    """The key says so, and nothing is sent."""
+    said = led("reapply", status, "admin")
+    assert isinstance(said, Say)
+    assert says in said.text
+
+
 @pytest.mark.parametrize("what", ["router", "champion", "hold", "journal"])
 def test_what_nobody_can_override_is_not_offered_to_anybody(what: str) -> None:
     """A router that disagrees or a champion that may be down must be mended; not even an admin is asked for a y."""

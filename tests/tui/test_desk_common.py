@@ -117,13 +117,13 @@ async def test_nobody_looks_one_frame_in_five_seconds(daemon: FakeDaemon) -> Non
 
 
 async def test_moved_keys_act_and_are_shown_everywhere(daemon: FakeDaemon) -> None:
-    """``pause`` on ``x``: the last line, the help and the key itself agree; ``p`` does nothing."""
-    async with driven(daemon, preferences=Preferences(keys=remap({"pause": "x"}))) as desk:
+    """``pause`` on ``l``: the last line, the help and the key itself agree; ``p`` does nothing."""
+    async with driven(daemon, preferences=Preferences(keys=remap({"pause": "l"}))) as desk:
         await desk.open_ranker()
-        await desk.sees("x pause")
+        await desk.sees("l pause")
         await desk.keys("p")
         assert not daemon.posts
-        await desk.keys("x")
+        await desk.keys("l")
         await desk.until(lambda: [post.verb for post in daemon.posts] == ["pause"])
 
 

@@ -28,7 +28,7 @@ async def test_each_tab_reads_what_it_shows(daemon: FakeDaemon) -> None:
         await desk.keys("t")
         await desk.sees("range: whole rollout", "|10.0%")
         await desk.keys("v")
-        await desk.sees("difference: challenger less champion")
+        await desk.sees("challenger less champion, so far", "99% range")
         await desk.keys("5")
         await desk.sees("[5 Plan]", "SAFE WITHIN", "x1.5", "Without data for 10s nothing goes up")
         await desk.keys("3")

@@ -10,7 +10,8 @@ from rollout_tui.keys import COMMANDS, DEFAULT, STOPPING, BadKeys, Place, meet, 
 from rollout_tui.preferences import load, read
 from rolloutd.verbs import VERBS, Risk
 
-PLACES = [(), (Place.FLEET,), (Place.ROLLOUT,), (Place.ROLLOUT, Place.CHARTS), (Place.ROLLOUT, Place.TIMELINE)]
+PLACES = [(), (Place.FLEET,), (Place.ROLLOUT,), (Place.ROLLOUT, Place.CHARTS), (Place.ROLLOUT, Place.TIMELINE),
+          (Place.ROLLOUT, Place.SEGMENTS), (Place.REPORT,), (Place.WIZARD,)]  # fmt: skip
 
 
 @pytest.mark.parametrize("places", PLACES, ids=str)
@@ -41,7 +42,7 @@ def test_the_list_itself_has_no_clash() -> None:
         ({"promote": "a"}, "raises exposure"),
         ({"resume": "P"}, "raises exposure"),
         ({"promote": "A"}, "raises exposure"),
-        ({"pause": "x", "sort": "x"}, "must stay reachable"),
+        ({"pause": "l", "sort": "l"}, "must stay reachable"),
         ({"pause": "m"}, "must stay reachable"),
         ({"sort": "A"}, "must stay reachable"),
         ({"abort": "s"}, "sort"),
@@ -49,7 +50,7 @@ def test_the_list_itself_has_no_clash() -> None:
         ({"sort": "y"}, "y confirms"),
         ({"promote": "enter"}, "cannot be given"),
         ({"sort": "ctrl+c"}, "cannot be given"),
-        ({"sorting": "x"}, "did you mean sort"),
+        ({"sorting": "l"}, "did you mean sort"),
         ({"sort": ""}, "names no key"),
         ({"sort": 3}, "names no key"),
         ({"sort": "two"}, "names no key"),
@@ -63,16 +64,16 @@ def test_a_doubtful_key_file_is_refused(changes: dict[str, object], says: str) -
 
 
 def test_keys_can_be_moved_and_the_old_ones_are_free() -> None:
-    """``pause`` on ``x``: ``x`` and ``X`` pause, ``p`` does nothing any more, and another command may take it."""
-    keymap = remap({"pause": "x", "sort": "f2"})
-    assert keymap.key("pause") == "x"
-    found = {key: keymap.find(key, Place.FLEET) for key in ("x", "X", "p", "s", "f2")}
+    """``pause`` on ``l``: ``l`` and ``L`` pause, ``p`` does nothing any more, and another command may take it."""
+    keymap = remap({"pause": "l", "sort": "f2"})
+    assert keymap.key("pause") == "l"
+    found = {key: keymap.find(key, Place.FLEET) for key in ("l", "L", "p", "s", "f2")}
     assert {key: one.name if one else None for key, one in found.items()} == {
-        "x": "pause", "X": "pause", "p": None, "s": None, "f2": "sort",
+        "l": "pause", "L": "pause", "p": None, "s": None, "f2": "sort",
     }  # fmt: skip
     assert {"range", "view"} == {one.name for key in "tv" if (one := DEFAULT.find(key, Place.CHARTS))}
     assert remap({"next-tab": "o", "putback": "f3"}).key("next-tab") == "o"
-    assert remap({"mute": "x", "range": "z"}).key("range") == "z"  # two places that never meet
+    assert remap({"mute": "l", "range": "z"}).key("range") == "z"  # two places that never meet
 
 
 def test_a_bad_file_opens_the_screen_with_its_own_keys_and_says_why(tmp_path: Path) -> None:
@@ -86,9 +87,9 @@ def test_a_bad_file_opens_the_screen_with_its_own_keys_and_says_why(tmp_path: Pa
         assert found.keys == DEFAULT
         assert str(file) in found.trouble
         assert "was not taken" in found.trouble
-    file.write_text("theme = 'light'\nnotify = 'osc9'\n[keys]\npause = 'x'\n")
+    file.write_text("theme = 'light'\nnotify = 'osc9'\n[keys]\npause = 'l'\n")
     good = load(file)
-    assert (good.theme, good.ways.notify, good.keys.key("pause"), good.trouble) == ("light", "osc9", "x", "")
+    assert (good.theme, good.ways.notify, good.keys.key("pause"), good.trouble) == ("light", "osc9", "l", "")
 
 
 def test_settings_have_one_type() -> None:

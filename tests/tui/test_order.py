@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -83,3 +85,19 @@ def test_the_cursor_stays_in_the_list_and_in_sight(steps: list[int], height: int
         assert 0 <= listing.cursor < len(listing.order)
         assert listing.top <= listing.cursor < listing.top + height
     assert keep_visible(listing, height) == listing
+
+
+def test_what_has_ended_stands_alone_the_newest_first() -> None:
+    """No live rollout is among it; those that need somebody are counted as hidden; a new end comes to it."""
+    ends = {"old": "2026-01-01T00:00:00Z", "new": "2026-01-02T00:00:00Z", "older-daemons": None}
+    rows = {name: worlds.row(name, "done", 1.0, ended_at=at) for name, at in ends.items()}
+    rows |= {"ranker": worlds.row("ranker", "harm", 0.1), "ads": worlds.row("ads", "clear", 0.1)}
+    listing = arrange(Listing(ended=True), rows)
+    assert listing.order == ("new", "old", "older-daemons")
+    assert listing.urgent == 0
+    assert hidden(listing, rows) == 1
+    assert arrange(Listing(ended=True, words="old"), rows).order == ("old", "older-daemons")
+    assert set(arrange(Listing(), rows).order) == set(rows)
+    at_last = {**rows, "ads": worlds.row("ads", "aborted", 0.0, ended_at="2026-01-03T00:00:00Z")}
+    assert settle(replace(listing, cursor=1), at_last, 0.0).order == ("new", "old", "older-daemons", "ads")
+    assert settle(listing, at_last, 60.0).order[0] == "ads"

@@ -25,11 +25,15 @@ from rollout_tui.screens.by_hand import render_by_hand
 from rollout_tui.strip import Strip
 from rollout_tui.widgets.finder import Found, render_finder
 from rollout_tui.widgets.link_line import marked
+from rollout_tui.widgets.report import Page as ReportPage
+from rollout_tui.widgets.report import render_report
 from rollout_tui.widgets.wizard import render_wizard
 from rollout_tui.wizard import Page
 from rollout_tui.words import STATES
+from rolloutd.ctl import report_text
 from rolloutd.verbs import BY_NAME
 from rolloutd.wire import Fleet, OnNew, Status
+from tests.server.reports import a_report
 from tests.tui import worlds, worlds_start
 
 EXPECTED = Path(__file__).parent / "expected"
@@ -59,8 +63,25 @@ def scene(known: Facts, size: tuple[int, int], now_s: float = 101.0, *, on_rollo
 
 
 def _promoting(status: Status, role: str, size: tuple[int, int]) -> tuple[Line, ...]:
+    return _asked_on("promote", status, size, role)
+
+
+def _ended(size: tuple[int, int]) -> Scene:
+    """Only what has ended, of a fleet in which some need somebody."""
+    shown = scene(facts(), size, on_rollout=False)
+    return replace(shown, listing=arrange(Listing(ended=True), shown.facts.rows))
+
+
+def _report() -> ReportPage:
+    """A report that was read and written."""
+    known = a_report("ranker")
+    rows = tuple(report_text.text(known.model_dump(mode="json", by_alias=True)).splitlines())
+    return ReportPage("ranker", rows, known.as_of, "/srv/night/rollout/report-ranker-20260102T031304Z.html")
+
+
+def _asked_on(verb: str, status: Status, size: tuple[int, int], role: str = "operator") -> tuple[Line, ...]:
     known = facts(status, role=role)
-    led = lead(BY_NAME["promote"], known, "ranker", in_fleet=False, status=status, now_s=101.0)
+    led = lead(BY_NAME[verb], known, "ranker", in_fleet=False, status=status, now_s=101.0)
     assert isinstance(led, Strip)
     return render_rollout(replace(scene(known, size), strip=led))
 
@@ -134,6 +155,13 @@ PICTURES: dict[str, Drawn] = {
     "promote-early": lambda size: _promoting(worlds.ready([worlds.LATENCY, worlds.CTR]), "operator", size),
     "promote-refused": lambda size: _promoting(worlds.status(), "operator", size),
     "promote-override": lambda size: _promoting(worlds.status("harm", [worlds.FAIL, worlds.BLIND]), "admin", size),
+    "reapply": lambda size: _asked_on("reapply", worlds.lowered(), size),
+    "fleet-ended": lambda size: render_fleet(_ended(size)),
+    "report": lambda size: render_report(scene(facts(worlds.status()), size), _report()),
+    "report-unwritten": lambda size: render_report(
+        scene(facts(worlds.status()), size), replace(_report(), file="", trouble="read-only file system", first=9)
+    ),
+    "rollout-lowered": lambda size: render_rollout(scene(facts(worlds.lowered()), size)),
     "why": lambda size: render_why(scene(facts(worlds.status()), size), "ranker", worlds.why()),
     "help": lambda size: render_finder(scene(facts(worlds.status()), size), HELP),
     "palette": lambda size: render_finder(scene(facts(worlds.status()), size), replace(HELP, palette=True, text="re")),

@@ -49,6 +49,29 @@ async def test_a_thousand_keys_without_y_never_raise(daemon: FakeDaemon, seed: i
     assert not [post.verb for post in daemon.posts if post.verb in RAISING]
 
 
+async def _open_lowered(desk: Driven) -> None:
+    """Onto the screen of a rollout whose share somebody has lowered."""
+    await desk.sees("ranker")
+    desk.app.open("ranker")
+    await desk.pilot.pause()
+    await desk.sees("DRIFT", "f reapply")
+
+
+@pytest.mark.parametrize("seed", [3, 4])
+async def test_keys_without_y_never_re_apply_a_share(daemon: FakeDaemon, seed: int) -> None:
+    """I4: the same on a rollout whose share somebody has lowered by hand; with ``y`` it is re-applied."""
+    daemon.hello = worlds.hello("admin")
+    daemon.statuses["ranker"] = worlds.lowered()
+    async with driven(daemon) as desk:
+        await _open_lowered(desk)
+        await _type(desk, [*KEYS, *"ffffff"], random.Random(seed), 200)
+    assert not [post.verb for post in daemon.posts if post.verb in RAISING]
+    async with driven(daemon) as desk:
+        await _open_lowered(desk)
+        await _type(desk, ["f", "y"], random.Random(seed), 60)
+        await desk.until(lambda: "reapply" in {post.verb for post in daemon.posts})
+
+
 async def test_with_y_among_the_keys_it_does_rise(daemon: FakeDaemon) -> None:
     """The positive control: the same typing with ``y`` in it promotes sooner or later."""
     daemon.statuses["ranker"] = worlds.ready()

@@ -26,13 +26,14 @@ from rolloutd.simdemo.stories import STORIES
 from tests.tui.driving import Clock
 from tests.tui.true_daemon import TrueDaemon, true_daemon
 
-EVERYTHING = [*"bcCegGhHijkmMnNoOprRsStTuUvwxXzY12345/?:![]{}() ", "enter", "enter", "escape", "escape", "tab", "end",
+EVERYTHING = [*"bcCefgGhHijkmMnNoOprRsStTuUvwxXzY12345/?:![]{}() ", "enter", "enter", "escape", "escape", "tab", "end",
               "up", "down", "left", "right"]  # fmt: skip
 """All keys but ``y``, and but ``a``: a rollout that was aborted has no share left that could rise."""
 DEADLINE_S = 60.0
 RAISING = [*"mmyyxxxx", "enter"]
 
 PLACES = {"FleetScreen", "RolloutScreen", "WhyScreen", "FinderScreen", "ByHandScreen", "WizardScreen"} | {
+    "ReportScreen",
     "stages", "charts", "segments", "timeline", "plan", "replay",
 }  # fmt: skip
 

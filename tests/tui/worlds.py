@@ -158,6 +158,21 @@ def ready(gates: list[GateNow] | None = None, **more: object) -> Status:
     return status("clear", gates or [CTR], **{"stage": later, "next": nothing, "blocked_by": [], **more})
 
 
+def lowered(gates: list[GateNow] | None = None, **more: object) -> Status:
+    """Somebody has set 4 % by hand where the plan has 10 %; the rollout stands there and asks."""
+    share = OnNew(asked=0.04, observed=0.04, confirmed=0.04, confirmed_is_asked=True)
+    by_hand = "somebody lowered the share to 4% outside of rolloutd; it is kept"
+    asks = Next(action="wait", by="person", sentence="Waits for a person: somebody lowered the share by hand.")
+    known: dict[str, object] = {
+        "phase": "held",
+        "on_new": share,
+        "held_because": by_hand,
+        "blocked_by": ["held"],
+        "next": asks,
+    }
+    return status("drift", gates or [CTR], **{**known, **more})
+
+
 def overridden() -> Status:
     """A rollout that a person took past a gate."""
     told = Override(by="sr1", at=AS_OF, gates=["latency"], reason="known cold cache, see ticket 88")
@@ -172,14 +187,17 @@ def timeline() -> Timeline:
 def series(metric: str, old: float, new: float) -> Series:
     """Two hours of a metric, a point a minute, with a gap after the first hour; the challenger drifts to ``new``."""
     points = []
-    for minute in range(120):
+    for minute in range(120):  # a range was kept from the 20th on, at every second one, anew from the stage at the 60th
         if 60 <= minute < 70:
             continue
         at = f"2026-01-02T{1 + (13 + minute) // 60:02d}:{(13 + minute) % 60:02d}:00Z"
         wave = 0.1 * old * ((minute * 7) % 5 - 2) / 2
         now = old + (new - old) * minute / 119
+        kept = minute >= 20 and minute % 2 == 0
+        half, so_far = 0.6 * old / (minute % 60 + 1) ** 0.5 + 0.1 * old, (new - old) * minute / 240
+        band = {"delta": so_far, "low": so_far - half, "high": so_far + half} if kept else {}
         points.append(
-            SeriesPoint(at=at, champion=old + wave, challenger=now - wave, champion_n=9000, challenger_n=1000,
+            SeriesPoint(**band, at=at, champion=old + wave, challenger=now - wave, champion_n=9000, challenger_n=1000,
                         champion_bad=9000 * (old + wave), challenger_bad=1000 * (now - wave))
         )  # fmt: skip
     return Series(name="ranker", metric=metric, points=points, every_s=60)

@@ -18,13 +18,15 @@ from rollout_tui.strip import Send, Step, Strip
 from rolloutd.verbs import BY_NAME, Risk, VerbRow
 
 if TYPE_CHECKING:
-    from rolloutd.wire import FleetRow, GateNow, Status
+    from rolloutd.wire import FleetRow, GateNow, StageRow, Status
 
 TRY_S = 60.0
 _ROLES = ("nobody", "viewer", "operator", "admin")
 _SAFE = {Risk.LOWERS, Risk.FREEZES}
 REVIVING = frozenset({"reopen", "rollback"})
 """What takes up again what has ended."""
+GOES_ON = frozenset({"resume", "reapply"})
+"""What lets the schedule go on where it stands: no gate has to pass for it, but none may show harm or see nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,30 +203,65 @@ def _raising(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s
         return _not_yours(row, facts, name)
     if status is None:
         return NeedsStatus(row, name)
-    hard = [text for what, text in words.HARD.items() if what in status.blocked_by and row.verb != "resume"]
+    if row.verb == "reapply" and not by_hand(status):
+        raised = status.state == "drift"
+        return Say((words.PUT_BACK_BY_ITSELF if raised else words.NO_DRIFT).format(name=name))
+    promotes = row.verb not in GOES_ON
+    hard = [text for what, text in words.HARD.items() if what in status.blocked_by and (promotes or risen(status))]
     if hard:
         stop = (f"In the way: {'; '.join(hard)}.", "Nobody can override this; mend it first.", "CLI: rollout doctor")
         return Strip(name, row.verb, _title(row, status) + " REFUSED", stop, (), now_s, status.revision)
-    against = _against(status, promoting=row.verb != "resume")
+    against = _against(status, promoting=promotes)
     undecided = [gate for gate in status.gates if gate.state in {"collecting", "not-checked"}]
     title = _title(row, status)
-    if against and undecided and row.verb != "resume":
+    if against and undecided and promotes:
         against.append("not decided: " + ", ".join(map(_undecided, undecided)))
     if against:
         return _override(row, status, title, against, facts.role_for(name), now_s)
     cli = f"CLI: {command(row.verb, name, status.revision)}"
-    if undecided and row.verb != "resume":
+    if undecided and promotes:
         why = (f"Early, not decided yet: {', '.join(map(_undecided, undecided))}.", cli + ' --reason "..."')
         return Strip(name, row.verb, title, why, (Step.REASON, Step.YES), now_s, status.revision)
     fact = "No gate shows harm, none is blind." if undecided else "All gates pass."
-    if row.verb != "resume":
+    if row.verb == "reapply":
+        fact = words.BOTH_SHARES.format(theirs=_copied(status, mine=False), ours=_copied(status, mine=True)) + fact
+    elif promotes:
         fact += " The minimum time is over."
     return Strip(name, row.verb, title, (fact, cli), (Step.YES,), now_s, status.revision)
+
+
+def by_hand(status: Status) -> bool:
+    """Whether somebody has lowered the share by hand, and the rollout stands there and asks."""
+    return status.state == "drift" and status.phase == "held"
+
+
+def ours(status: Status) -> StageRow:
+    """The stage that the rollout is on."""
+    return next(stage for stage in status.stages if stage.index == status.stage.index)
+
+
+def risen(status: Status) -> bool:
+    """Whether going on would raise the share: somebody has lowered it, or it has never got there."""
+    return any(stage.share > status.on_new.asked for stage in status.stages if stage.index == status.stage.index)
+
+
+def _copied(status: Status, *, mine: bool) -> str:
+    """Our share or the one that was set by hand, with the mirrored part where the stage has one."""
+    stage, on_new = ours(status), status.on_new
+    share, copies = (stage.share, stage.mirror) if mine else (on_new.asked, on_new.mirror_asked)
+    mirrored = f" and {figures.share(copies)} copied" if stage.mirror else ""
+    return figures.share(share) + mirrored
 
 
 def _title(row: VerbRow, status: Status) -> str:
     """The action with its rollout, version and the share before and after."""
     now, who = figures.share(status.on_new.asked), f"{status.name} {clean(status.challenger)}"
+    if row.verb == "reapply":
+        return f"RE-APPLY our share of {who}: {_copied(status, mine=True)}, not {_copied(status, mine=False)}"
+    if row.verb == "resume":
+        return f"RESUME {who} " + (
+            f"from {now} to {figures.share(ours(status).share)}" if risen(status) else f"at {now}"
+        )
     if row.verb != "promote":
         return f"{row.verb.upper()} {who} at {now}"
     following = [stage for stage in status.stages if stage.index == status.stage.index + 1]

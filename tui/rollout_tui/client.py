@@ -27,6 +27,7 @@ from rolloutd.wire_daemon import Heartbeat, Hello
 if TYPE_CHECKING:
     from rollout_tui.strip import Spec
     from rolloutd.wire_daemon import Doctor
+    from rolloutd.wire_report import Report
     from rolloutd.wire_start import Advice, Choices
 
 Read = TypeVar("Read", bound=BaseModel)
@@ -86,6 +87,12 @@ class Client:
     async def why(self, name: str) -> Why | Problem:
         """The present decision in words."""
         return _read(await self._get(_path(name, "why")), Why)
+
+    async def report(self, name: str) -> Report | Problem:
+        """One page about it, of what was recorded."""
+        from rolloutd.wire_report import Report
+
+        return _read(await self._get(_path(name, "report"), MEASURE_S), Report)
 
     async def choices(self) -> Choices | Problem:
         """What a rollout can be made of."""

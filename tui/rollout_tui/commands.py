@@ -32,7 +32,7 @@ def _copy(desk: RolloutApp) -> None:
     for canvas in desk.screen.query(Canvas):
         text = copying.picture(canvas.lines, hello.host if hello else "", at)
         desk.copy_to_clipboard(text)
-        file, why = copying.write(text, copying.place(), at)
+        file, why = copying.write(text, copying.place(), "screen", "txt", at)
         kept = f"also in {file}" if file else f"no file was written ({why})"
         desk.note = f"Copied to the clipboard where the terminal allows it; {kept}."
 

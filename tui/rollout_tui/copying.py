@@ -1,4 +1,4 @@
-"""A picture of the screen as text, for a ticket: for the clipboard, and into a file for terminals that refuse."""
+"""What a person takes along in a file: a picture of the screen as text, a report. It must not send or show anything."""
 
 from __future__ import annotations
 
@@ -22,9 +22,10 @@ def picture(lines: Sequence[Line], host: str, at: datetime) -> str:
     return f"rolloutd screen at {when}, daemon on {host or 'an unknown host'}\n{texts(lines)}\n"
 
 
-def write(text: str, folder: Path, at: datetime) -> tuple[str, str]:
-    """Write the picture into a file only for its owner; returns where, or why not."""
-    file = folder / f"screen-{at.astimezone(UTC).strftime('%Y%m%dT%H%M%SZ')}.txt"
+def write(text: str, folder: Path, what: str, ending: str, at: datetime) -> tuple[str, str]:
+    """Write it into a new file only for its owner, named by what it is and when; returns where, or why not."""
+    named = "".join(char if char.isalnum() or char in "._@-" else "_" for char in what)
+    file = folder / f"{named}-{at.astimezone(UTC).strftime('%Y%m%dT%H%M%SZ')}.{ending}"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as out:

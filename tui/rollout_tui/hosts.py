@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Coroutine, Mapping
 from contextlib import aclosing
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from rollout_tui.client import Client, follow, socket_dir
 from rollout_tui.facts import Contact, host_of, real_name
@@ -22,6 +22,9 @@ from rollout_tui.orders import Order
 from rolloutd.pictures import Past, Plan, Series
 from rolloutd.wire import ActionDone, Fleet, FleetRow, Problem, Status, Timeline, Why
 from rolloutd.wire_daemon import Heartbeat, Hello, SourceAge
+
+if TYPE_CHECKING:
+    from rolloutd.wire_report import Report
 
 TICK_S = 1.0
 ALL = "several hosts"
@@ -78,6 +81,10 @@ class Hosts(Client):
     async def why(self, name: str) -> Why | Problem:
         """Its decision in words."""
         return await self._of(name).why(real_name(name))
+
+    async def report(self, name: str) -> Report | Problem:
+        """One page about it."""
+        return await self._of(name).report(real_name(name))
 
     async def act(self, order: Order, deadline_s: float = 5.0) -> ActionDone | Problem:
         """Send it to its host."""

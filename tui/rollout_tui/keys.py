@@ -24,9 +24,10 @@ class Place(StrEnum):
     TIMELINE = "timeline"
     SEGMENTS = "segments"
     WIZARD = "wizard"
+    REPORT = "report"
 
 
-_ON_ROLLOUT = frozenset({Place.ROLLOUT, Place.CHARTS, Place.TIMELINE})
+_ON_ROLLOUT = frozenset({Place.ROLLOUT, Place.CHARTS, Place.TIMELINE, Place.SEGMENTS})
 STOPPING = frozenset({"abort", "pause"})
 """The keys that must work on every screen, at every size, whatever else happens."""
 _GUARDED = frozenset({"abort", "pause", "promote"})
@@ -58,6 +59,8 @@ class Command:
 
 
 def _place(row: VerbRow) -> Place:
+    if row.verb == "reapply":
+        return Place.ROLLOUT  # it is asked about with both shares, which the fleet does not know
     return Place.FLEET if row.verb in {"start", "hold", "release"} else Place.EVERYWHERE
 
 
@@ -74,6 +77,7 @@ _OWN: tuple[tuple[str, tuple[str, ...], Place, str], ...] = (
     ("mute", ("z",), Place.FLEET, "bell off for 30 minutes, or on again"),
     ("filter", ("/",), Place.FLEET, "show only what matches: state:blind owner:ops2 text"),
     ("sort", ("s",), Place.FLEET, "sort by attention, name, or most on new"),
+    ("ended", ("x",), Place.FLEET, "only what has ended, the newest first; again: all"),
     ("move-down", ("j", "down"), Place.FLEET, "down"),
     ("move-up", ("k", "up"), Place.FLEET, "up"),
     ("top", ("g", "home"), Place.FLEET, "sort anew and go to the top"),
@@ -95,6 +99,12 @@ _OWN: tuple[tuple[str, tuple[str, ...], Place, str], ...] = (
     ("upper", ("k", "up"), Place.CHARTS, "the metrics before"),
     ("segment-down", ("j", "down"), Place.SEGMENTS, "the next segment"),
     ("segment-up", ("k", "up"), Place.SEGMENTS, "the segment before"),
+    ("line-down", ("j", "down"), Place.REPORT, "down"),
+    ("line-up", ("k", "up"), Place.REPORT, "up"),
+    ("page-down", ("ctrl+d", "pagedown"), Place.REPORT, "half a page down"),
+    ("page-up", ("ctrl+u", "pageup"), Place.REPORT, "half a page up"),
+    ("first-line", ("g", "home"), Place.REPORT, "to the first line"),
+    ("last-line", ("G", "end"), Place.REPORT, "to the last line"),
     ("question-down", ("down", "tab"), Place.WIZARD, "the next question of the page"),
     ("question-up", ("up", "shift+tab"), Place.WIZARD, "the question before"),
     ("choice-on", ("right",), Place.WIZARD, "the next choice"),

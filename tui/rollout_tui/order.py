@@ -29,7 +29,10 @@ class Sort(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Listing:
-    """The rows as shown: names in order, how many of the first are urgent, the cursor, the first on screen."""
+    """The rows as shown: names in order, how many of the first are urgent, the cursor, the first on screen.
+
+    ``ended``: only what has ended, the newest first, whatever the rows are sorted by otherwise.
+    """
 
     order: tuple[str, ...] = ()
     urgent: int = 0
@@ -38,6 +41,7 @@ class Listing:
     words: str = ""
     sort: Sort = Sort.ATTENTION
     typing: bool = False
+    ended: bool = False
 
     @property
     def name(self) -> str:
@@ -62,10 +66,19 @@ def matches(row: FleetRow, words: str) -> bool:
     return True
 
 
+def listed(listing: Listing, row: FleetRow) -> bool:
+    """Whether a row is among those that are shown."""
+    return (row.ended or not listing.ended) and matches(row, listing.words)
+
+
 def arrange(listing: Listing, rows: Mapping[str, FleetRow]) -> Listing:
     """Filter and sort anew. The cursor stays on its rollout where that is still listed."""
-    shown = [row for row in rows.values() if matches(row, listing.words)] if listing.words else list(rows.values())
-    if listing.sort is Sort.NAME:
+    every = not (listing.words or listing.ended)
+    shown = list(rows.values()) if every else [row for row in rows.values() if listed(listing, row)]
+    if listing.ended:
+        shown.sort(key=lambda row: row.name)
+        shown.sort(key=lambda row: row.ended_at or "", reverse=True)
+    elif listing.sort is Sort.NAME:
         shown.sort(key=lambda row: row.name)
     elif listing.sort is Sort.MOST:
         shown.sort(key=lambda row: (-row.asked, row.name))
@@ -84,7 +97,7 @@ def settle(listing: Listing, rows: Mapping[str, FleetRow], quiet_s: float) -> Li
     if any(name not in rows for name in listing.order):
         listing = _without_gone(listing, rows)
     known = set(listing.order)
-    new = tuple(name for name, row in rows.items() if name not in known and matches(row, listing.words))
+    new = tuple(name for name, row in rows.items() if name not in known and listed(listing, row))
     return replace(listing, order=listing.order + new) if new else listing
 
 
@@ -122,7 +135,7 @@ def below(listing: Listing, rows: Mapping[str, FleetRow]) -> int:
 
 
 def hidden(listing: Listing, rows: Mapping[str, FleetRow]) -> int:
-    """How many rollouts that need somebody are hidden by the filter."""
-    if not listing.words:
+    """How many rollouts that need somebody are not listed: hidden by the filter, or not among what has ended."""
+    if not listing.words and not listing.ended:
         return 0
-    return sum(1 for row in rows.values() if row.needs_you and not matches(row, listing.words))
+    return sum(1 for row in rows.values() if row.needs_you and not listed(listing, row))

@@ -100,7 +100,9 @@ def render_fleet(scene: Scene) -> tuple[Line, ...]:
         return stack(scene, head, body + [line(" " + text) for text in words.NO_ROLLOUTS], render_foot(scene))
     body.append(render_heading(scene))
     body += render_rows(scene, fleet_height(scene))
-    if not scene.listing.order:
+    if not scene.listing.order and scene.listing.ended and not scene.listing.words:
+        body.append(line(f" No rollout has ended yet.   {scene.keys.key('ended')} shows all"))
+    elif not scene.listing.order:
         body.append(line(f" No rollout matches the filter  {scene.listing.words}   Esc clears it"))
     return stack(scene, head, body, render_foot(scene))
 
@@ -113,10 +115,13 @@ def _fleet_settings(scene: Scene) -> Line:
         *render_hosts(scene),
         Span(f"/ filter: {typed}", Role.STRONG if listing.typing else Role.PLAIN),
     ]
+    if listing.ended:
+        parts.append(Span(f"   {scene.keys.key('ended')} only what has ended", Role.STRONG))
     lost_sight = hidden(listing, scene.facts.rows)
     if lost_sight:
-        parts.append(Span(f"   {lost_sight} that need you are hidden by the filter", Role.WARNING))
-    sort = "attention" if listing.sort is Sort.ATTENTION else listing.sort.value
+        by = "the filter" if listing.words else scene.keys.key("ended")
+        parts.append(Span(f"   {lost_sight} that need you are hidden by {by}", Role.WARNING))
+    sort = "newest end" if listing.ended else "attention" if listing.sort is Sort.ATTENTION else listing.sort.value
     parts += [f"   {scene.keys.key('sort')} sort: {sort}   {scene.bell}   ", render_sources(scene)]
     return crop(line(*parts), scene.width)
 

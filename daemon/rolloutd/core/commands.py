@@ -23,6 +23,7 @@ class Verb(StrEnum):
     DECLINE = "decline"
     EXTEND = "extend"
     CLAIM = "claim"
+    REAPPLY = "reapply"
     ADOPT_SHARE = "adopt-share"
     REOPEN = "reopen"
     ROLLBACK = "rollback"

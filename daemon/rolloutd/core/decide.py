@@ -131,7 +131,8 @@ def _resume(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisi
     noted = _overriding(rollout, command, grave, now_ms) if grave else ()
     if isinstance(noted, Refused) or _only_asked(noted):
         return _asked_for(rollout, command, noted)
-    why = command.reason or f"{command.actor.name} resumed"
+    again = command.verb is Verb.REAPPLY
+    why = command.reason or f"{command.actor.name} {'re-applied our share' if again else 'resumed'}"
     events: tuple[ev.Event, ...] = (*noted, ev.RolloutResumed(why), ev.WindowRestarted("resumed by a person"))
     lacks_share = bool(rollout.visits) and rollout.traffic.wanted < rollout.stage.share
     if lacks_share or (rollout.visits and rollout.mirror.wanted < rollout.stage.mirror):
@@ -268,11 +269,24 @@ def _extend(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisi
     return Accepted((ev.StageExtended(now_ms + rollout.stage.max_time_ms),), f"{rollout.stage.name} has its time again")
 
 
+def _by_hand(rollout: Rollout, what: str) -> Refused | None:
+    """Why there is nothing to adopt or to re-apply: nobody's hand has lowered the share. None where one has."""
+    if rollout.phase is Phase.HELD and rollout.hold is not None and rollout.hold.cause is ev.HoldCause.DRIFT:
+        return None
+    message = f"Nobody's hand has lowered the share of {rollout.name}; there is nothing to {what}."
+    return Refused(RefusalCode.NOT_NOW, message, f"rollout why {rollout.name}")
+
+
+def _reapply(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
+    """Our share again in place of the lower one that somebody set by hand, and on from there: a resume of DRIFT."""
+    return _by_hand(rollout, "re-apply") or _resume(rollout, command, pic, now_ms)
+
+
 def _adopt_share(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
     """Keep the lower share that somebody set by hand: the question is answered, the rollout stays paused there."""
-    if rollout.phase is not Phase.HELD or rollout.hold is None or rollout.hold.cause is not ev.HoldCause.DRIFT:
-        message = f"Nobody's hand has lowered the share of {rollout.name}; there is nothing to adopt."
-        return Refused(RefusalCode.NOT_NOW, message, f"rollout why {rollout.name}")
+    nothing = _by_hand(rollout, "adopt")
+    if nothing is not None:
+        return nothing
     why = command.reason or f"{command.actor.name} keeps the share that was set by hand"
     said = f"{rollout.name} stays at {rollout.traffic.wanted}, paused; resume would go to {rollout.stage.share}"
     return Accepted((ev.RolloutHeld(ev.HoldCause.PERSON, why),), said)
@@ -304,14 +318,19 @@ _WAYS_ON = {
     "freeze": "Wait for its end; the windows are [policy.freeze] of the configuration",
 }
 _AGAINST_RESUMING = frozenset({BlockerKind.GATE_FAIL, BlockerKind.GATE_BLIND})
-_COUNTED = {Verb.RESUME: _AGAINST_RESUMING, Verb.PUTBACK: frozenset[BlockerKind]()}
-_NEEDS_REVISION = frozenset({Verb.RESUME, Verb.PROMOTE, Verb.APPROVE, Verb.PUTBACK, Verb.ADOPT_PLAN})
+_COUNTED = {
+    Verb.RESUME: _AGAINST_RESUMING,
+    Verb.REAPPLY: _AGAINST_RESUMING,
+    Verb.PUTBACK: frozenset[BlockerKind](),
+}
+_NEEDS_REVISION = frozenset({Verb.RESUME, Verb.REAPPLY, Verb.PROMOTE, Verb.APPROVE, Verb.PUTBACK, Verb.ADOPT_PLAN})
 
 _VERBS: dict[Verb, Callable[[Rollout, Act, Picture, int], Decision]] = {
     Verb.ABORT: _abort,
     Verb.DECLINE: _abort,
     Verb.PAUSE: _pause,
     Verb.RESUME: _resume,
+    Verb.REAPPLY: _reapply,
     Verb.PROMOTE: _promote,
     Verb.APPROVE: _approve,
     Verb.EXTEND: _extend,

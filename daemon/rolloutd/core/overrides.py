@@ -36,7 +36,7 @@ def form(rollout: Rollout, command: Act, against: str) -> Refused | None:
 
 def target_of(rollout: Rollout, verb: Verb) -> Share:
     """The share that this verb leads to: the next stage's, all of it from the last one, or the stage's own."""
-    if verb in (Verb.RESUME, Verb.PUTBACK):
+    if verb in (Verb.RESUME, Verb.REAPPLY, Verb.PUTBACK):
         return rollout.stage.share
     stages = rollout.spec.plan.stages
     return FULL if rollout.on_last_stage else stages[rollout.stage_index + 1].share

@@ -16,7 +16,7 @@ from rolloutd.verbs import BY_NAME, VERBS, Risk, Socket, VerbRow
 WAIT_S = 60.0
 _ASKED = ("rollback",)
 """Lowers the new version's share, but moves everybody: asked about like what raises."""
-_OVERRIDABLE = ("promote", "resume", "approve", "rollback", "putback")
+_OVERRIDABLE = ("promote", "resume", "reapply", "approve", "rollback", "putback")
 _ON_SEGMENT = ("isolate", "putback")
 _NAME = click.argument("name", shell_complete=live_names)
 _NAME_OR_FILTER = click.argument("name", required=False, shell_complete=live_names)
@@ -58,8 +58,12 @@ def _question(row: VerbRow, found: dict[str, Any]) -> str:
     following = [stage for stage in found["stages"] if stage["index"] == found["stage"]["index"] + 1]
     if row.verb == "rollback":
         return f"rollback {found['name']}: {found['champion']} serves everything again, {found['challenger']} nothing?"
-    to = f", on new {render.percent(found['on_new']['asked'])} -> {render.percent(following[0]['share'])}"
-    return f"{row.verb} {found['name']}{to if following and row.verb == 'promote' else ''}?"
+    here = [stage for stage in found["stages"] if stage["index"] == found["stage"]["index"]]
+    target = {"promote": following, "reapply": here}.get(row.verb)
+    to = (
+        f", on new {render.percent(found['on_new']['asked'])} -> {render.percent(target[0]['share'])}" if target else ""
+    )
+    return f"{row.verb} {found['name']}{to}?"
 
 
 def _check_version(session: Session, name: str, wanted: str) -> None:

@@ -18,7 +18,7 @@ MODULE_OF: dict[str, str] = {
     **dict.fromkeys(("report", "stats", "evidence"), "reporting"),
     **dict.fromkeys(("watch", "wait"), "watching"),
     **dict.fromkeys(("pause", "resume", "promote", "abort", "approve", "decline", "extend", "claim"), "acting"),
-    **dict.fromkeys(("adopt-share", "adopt-plan", "reopen", "rollback", "isolate", "putback"), "acting"),
+    **dict.fromkeys(("reapply", "adopt-share", "adopt-plan", "reopen", "rollback", "isolate", "putback"), "acting"),
     **dict.fromkeys(("hold", "release"), "holding"),
     "start": "starting",
     "proxy": "proxying",

@@ -21,7 +21,7 @@ from rolloutd.simulation.world import World
 JUST_NOW_MS = 50
 READ_BACK_MS = 8_000
 WRITES_A_LOOK_MOST = 40
-RAISING_VERBS = (Verb.PROMOTE, Verb.RESUME, Verb.APPROVE)
+RAISING_VERBS = (Verb.PROMOTE, Verb.RESUME, Verb.REAPPLY, Verb.APPROVE)
 
 
 class Checkers:

@@ -12,6 +12,7 @@ from rollout_tui.order import Sort, arrange, home, keep_visible, move
 from rollout_tui.pages import fleet_height, render_fleet
 from rollout_tui.scene import Room, Scene
 from rollout_tui.screens.base import Sheet
+from rollout_tui.screens.report import ReportScreen
 from rollout_tui.screens.why import WhyScreen
 from rollout_tui.widgets.fleet_rows import row_at
 from rollout_tui.widgets.link_line import render_hosts, render_link, render_sources
@@ -45,24 +46,37 @@ class FleetScreen(Sheet):
         steps = {"move-down": 1, "move-up": -1, "half-down": height // 2, "half-up": -(height // 2)}
         if name in steps:
             desk.listing = move(desk.listing, steps[name] or 1, height)
-        elif name == "top":
-            desk.listing = home(desk.listing, desk.facts.rows)
         elif name == "bottom":
             desk.listing = move(desk.listing, len(desk.listing.order), height)
-        elif name == "open" and desk.listing.name:
-            desk.open(desk.listing.name)
         elif name == "filter":
             desk.listing = replace(desk.listing, typing=True)
-        elif name == "sort":
-            kinds = list(Sort)
-            following = kinds[(kinds.index(desk.listing.sort) + 1) % len(kinds)]
-            desk.listing = home(replace(desk.listing, sort=following), desk.facts.rows)
-        elif name == "why" and desk.listing.name:
-            desk.go(WhyScreen(desk.listing.name, on_rollout=False))
         elif name == "escape" and desk.listing.words:
             self._filter("", typing=False)
         elif name == "back":
             desk.exit()
+        elif name in {"open", "why", "report"}:
+            self._show(name)
+        else:
+            self._anew(name)
+
+    def _show(self, name: str) -> None:
+        """Another screen, of the rollout under the cursor."""
+        desk, rollout = self.desk, self.desk.listing.name
+        if rollout and name == "open":
+            desk.open(rollout)
+        elif rollout:
+            desk.go(WhyScreen(rollout, on_rollout=False) if name == "why" else ReportScreen(rollout, on_rollout=False))
+
+    def _anew(self, name: str) -> None:
+        """The list from its top, sorted anew: as it is, otherwise sorted, or with only what has ended."""
+        listing, kinds = self.desk.listing, list(Sort)
+        if name == "sort":
+            listing = replace(listing, sort=kinds[(kinds.index(listing.sort) + 1) % len(kinds)])
+        elif name == "ended" or (name == "escape" and listing.ended):
+            listing = replace(listing, ended=not listing.ended)
+        elif name != "top":
+            return
+        self.desk.listing = home(listing, self.desk.facts.rows)
 
     def typing(self, key: str, character: str | None) -> bool:
         """Keys of a filter; while one is typed no key acts."""

@@ -9,6 +9,7 @@ from rollout_tui.lines import Line
 from rollout_tui.pages import TAB_COMMANDS, render_rollout
 from rollout_tui.scene import Scene, Tab
 from rollout_tui.screens.base import Sheet
+from rollout_tui.screens.report import ReportScreen
 from rollout_tui.screens.why import WhyScreen
 from rollout_tui.segmenting import ON_SEGMENT, beside
 
@@ -41,7 +42,7 @@ class RolloutScreen(Sheet):
         return _PLACES.get(desk.tab, (Place.ROLLOUT,))
 
     def do(self, name: str) -> None:
-        """Tabs, charts, the record, why, back."""
+        """Tabs, charts, the record, why, report, back."""
         desk, tabs = self.desk, list(Tab)
         if name in _TABS:
             desk.tab = _TABS[name]
@@ -52,6 +53,8 @@ class RolloutScreen(Sheet):
             desk.other(1 if name == "next-needs" else -1)
         elif name == "why":
             desk.go(WhyScreen(desk.facts.name, on_rollout=True))
+        elif name == "report":
+            desk.go(ReportScreen(desk.facts.name, on_rollout=True))
         elif name in {"back", "escape"}:
             self._back()
         elif name in {"segment-down", "segment-up"}:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from rollout_tui import figures
-from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, right, width
+from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line, line_width, right, width
 from rollout_tui.papers import Chart, Range, metrics
 from rollout_tui.scene import Scene
-from rollout_tui.widgets.plot import Curve, Frame, plot, spread_of
+from rollout_tui.widgets.band import Course, course_of
+from rollout_tui.widgets.plot import Curve, Frame, Strait, plot, spread_of
 
 if TYPE_CHECKING:
     from rolloutd.pictures import SeriesPoint
@@ -67,15 +68,21 @@ def _heading(scene: Scene, status: Status) -> Line:
     """What is drawn and how."""
     chart, ascii_only = scene.papers.chart, scene.look.ascii
     key = scene.keys.key
-    drawn = " difference: challenger less champion" if chart.difference else ""
+    old, new, band = ("....", "****", "::::") if ascii_only else ("⠁⠁⠁⠁", "⠒⠒⠒⠒", "⠅⠁⠅⠁")
     if not chart.difference:
-        old, new = ("....", "****") if ascii_only else ("⠁⠁⠁⠁", "⠒⠒⠒⠒")
         drawn = f" {old} champion {clean(status.champion)}  "
         return crop(
             line(drawn, Span(f"{new} challenger {clean(status.challenger)}", Role.CHALLENGER),
                  f"   {key('range')} range: {chart.range}   {key('view')} view: both"), scene.width,
         )  # fmt: skip
-    return crop(line(drawn, f"   {key('range')} range: {chart.range}   {key('view')} view: difference"), scene.width)
+    sure = next((f"{gate.confidence:.0%} " for gate in status.gates), "")
+    told = f"   {key('range')} range: {chart.range}   {key('view')} view: difference"
+    told_of = f"  {band} {sure}range  {old} moments"
+    parts = (Span(f" {new} challenger less champion, so far", Role.CHALLENGER), told_of, told)
+    if line_width(line(*parts)) > scene.width:
+        told = f"  {key('range')} {chart.range}  {key('view')} both"
+        parts = (Span(f" {new} difference so far", Role.CHALLENGER), told_of, told)
+    return crop(line(*parts), scene.width)
 
 
 def _axis(scene: Scene, status: Status, chart: Chart, until: str) -> Axis:
@@ -139,19 +146,25 @@ def _one(scene: Scene, status: Status, metric: str, axis: Axis, height: int, unt
         return [title, line(" " * (LABEL + 1), Span(told, Role.NOTICE)), *([()] * (rows - 1))]
     points = [one for one in series.points if not until or (_at_s(one.at) or 0.0) <= (_at_s(until) or 0.0)]
     values = columns(points, axis, series.every_s, difference=chart.difference)
-    curves = [Curve(values[-1], Role.CHALLENGER, "*")]
-    if not chart.difference:
-        curves.insert(0, Curve(values[0], Role.PLAIN, ".", dotted=True))
+    far = _so_far(points, axis, series.every_s, status) if chart.difference else None
+    curves, below = _curves(values, far)
     limit = None if chart.difference or gate is None else gate.limit
     level = 0.0 if chart.difference else limit
-    between = spread_of(curves, [0.0] if chart.difference else [])
+    newest = far.newest if far is not None else None
+    between = spread_of(curves[-1:] if newest else curves, [0.0, *(newest or ())] if chart.difference else [])
     if between is None:
         return [title, line(" " * (LABEL + 1), Span(f"no data in {chart.range}", Role.WARNING)), *([()] * (rows - 1))]
+    if chart.difference and newest is None:
+        title = crop(line(*title, Span("   no range on record here", Role.NOTICE)), scene.width)
     low, high = between
+    if newest is not None:  # single moments are noise beside it: what lies far out is cut off
+        near = [one if one is not None and low <= one <= high else None for one in curves[0].values]
+        curves[0] = replace(curves[0], values=near)
     if limit is not None and limit <= high * 2:
         high = max(high, limit * 1.05)
     frame = Frame(axis.cells, rows, low, high)
-    drawn = plot(frame, curves, level, list(_marks(axis, status)), ascii_only=scene.look.ascii)
+    marks = list(_marks(axis, status))
+    drawn = plot(frame, [*below, *curves], level, marks, ascii_only=scene.look.ascii)
     kind = gate.kind if gate is not None else ""
 
     def say(value: float) -> str:
@@ -159,6 +172,23 @@ def _one(scene: Scene, status: Status, metric: str, axis: Axis, height: int, unt
 
     labels = {0: say(high), rows - 1: say(low)}
     return [title, *((Span(right(labels.get(y, ""), LABEL) + " ", Role.NOTICE), *row) for y, row in enumerate(drawn))]
+
+
+def _so_far(points: Sequence[SeriesPoint], axis: Axis, every_s: float, status: Status) -> Course:
+    """The difference of the stage so far with its range, where the daemon kept one."""
+    timed = [(at_s, one) for one in points if (at_s := _at_s(one.at)) is not None]
+    moments = [(at_s, one) for at_s, one in timed if axis.begin_s <= at_s <= axis.end_s]
+    entered = [at_s for stage in status.stages if (at_s := _at_s(stage.entered_at)) is not None]
+    return course_of(moments, entered, JOINED * every_s, lambda at_s: axis.column(at_s, 2), axis.cells * 2)
+
+
+def _curves(values: list[list[float | None]], far: Course | None) -> tuple[list[Curve], list[Strait]]:
+    """The lines, the strongest last, and what lies below them: both versions, or their difference with its range."""
+    if far is None:
+        both = [Curve(values[0], Role.PLAIN, ".", dotted=True), Curve(values[-1], Role.CHALLENGER, "*")]
+        return both, []
+    moments = Curve(values[0], Role.PLAIN, ".", dotted=True)
+    return [moments, Curve(far.deltas, Role.CHALLENGER, "*")], [Strait(far.edges, Role.NOTICE, ":")]
 
 
 def _title(scene: Scene, metric: str, gate: GateNow | None) -> Line:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rollout_tui.actions import covers
+from rollout_tui.actions import by_hand, covers
 from rollout_tui.lines import Line, Part, Role, Span, crop, line
 from rollout_tui.link import LinkState
 from rollout_tui.scene import Room, Scene, Tab
@@ -75,7 +75,7 @@ def _alive(scene: Scene, leave: str) -> Line:
     """The usual keys."""
     key = scene.keys.key
     if scene.room is Room.TINY and scene.width >= WORDS_FROM:
-        acts = [part for verb in _ON_ROLLOUT[:-1] for part in (_verb(scene, verb, now=False), "  ")]
+        acts = [part for verb in _verbs(scene)[:-1] for part in (_verb(scene, verb, now=False), "  ")]
         return line(*acts, f"{key('why')} why  {key('help')} help  {leave}")
     if scene.room in {Room.TINY, Room.LINE}:
         others = " ".join(key(name) for name in ("promote", "resume", "claim", "why", "help", "back"))
@@ -84,16 +84,29 @@ def _alive(scene: Scene, leave: str) -> Line:
     if not scene.on_rollout:
         some = f"Enter open  {key('filter')} filter  {key('sort')} sort  "
         parts = [some if scene.width >= 100 else f"Enter {key('filter')} {key('sort')}  "]
-    for verb in _ON_ROLLOUT:
+    for verb in _verbs(scene):
         parts += [_verb(scene, verb, now=scene.on_rollout), "  "]
     if not scene.on_rollout and scene.width >= 120:
         parts += [_verb(scene, "start", now=False), "  ", _verb(scene, "hold", now=False), "  "]
+    if not scene.on_rollout and scene.width >= 144:
+        parts.append(f"{key('ended')} ended  ")
+    if scene.width >= (120 if scene.on_rollout else 144):
+        parts.append(f"{key('report')} report  ")
     wide = scene.on_rollout or scene.width >= 100
     parts.append(f"{key('why')} why  " if wide else f"{key('why')} ")
     if scene.on_rollout and scene.width >= 100:
         parts.append(_of_tab(scene))
     parts.append(f"{key('help')} help  " if wide else f"{key('help')} ")
     return line(*parts, leave)
+
+
+def _verbs(scene: Scene) -> tuple[str, ...]:
+    """The verbs that are named; where somebody has lowered the share by hand, the one that is for that alone."""
+    status = scene.facts.status
+    if not scene.on_rollout or status is None or not by_hand(status):
+        return _ON_ROLLOUT
+    others = _ON_ROLLOUT if scene.width >= 100 else tuple(verb for verb in _ON_ROLLOUT if verb != "promote")
+    return (*others[:2], "reapply", *others[2:])
 
 
 def _of_tab(scene: Scene) -> str:

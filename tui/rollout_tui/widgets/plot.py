@@ -1,4 +1,4 @@
-"""Two lines over time in braille dots, or in ``.`` and ``*``; it knows numbers and cells, not what they mean. Pure.
+"""Lines and a band over time in braille dots, or in ``.``, ``*`` and ``:``; it knows numbers, not what they mean. Pure.
 
 Values are put together to one a column of dots first, so that a long course costs no more than a short one. A gap in
 the data is a gap in the line: nothing is drawn where nothing was measured.
@@ -26,6 +26,15 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
+class Strait:
+    """What lies between two lines: its edges and a thin filling, cut off where it leaves the frame."""
+
+    edges: Sequence[tuple[float, float] | None]
+    role: Role
+    mark: str
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """The room for a plot and the values at its lower and upper edge."""
 
@@ -35,9 +44,13 @@ class Frame:
     high: float
 
     def dot(self, value: float) -> int:
-        """The row of dots, from the top, that a value falls on."""
+        """The row of dots, from the top, that a value falls on; at the edge where it lies outside."""
+        return max(0, min(self.height * 4 - 1, self.far_dot(value)))
+
+    def far_dot(self, value: float) -> int:
+        """The same, also outside of the frame."""
         part = (value - self.low) / (self.high - self.low) if self.high > self.low else 0.5
-        return max(0, min(self.height * 4 - 1, round((1 - part) * (self.height * 4 - 1))))
+        return round((1 - part) * (self.height * 4 - 1))
 
 
 def spread_of(curves: Sequence[Curve], also: Sequence[float] = ()) -> tuple[float, float] | None:
@@ -51,12 +64,12 @@ def spread_of(curves: Sequence[Curve], also: Sequence[float] = ()) -> tuple[floa
 
 
 def plot(
-    frame: Frame, curves: Sequence[Curve], level: float | None, marks: Sequence[int], *, ascii_only: bool
+    frame: Frame, curves: Sequence[Curve | Strait], level: float | None, marks: Sequence[int], *, ascii_only: bool
 ) -> list[Line]:
     """The rows of a plot. ``level`` is a horizontal dotted line, ``marks`` are columns of cells with a vertical one."""
-    cells: list[list[tuple[int, Curve | None]]] = [[(0, None)] * frame.width for _ in range(frame.height)]
+    cells: list[list[tuple[int, Curve | Strait | None]]] = [[(0, None)] * frame.width for _ in range(frame.height)]
     for curve in curves:
-        for x, y in _dots(frame, curve):
+        for x, y in _within(frame, curve) if isinstance(curve, Strait) else _dots(frame, curve):
             dots, _ = cells[y // 4][x // 2]
             cells[y // 4][x // 2] = (dots | _DOTS[x % 2][y % 4], curve)
     level_row = frame.dot(level) // 4 if level is not None and frame.low <= level <= frame.high else None
@@ -75,7 +88,7 @@ def plot(
     return rows
 
 
-def _cell(dots: int, owner: Curve | None, *, ascii_only: bool) -> tuple[str, Role]:
+def _cell(dots: int, owner: Curve | Strait | None, *, ascii_only: bool) -> tuple[str, Role]:
     if owner is None:
         return " ", Role.PLAIN
     return (owner.mark if ascii_only else chr(_BRAILLE | dots)), owner.role
@@ -87,6 +100,20 @@ def _empty(*, at_level: bool, at_mark: bool, even: bool, ascii_only: bool) -> tu
     if at_level and even:
         return "-" if ascii_only else "╌", Role.WARNING
     return " ", Role.PLAIN
+
+
+def _within(frame: Frame, strait: Strait) -> list[tuple[int, int]]:
+    """The dots of a strait: its edges where they are in the frame, and every fourth dot of every fourth column."""
+    found: list[tuple[int, int]] = []
+    last = frame.height * 4 - 1
+    for x, edges in enumerate(strait.edges[: frame.width * 2]):
+        if edges is None:
+            continue
+        upper, lower = frame.far_dot(edges[1]), frame.far_dot(edges[0])
+        found += [(x, y) for y in (upper, lower) if 0 <= y <= last and x % 2 == 0]
+        if x % 4 == 0:
+            found += [(x, y) for y in range(max(0, upper), min(last, lower) + 1) if y % 4 == 2]
+    return found
 
 
 def _dots(frame: Frame, curve: Curve) -> list[tuple[int, int]]:
