@@ -181,6 +181,7 @@ def test_an_abort_without_a_reason_names_the_person_and_without_traffic_ends_at_
     ended = ask(without(rollout(Phase.PREFLIGHT)), Verb.ABORT)
     assert isinstance(ended, Accepted)
     assert ended.events == (began, ev.RolloutEnded(ev.Outcome.ABORTED, "ops1 aborted"))
+    assert ended.message == f"{NAME} ended before it had any traffic; its route is as it was found."
     at_zero = ask(traffic(rollout(), wanted=ZERO), Verb.ABORT)
     assert isinstance(at_zero, Accepted)
     assert at_zero.events == (began,)

@@ -101,12 +101,12 @@ def _abort(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decisio
         return Accepted((), f"{rollout.name} is already going back.")
     start = ev.RecedeStarted(ev.RecedeCause.PERSON, why)
     exposure = to_zero(rollout, ev.Basis(ev.BasisKind.PERSON, why))
-    end: tuple[ev.Event, ...] = ()
     # Before its slots are known nothing was written for it; without a visit and an isolation it never had traffic.
     untouched = rollout.champion_slot is None or not (rollout.visits or rollout.isolated or rollout.isolation)
     if untouched:
-        end = (ev.RolloutEnded(ev.Outcome.ABORTED, why),)
-    return Accepted((start, *exposure, *end), f"{rollout.name}: all traffic goes back to {rollout.spec.champion}")
+        told = f"{rollout.name} ended before it had any traffic; its route is as it was found."
+        return Accepted((start, *exposure, ev.RolloutEnded(ev.Outcome.ABORTED, why)), told)
+    return Accepted((start, *exposure), f"{rollout.name}: all traffic goes back to {rollout.spec.champion}")
 
 
 def _pause(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:

@@ -88,7 +88,7 @@ class Checkers:
             self.fault("I4", f"{event.share} was called confirmed, but the router never showed it lately")
         elif isinstance(event, ev.RolloutEnded) and event.outcome in (ev.Outcome.ABORTED, ev.Outcome.ROLLED_BACK):
             shown_bp = self.world.engine.share_bp
-            if shown_bp and not self._by_hand_lately(now_ms):
+            if shown_bp and ledger.checked and not self._by_hand_lately(now_ms):
                 self.fault("I2", f"ended {event.outcome.value} while {shown_bp} bp was on the router")
 
     def _told_apart(self, event: ev.LeaseLapsed | ev.DriftSeen | ev.RouterRestarted) -> None:

@@ -59,13 +59,16 @@ class Names:
 
 
 class Life:
-    """One process. ``dies_at`` is the border at which it is to die; ``ended`` is set when it did, or broke."""
+    """One process. ``dies_at`` is the border at which it is to die; ``ended`` is set when it did, or broke.
+
+    ``rebooted`` is what it makes of the clock that was kept: one that dies before it came up keeps none for the next.
+    """
 
     def __init__(self, world: World, checkers: Checkers, disk: Disk, rebooted: bool) -> None:
         self.world, self.checkers, self.rebooted = world, checkers, rebooted
         self.group = TaskGroup()
         self.alive = True
-        self.ready = False
+        self.ready = self.came_up = False
         self.dies_at = ""
         self.ended = asyncio.Event()
         self._journal = SimulatedJournal(disk.journal, world, checkers, self.cross)
@@ -136,7 +139,7 @@ class Life:
         self._every("poll", tick_ms / 1000, 0.0, lambda: poller.poll(SOURCE))
         self._every("tick", tick_ms / 1000, world.rng.random() * tick_ms / 1000, self._tick())
         self._every("beat", tick_ms / 1000 / BEATS_A_TICK, 0.0, self._beat())
-        self.ready = True
+        self.ready = self.came_up = True
         world.trace.say(f"process: epoch {epoch} is up")
         report = await journal.verify()
         if not report.intact:

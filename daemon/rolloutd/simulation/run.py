@@ -87,6 +87,7 @@ class Run:
             if rebooted:
                 self.world.clock.behind_ms += absent_ms
             self.world.disturb()
+            rebooted |= self.life.rebooted and not self.life.came_up
             self.life = Life(self.world, self.checkers, self.disk, rebooted)
             self.life.group.spawn(self.life.run(), "start")
 
