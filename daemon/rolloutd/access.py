@@ -6,6 +6,7 @@ Nobody has a right that was not given: a caller in no configured group may not e
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from rolloutd.core.values import Actor, ActorKind, Role
@@ -41,11 +42,11 @@ class Access:
         self.roles = roles
         self._accounts = accounts or Accounts()
         self._trusted_uids = frozenset({0, os.geteuid() if daemon_uid is None else daemon_uid})
-        self._role_of_gid = self._gids(roles)
+        self._role_of_gid = self.gids(roles)
 
     @staticmethod
-    def _gids(roles: Roles) -> dict[int, Role]:
-        """Each group's strongest role. Names are looked up once, at the start; an unknown one gives no right."""
+    def gids(roles: Roles) -> Mapping[int, Role]:
+        """Each group's strongest role. Names are looked up here alone (it blocks); an unknown one gives no right."""
         found: dict[int, Role] = {}
         by_role = ((Role.VIEWER, roles.viewers), (Role.OPERATOR, roles.operators), (Role.ADMIN, roles.admins))
         for role, groups in by_role:
@@ -54,6 +55,10 @@ class Access:
                 if gid is not None:
                     found[gid] = role
         return found
+
+    def adopt(self, roles: Roles, role_of_gid: Mapping[int, Role]) -> None:
+        """From the next request on these are the roles."""
+        self.roles, self._role_of_gid = roles, role_of_gid
 
     def is_trusted(self, uid: int) -> bool:
         """Whether this uid is root or the daemon's own, which are admin without any lookup."""

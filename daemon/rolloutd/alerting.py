@@ -46,33 +46,41 @@ class Told:
 class Alerting:
     """All of it. Make it with ``open``; with no notifiers it opens nothing and does nothing."""
 
-    def __init__(self, notifiers: Mapping[str, Told], journal: Journal, clock: Clock, outbox: Outbox | None) -> None:
+    def __init__(self, notifiers: Mapping[str, Told], state_dir: Path, journal: Journal, clock: Clock) -> None:
         self._notifiers = notifiers
+        self._file = state_dir / OUTBOX_FILE
+        self._journal = journal
         self._clock = clock
-        self._outbox = outbox
+        self._outbox: Outbox | None = None
         self._bell = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self.broken = ""
         self._book: IncidentBook | None = None
         self.tellers: list[Teller] = []
-        if outbox is None:
-            return
-        self._book = IncidentBook(journal, outbox, clock, f"rolloutd/{socket.gethostname()}", self._due)
-        self.tellers = [self._teller(name, told, outbox) for name, told in notifiers.items()]
 
     @classmethod
     def open(cls, notifiers: Mapping[str, Told], state_dir: Path, journal: Journal, clock: Clock) -> Alerting:
         """With the outbox in the state directory. One that cannot be used is no reason not to run."""
-        outbox, broken = None, ""
-        if notifiers:
-            try:
-                outbox = Outbox.open(state_dir / OUTBOX_FILE)
-            except JournalError as error:
-                broken = str(error)
-                log.critical("nobody is told of anything: the outbox cannot be used", extra={"why": broken})
-        made = cls(notifiers, journal, clock, outbox)
-        made.broken = broken
+        made = cls(notifiers, state_dir, journal, clock)
+        made._open_outbox()
         return made
+
+    def _open_outbox(self) -> None:
+        """Where somebody is to be told. It blocks."""
+        if self._outbox is None and self._notifiers:
+            try:
+                self._outbox = Outbox.open(self._file)
+            except JournalError as error:
+                self._cannot(error)
+        if self._outbox is None:
+            return
+        outbox, sender = self._outbox, f"rolloutd/{socket.gethostname()}"
+        self._book = self._book or IncidentBook(self._journal, outbox, self._clock, sender, self._due)
+        self.tellers = [self._teller(name, told, outbox) for name, told in self._notifiers.items()]
+
+    def _cannot(self, error: JournalError) -> None:
+        self.broken = str(error)
+        log.critical("nobody is told of anything: the outbox cannot be used", extra={"why": self.broken})
 
     def _teller(self, name: str, told: Told, outbox: Outbox) -> Teller:
         def still_open() -> Iterable[Incident]:
@@ -99,8 +107,7 @@ class Alerting:
         try:
             await book.begin(rollouts)
         except JournalError as error:
-            self.broken = str(error)
-            log.critical("nobody is told of anything: the outbox cannot be used", extra={"why": self.broken})
+            self._cannot(error)
             return
         self._bell.set()
         deriving = asyncio.create_task(self._for_ever(lambda: self._derive(book)), name="incidents")
@@ -133,15 +140,26 @@ class Alerting:
                 log.exception("telling people broke; it is tried again")
                 await asyncio.sleep(AFTER_TROUBLE_S)
 
+    async def adopt(self, notifiers: Mapping[str, Told], rollouts: Iterable[Rollout]) -> None:
+        """Tell these from here on, as after a restart: nothing that waits is lost, what was not noted is told again."""
+        await self._end()
+        self._notifiers, self.broken = notifiers, ""
+        await asyncio.to_thread(self._open_outbox)
+        await self.start(rollouts)
+
     async def stop(self) -> None:
         """End the tasks; what was not told is told by the next process."""
+        await self._end()
+        if self._outbox is not None:
+            await self._outbox.close()
+
+    async def _end(self) -> None:
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
-        for told in self._notifiers.values():
-            await told.notifier.close()
-        if self._outbox is not None:
-            await self._outbox.close()
+        self._tasks = []
+        closing = (told.notifier.close() for told in self._notifiers.values())
+        await asyncio.gather(*closing, return_exceptions=True)  # a stranger's adapter must not end anything else
 
     # ---- doctor
 

@@ -56,6 +56,11 @@ class Choosing:
         self._offered = offered
         self._measured: dict[tuple[str, str], tuple[int, Spec, Measured]] = {}
 
+    def adopt(self, foreteller: Foreteller, offered: Offered) -> None:
+        """From here on by another configuration; what was measured is measured again."""
+        self.foreteller, self._offered = foreteller, offered
+        self._measured.clear()
+
     async def choices(self) -> Choices:
         """Routes with their versions, strategies, metrics."""
         routes = await asyncio.gather(*map(self._route, self._around.routes.values()))

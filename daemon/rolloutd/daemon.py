@@ -18,34 +18,33 @@ from prometheus_client import CollectorRegistry
 
 from rolloutd.about import AboutDaemon, Parts, program_version
 from rolloutd.access import Access
-from rolloutd.alerting import Alerting, Told
-from rolloutd.choosing import Around, Choosing
+from rolloutd.alerting import Alerting
+from rolloutd.choosing import Choosing
 from rolloutd.clock import BoottimeClock, ClockReading
-from rolloutd.core.forecast.rule import LARGEST_FIRST_SHARE
 from rolloutd.core.plan import Spec
-from rolloutd.core.rules import Limits, Rules
-from rolloutd.core.state import Rollout
-from rolloutd.core.values import ZERO, Share, Slot
+from rolloutd.core.values import ZERO
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.desk import Desk
 from rolloutd.evidence_sqlite import SqliteEvidence
 from rolloutd.feed import Feed
-from rolloutd.foreteller import Foreteller, SpecReader
-from rolloutd.freeze import NEVER, Calendar
+from rolloutd.foreteller import SpecReader
 from rolloutd.gauges import NO_METRICS, Gauges, Pulse, ToldMetrics
 from rolloutd.hands import Hands
 from rolloutd.holding import FleetHolding
 from rolloutd.journal import JournalError, StoreBusy, StoreFull
 from rolloutd.journal_sqlite import SqliteJournal
 from rolloutd.keeper import EvidenceKeeper
+from rolloutd.logs import set_level
 from rolloutd.loop import Birth, Loop, Notice
 from rolloutd.new_versions import NewVersions
 from rolloutd.notify_systemd import SystemdNotify
-from rolloutd.offering import NOTHING_OFFERED, Offered
+from rolloutd.outside import Outside, around, foreteller_of, rules_at
 from rolloutd.polling import Poller
-from rolloutd.ports import Examiner, MetricSource, Prober, RolloutdError, RouteConfig, Router
+from rolloutd.ports import RolloutdError
 from rolloutd.published import PublishedHeads
-from rolloutd.registering import Registered, Registering
+from rolloutd.registering import Registering
+from rolloutd.reloading import Reloading
+from rolloutd.rereading import Fresh, Rereading
 from rolloutd.schedule import Schedule
 from rolloutd.server import LocalServer
 from rolloutd.server_loopback import metrics_port
@@ -63,50 +62,18 @@ again and again, must not keep a share alive that no lease ends."""
 log = logging.getLogger("rolloutd.daemon")
 
 
+@dataclass(frozen=True, slots=True)
+class Reread:
+    """What reads the configuration again, and the signal that asks for it."""
+
+    rereading: Rereading
+    asked: asyncio.Event
+
+
 class AlreadyRunning(RolloutdError):
     """Another daemon acts on this state directory. This one touched nothing."""
 
     next_step = "systemctl status rolloutd"
-
-
-@dataclass(frozen=True, slots=True)
-class Outside:
-    """Everything of the outside world that the daemon was configured with. ``lease_ms`` is by route.
-
-    ``first_share`` is the largest that the rule for low traffic may take; ``holds_starts``: starts are held to it.
-    ``limits`` is how many rollouts may be live at once, ``calendar`` when nothing goes up, ``staffed`` when somebody is
-    there, ``offered`` what a start can be made of.
-    """
-
-    routes: Mapping[str, RouteConfig]
-    routers: Mapping[str, Router]
-    lease_ms: Mapping[str, int | None]
-    prober: Prober
-    sources: Mapping[str, MetricSource]
-    every_ms: Mapping[str, int]
-    first_share: Share = LARGEST_FIRST_SHARE
-    holds_starts: bool = False
-    limits: Limits = field(default_factory=Limits)
-    calendar: Calendar = NEVER
-    staffed: Calendar = NEVER
-    notifiers: Mapping[str, Told] = field(default_factory=dict)
-    examiners: Mapping[str, Examiner] = field(default_factory=dict)
-    registries: Mapping[str, Registered] = field(default_factory=dict)
-    offered: Offered = NOTHING_OFFERED
-
-    def arms(self, route: str) -> Mapping[Slot, str]:
-        """The arm-label value of each slot of a route; empty words for a route that is no longer configured."""
-        config = self.routes.get(route)
-        return {slot: config.slots[slot].arm_value if config else "" for slot in Slot}
-
-    def lease(self, route: str) -> int | None:
-        """The length of the route's lease, None where its engine has none."""
-        return self.lease_ms.get(route)
-
-    def sticky(self, route: str) -> bool:
-        """Whether the route's engine keeps a user on one side."""
-        config = self.routes.get(route)
-        return config is not None and self.routers[config.router].abilities.sticky
 
 
 @dataclass(slots=True)
@@ -173,13 +140,13 @@ class Daemon:
             loop, poller, journal, clock, outside.routers, outside.routes, outside.prober, outside.lease_ms, alerting
         )
         about = AboutDaemon(parts)
-        foreteller = _foreteller(outside, read_spec, by_route)
+        foreteller = foreteller_of(outside, read_spec, by_route)
         desk = Desk(
             loop=loop,
             journal=journal,
             keeper=keeper,
             clock=clock,
-            choosing=Choosing(_around(outside, by_route, loop), foreteller, clock, outside.offered),
+            choosing=Choosing(around(outside, by_route, loop), foreteller, clock, outside.offered),
             about=about,
             feed=feed,
             holding=holding,
@@ -206,6 +173,7 @@ class Daemon:
         listeners: Mapping[str, Listener],
         seal_every_ticks: int,
         told: ToldMetrics = NO_METRICS,
+        reread: Reread | None = None,
     ) -> None:
         """Serve until ``stop`` is set or something breaks; raises what broke."""
 
@@ -221,6 +189,7 @@ class Daemon:
             self.loop, self.poller, self.outside.every_ms, self.clock, self._beat, seal_every_ticks, broke
         )
         self.desk.when_started(lambda spec: _follow_up(schedule, spec))
+        reloading = self._reloading(access, reread)
         server = LocalServer(self.desk, access, listeners, registry=self.registry)
         self.gauges.file = told.file
         loopback = metrics_port(self.registry)
@@ -232,15 +201,19 @@ class Daemon:
         verifying.add_done_callback(lambda task: _tell_failure(task, broke))
         schedule.start()
         self.registering.start()
+        if reloading is not None:
+            reloading.add_done_callback(lambda task: _tell_failure(task, broke))
         await server.ready.wait()
         self.notify.ready(f"{len(self.loop.lanes)} live rollouts")
         await stop.wait()
         self.notify.stopping(self._last_words())
         reach(CrashPoint.IN_SHUTDOWN)
         await schedule.stop()
-        verifying.cancel()
+        ending = [verifying, *([reloading] if reloading is not None else [])]
+        for task in ending:
+            task.cancel()
         await loopback.close()
-        await asyncio.gather(serving, verifying, return_exceptions=True)
+        await asyncio.gather(serving, *ending, return_exceptions=True)
         await self.close()
         if self.failure is not None:
             raise self.failure
@@ -266,6 +239,35 @@ class Daemon:
         await self.journal.close()
         os.close(self.lock_file)
 
+    def _reloading(self, access: Access, reread: Reread | None) -> asyncio.Task[None] | None:
+        """Let the verb reload and the signal work, where there is a file to read again."""
+        if reread is None:
+            return None
+
+        async def adopt(fresh: Fresh) -> None:
+            await self._adopt(fresh, access)
+
+        reloading = Reloading(self.loop, self.desk.holding, reread.rereading, adopt)
+        self.desk.when_reloading(reloading)
+        return asyncio.create_task(reloading.follow(reread.asked), name="reload on SIGHUP")
+
+    async def _adopt(self, fresh: Fresh, access: Access) -> None:
+        """All of it without a pause, but for who is told: their messages wait in the outbox meanwhile."""
+        self.outside = self.outside.governed_by(fresh.outside)
+        choosing = self.desk.choosing
+        choosing.adopt(choosing.foreteller.under(fresh.read_spec, self.outside), self.outside.offered)
+        self._rule()
+        set_level(fresh.settings.daemon.log_level)
+        if fresh.roles is not None:
+            access.adopt(*fresh.roles)
+            self.desk.feed.end_all()
+        if fresh.notifiers is not None:
+            await self.alerting.adopt(fresh.notifiers, [lane.rollout for lane in self.loop.lanes.values()])
+
+    def _rule(self) -> None:
+        now = rules_at(self.outside, self.clock.now().wall_ms)
+        self.loop.rule(replace(now, fleet_hold=self.loop.standing.rules.fleet_hold))
+
     async def _verify(self) -> None:
         """Check the whole chain in the background, at once and then every hour; increases wait for the first time."""
         while True:
@@ -283,8 +285,7 @@ class Daemon:
     async def _beat(self) -> None:
         """One turn of the loop: signs of life for systemd, for emergency-abort and for the next start."""
         self.notify.watchdog()
-        now = rules_at(self.outside, self.clock.now().wall_ms)
-        self.loop.rule(replace(now, fleet_hold=self.loop.standing.rules.fleet_hold))
+        self._rule()
         if self.beats >= TRUSTED_AFTER_BEATS or not self.took_over:
             (self.state_dir / PULSE_FILE).touch()
         await self.keeper.pulse(self.clock.now())
@@ -332,32 +333,6 @@ class Daemon:
         text = "; ".join(lines) or "no live share"
         log.warning("stopping", extra={"shares": text})
         return text
-
-
-def _foreteller(outside: Outside, read_spec: SpecReader, by_route: Mapping[str, Router]) -> Foreteller:
-    return Foreteller(
-        read_spec,
-        by_route,
-        outside.sources,
-        outside.every_ms,
-        outside.arms,
-        outside.first_share,
-        outside.holds_starts,
-    )
-
-
-def _around(outside: Outside, by_route: Mapping[str, Router], loop: Loop) -> Around:
-    def rollouts() -> list[Rollout]:
-        return [*(lane.rollout for lane in loop.lanes.values()), *loop.ended.values()]
-
-    return Around(outside.routes, by_route, outside.prober, outside.registries, rollouts)
-
-
-def rules_at(outside: Outside, wall_ms: int) -> Rules:
-    """The configured policy at this moment of the wall clock; nobody holds the fleet in it."""
-    return Rules(
-        frozen=outside.calendar.frozen(wall_ms), unstaffed=outside.staffed.closed(wall_ms), limits=outside.limits
-    )
 
 
 def _tell_failure(task: asyncio.Task[None], broke: Callable[[BaseException], None]) -> None:

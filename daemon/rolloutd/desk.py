@@ -24,8 +24,10 @@ from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
 from rolloutd.pictures import Audit
 from rolloutd.ports import Clock
+from rolloutd.reloading import VERB, Reloading
 from rolloutd.risk_questions import Asked
 from rolloutd.settings.problems import SettingsError
+from rolloutd.settings.takeover import Changed
 from rolloutd.showing import Showing
 from rolloutd.verbs import Risk, VerbRow
 from rolloutd.wire_start import Advice, Choices
@@ -51,9 +53,9 @@ class Desk(Showing):
     ) -> None:
         super().__init__(loop=loop, journal=journal, keeper=keeper, clock=clock, about=about, holding=holding)
         self._feed = feed
-        self._foreteller = choosing.foreteller
-        self._choosing = choosing
+        self.choosing = choosing
         self._started: Callable[[Spec], None] | None = None
+        self._reloading: Reloading | None = None
         self._waiters: dict[str, asyncio.Event] = {}
 
     @property
@@ -73,15 +75,19 @@ class Desk(Showing):
         """Whom to tell of a rollout that was just requested."""
         self._started = tell
 
+    def when_reloading(self, reloading: Reloading) -> None:
+        """Who reads the configuration again."""
+        self._reloading = reloading
+
     # ---- before a start
 
     async def choices(self) -> Choices:
         """What a rollout can be made of now."""
-        return await self._choosing.choices()
+        return await self.choosing.choices()
 
     async def advise(self, asked: Asked) -> Advice | Refused:
         """What the rules recommend at the route's present traffic."""
-        return await self._choosing.advise(asked)
+        return await self.choosing.advise(asked)
 
     # ---- commands
 
@@ -95,7 +101,7 @@ class Desk(Showing):
         if repeated is not None:
             return repeated
         try:
-            spec = self._foreteller.read_spec(body)
+            spec = self.choosing.foreteller.read_spec(body)
         except SettingsError as error:
             return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
         would = self._loop.standing.would_start(Start(spec, actor))
@@ -104,8 +110,8 @@ class Desk(Showing):
         if isinstance(would, Refused):
             return would
         rule = ""
-        if self._foreteller.enforces:
-            ruling, _ = await self._foreteller.foretell(spec)
+        if self.choosing.foreteller.enforces:
+            ruling, _ = await self.choosing.foreteller.foretell(spec)
             if ruling.decision is Decision.REFUSED:
                 next_step = f"rollout plan check FILE shows it by stage and gate; nothing of {spec.name} was started"
                 return Refused(RefusalCode.GATE, ruling.sentence, next_step)
@@ -140,7 +146,7 @@ class Desk(Showing):
         return self._done(stored.stream, "start", actor, outcomes.from_text(stored.outcome), begun)
 
     async def _dry_run(self, spec: Spec, actor: Actor, begun_ms: int, would: Accepted | Refused) -> wire.ActionDone:
-        ruling, outlook = await self._foreteller.foretell(spec)
+        ruling, outlook = await self.choosing.foreteller.foretell(spec)
         took_s = (self._clock.now().clock_ms - begun_ms) / 1000
         stages = " > ".join(str(stage.share) for stage in ruling.plan.stages)
         against = f"{would.message} {would.next_step}. " if isinstance(would, Refused) else ""
@@ -158,7 +164,7 @@ class Desk(Showing):
         begun = self._clock.now().clock_ms
         if plan is not None:
             try:
-                act = replace(act, spec=self._foreteller.read_spec(plan))
+                act = replace(act, spec=self.choosing.foreteller.read_spec(plan))
             except SettingsError as error:
                 return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
         rollout = self._find(name)
@@ -192,16 +198,33 @@ class Desk(Showing):
     async def hold_fleet(self, row: VerbRow, actor: Actor, reason: str, command_id: str) -> wire.ActionDone | Refused:
         """Freeze the fleet, or release it."""
         begun = self._clock.now().clock_ms
-        carry_out = self._holding.hold if row.risk is Risk.FREEZES else self._holding.release
+        carry_out = self.holding.hold if row.risk is Risk.FREEZES else self.holding.release
         decision = await carry_out(actor, reason, outcomes.key_of(command_id, actor, row.verb, reason))
         if isinstance(decision, Refused):
             return decision
         under_way = [lane.rollout.name for lane in self._loop.lanes.values() if not lane.rollout.traffic.settled]
         steps = f"; still being carried out: the last step of {', '.join(under_way)}" if under_way else ""
         return wire.ActionDone(
-            name="fleet", action=row.verb, accepted=True, revision=self._holding.version, by=actor.name,
+            name="fleet", action=row.verb, accepted=True, revision=self.holding.version, by=actor.name,
             router_confirmed=not under_way, took_s=(self._clock.now().clock_ms - begun) / 1000,
             message=decision.message + steps,
+        )  # fmt: skip
+
+    async def reload(self, actor: Actor, reason: str, command_id: str) -> wire.ActionDone | Refused:
+        """Read the configuration again and take over what can be, or nothing of it."""
+        if self._reloading is None:
+            message = "This daemon was started without a file that could be read again."
+            return Refused(RefusalCode.NOT_NOW, message, "Start it anew with what it shall run with.")
+        begun = self._clock.now().clock_ms
+        key = outcomes.key_of(command_id, actor, VERB, reason)
+        decision, fresh = await self._reloading.reload(actor, reason, key)
+        if isinstance(decision, Refused):
+            return decision
+        changed = Changed() if fresh is None else fresh.changed
+        return wire.ActionDone(
+            name="configuration", action=VERB, accepted=True, revision=self.holding.version, by=actor.name,
+            router_confirmed=True, took_s=(self._clock.now().clock_ms - begun) / 1000, message=decision.message,
+            taken=list(changed.taken), needs_restart=list(changed.waiting),
         )  # fmt: skip
 
     async def refuse(self, name: str, verb: str, actor: Actor, code: RefusalCode, why: str) -> None:
@@ -211,7 +234,7 @@ class Desk(Showing):
             await self._loop.audit_refusal(rollout.name, verb, code.value, why, actor)
         else:
             about = f"{name}: {why}" if name else why
-            await self._holding.refused(verb, code.value, about, actor)
+            await self.holding.refused(verb, code.value, about, actor)
 
     def _done(
         self,

@@ -13,7 +13,8 @@ from pathlib import Path
 
 from rolloutd.core.observed import RouteReading
 from rolloutd.core.values import ZERO, BadValue, parse_duration_ms
-from rolloutd.daemon import PULSE_FILE, Outside
+from rolloutd.daemon import PULSE_FILE
+from rolloutd.outside import Outside
 from rolloutd.ports import Mirrors, Router, RouterError
 from rolloutd.settings.tree import Settings
 

@@ -22,7 +22,7 @@ class FellBehind(Exception):
 
 
 class StreamEnded(Exception):
-    """No more changes will be handed to this reader: the daemon goes down."""
+    """No more changes will be handed to this reader: the daemon goes down, or who may read is another question now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,11 @@ class Feed:
     def unsubscribe(self, subscription: Subscription) -> None:
         """Close a subscription; closing it twice is fine."""
         self._subscriptions.discard(subscription)
+
+    def end_all(self) -> None:
+        """Every reader has to ask anew, and with that who he is."""
+        for subscription in self._subscriptions:
+            subscription.end()
 
     def _after(self, seq: int) -> Iterator[Change]:
         newest_first = []

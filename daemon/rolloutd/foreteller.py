@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from rolloutd.core.forecast.rule import Ruling
 from rolloutd.core.plan import Spec
@@ -17,6 +18,20 @@ from rolloutd.wire_plan import PlanOutlook
 _ROUTER_S = 5.0
 SpecReader = Callable[[Mapping[str, object]], Spec]
 """Turns a request's body into a checked spec."""
+
+
+class Policy(Protocol):
+    """What the policy says of a start in little traffic."""
+
+    @property
+    def first_share(self) -> Share:
+        """The largest that a first share may be made."""
+        ...
+
+    @property
+    def holds_starts(self) -> bool:
+        """Whether starts are held to the rule, too."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +48,10 @@ class Foreteller:
     arms: Callable[[str], Mapping[Slot, str]]
     cap: Share
     enforces: bool
+
+    def under(self, read_spec: SpecReader, policy: Policy) -> Foreteller:
+        """The same outside, with another configuration's policy and way of reading files."""
+        return replace(self, read_spec=read_spec, cap=policy.first_share, enforces=policy.holds_starts)
 
     async def foretell(self, spec: Spec) -> tuple[Ruling, PlanOutlook]:
         """Measure, then calculate beside the loop: it takes about a second of arithmetic."""

@@ -86,6 +86,18 @@ class FleetHolding:
                 return decision, error
             return decision, None
 
+    async def outcome_before(self, key: CommandKey | None) -> Accepted | Refused | None:
+        """What came of this command when it was sent before; None when it was not."""
+        stored = None if key is None else await self._journal.command_outcome(key.id)
+        if key is None or stored is None:
+            return None
+        return outcomes.from_text(stored.outcome) if stored.key.digest == key.digest else outcomes.other_content()
+
+    async def record(self, decision: Accepted, actor: Actor, key: CommandKey | None) -> None:
+        """Put what concerns the whole fleet into its record, durable on return. Raises JournalError."""
+        async with self._lock:
+            await self._append(decision.events, actor, key, outcomes.to_text(decision) if key is not None else None)
+
     async def refused(self, verb: str, code: str, why: str, actor: Actor) -> None:
         """Put a refusal that concerns no live rollout into the fleet's record."""
         async with self._lock:

@@ -27,6 +27,12 @@ class JsonLines(logging.Formatter):
         return json.dumps(line, default=str, ensure_ascii=True)
 
 
+def set_level(level: str) -> None:
+    """From the next line on, this level and above."""
+    if logging.getLevelName(level.upper()) != logging.root.level:
+        logging.root.setLevel(level.upper())
+
+
 def set_up_logging(level: str) -> None:
     """Send everything of this level and above to standard error."""
     handler = logging.StreamHandler(sys.stderr)

@@ -86,8 +86,7 @@ class Loop(Raising):
             seen = replace(lane.seen, renewed_at_ms=leased_ms, rebooted=self._rebooted)
             self.lanes[stream] = replace(lane, seen=seen)
         for name in list(self.lanes):
-            async with self._lock(name):
-                await self._record(name, (ev.WindowRestarted("the daemon started"),), THE_DAEMON)
+            await self.look_afresh(name, "the daemon started")
         await self._fold_spilled()
         reach(CrashPoint.IN_RECONCILE)
 
@@ -254,6 +253,12 @@ class Loop(Raising):
         async with self._start_lock, self._lock(name):
             if name in self.ended:
                 await self._record_ended(self._lane_of(self.ended[name]), (event,), THE_DAEMON)
+
+    async def look_afresh(self, name: str, why: str) -> None:
+        """A doubt about what was seen: nothing of a live rollout goes up before a whole window from now is over."""
+        async with self._lock(name):
+            if name in self.lanes:
+                await self._record(name, (ev.WindowRestarted(why),), THE_DAEMON)
 
     # ---- what follows
 

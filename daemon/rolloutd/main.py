@@ -13,6 +13,7 @@ import signal
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import uvloop
@@ -24,14 +25,16 @@ from rolloutd.alerting import Told
 from rolloutd.core.checks import CheckKind
 from rolloutd.core.plan import Spec
 from rolloutd.core.rules import Limits
-from rolloutd.daemon import AlreadyRunning, Daemon, Outside
+from rolloutd.daemon import AlreadyRunning, Daemon, Reread
 from rolloutd.gauges import ToldMetrics
 from rolloutd.journal import JournalError
 from rolloutd.logs import set_up_logging
 from rolloutd.offering import offered
 from rolloutd.offline_check import OfflineExaminer, SchemaExaminer
+from rolloutd.outside import Outside
 from rolloutd.ports import Examiner, MetricSource, Prober, Registry, RolloutdError, Router, SignsNotes
 from rolloutd.registering import Registered
+from rolloutd.rereading import Rereading
 from rolloutd.settings.load import load_settings
 from rolloutd.settings.problems import Problem, SettingsError
 from rolloutd.settings.secrets import read_all
@@ -68,7 +71,7 @@ def make_outside(settings: Settings) -> Outside:
         with _place(settings, "sources", name):
             sources[name] = registry.make_source(source.kind, name, read_all(source.for_adapter()))
     prober, registries = registry.make_prober(settings.routes), _make_registries(settings)
-    return Outside(
+    made = Outside(
         registries={
             name: Registered(made, said.every_ms, said.start_tag, said.webhook_port)
             for name, made in registries.items()
@@ -82,6 +85,14 @@ def make_outside(settings: Settings) -> Outside:
         prober=prober,
         sources=sources,
         every_ms={name: source.every_ms for name, source in settings.sources.items()},
+    )
+    return governed(made, settings)
+
+
+def governed(outside: Outside, settings: Settings) -> Outside:
+    """The outside under the policy of these settings, and with what a start can be made of by them."""
+    return replace(
+        outside,
         first_share=settings.policy.max_first_share,
         limits=limits_of(settings),
         offered=offered(settings),
@@ -188,14 +199,18 @@ class _SpecReader:
 async def serve(settings: Settings) -> None:
     """Run the daemon until a signal or a failure."""
     daemon = await Daemon.open(Path(settings.daemon.state_dir), make_outside(settings), spec_reader(settings))
-    stop = asyncio.Event()
+    stop, again = asyncio.Event(), asyncio.Event()
     running = asyncio.get_running_loop()
+    running.add_signal_handler(signal.SIGHUP, again.set)
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, stop.set)
     group = settings.sockets.group or None
     listeners = open_listeners(Path(settings.sockets.dir), group, os.environ)
     told = ToldMetrics(settings.daemon.metrics_port, settings.daemon.metrics_file)
-    await daemon.run(stop, Access(settings.roles), listeners, settings.daemon.seal_every, told)
+    rereading = Rereading(settings, make_outside, governed, spec_reader)
+    await daemon.run(
+        stop, Access(settings.roles), listeners, settings.daemon.seal_every, told, Reread(rereading, again)
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -70,14 +70,18 @@ class Acting:
         return self._outcome(name, await until_stop(self._context, work, self._service.traffic(name)))
 
     def fleet_wide(self, row: VerbRow) -> Handler:
-        """The handler of a verb on the whole fleet."""
+        """The handler of a verb on the whole fleet, or on the daemon itself."""
 
         async def checked(request: Request) -> Response:
             actor = await permitted(self._context, request, row)
             query(request)
             key = _command_key(request, row)
             asked = _action(await json_object(self._context, request))
-            work = self._service.hold_fleet(row, actor, asked.reason, _command_id(actor, row.verb, "", key))
+            command_id = _command_id(actor, row.verb, "", key)
+            if row.verb == "reload":
+                work = self._service.reload(actor, asked.reason, command_id)
+            else:
+                work = self._service.hold_fleet(row, actor, asked.reason, command_id)
             return self._outcome("", await until_stop(self._context, work, self._service.traffic("")))
 
         return checked

@@ -70,7 +70,7 @@ class Events:
 
 
 class EventStream(Response):
-    """One open stream; ends with a ``bye`` when the daemon stops."""
+    """One open stream; ends with a ``bye`` when the daemon stops, or when roles change."""
 
     media_type = "text/event-stream"
 
@@ -132,7 +132,9 @@ class EventStream(Response):
             except TimeoutError:
                 changes = []
             except StreamEnded:
-                return _plain("bye", {"why": "the daemon is stopping"})
+                stopping = self._context.stopping.is_set()
+                why = "the daemon is stopping" if stopping else "the roles were read again: ask anew"
+                return _plain("bye", {"why": why})
             except FellBehind as behind:
                 self._context.metrics.streams_dropped.inc()
                 return _plain("behind", {"resume_from": f"{self._boot_id}-{behind.resume_from}"})

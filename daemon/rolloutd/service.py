@@ -61,6 +61,10 @@ class Service(Protocol):
         """Freeze the whole fleet, or release it, whichever ``row`` says; answers once durable."""
         ...
 
+    async def reload(self, actor: Actor, reason: str, command_id: str) -> ActionDone | Refused:
+        """Read the configuration again: what can be taken over counts from here on, or all of it is refused."""
+        ...
+
     async def refuse(self, name: str, verb: str, actor: Actor, code: RefusalCode, why: str) -> None:
         """Put into the record that the server itself refused a command; ``name`` may be unknown or empty."""
         ...

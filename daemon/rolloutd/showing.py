@@ -53,7 +53,7 @@ class Showing:
         self._keeper = keeper
         self._clock = clock
         self._about = about
-        self._holding = holding
+        self.holding = holding
         self._pictures: dict[str, tuple[int, int, wire.Status]] = {}
         self._rows: dict[str, wire.FleetRow] = {}
         self._bands = Bands(1 - view.CONFIDENCE)
@@ -131,13 +131,13 @@ class Showing:
             rollouts=chosen[:limit],
             total=len(rows),
             needs_you=sum(row.needs_you for row in rows),
-            hold=bool(self._holding.holds),
+            hold=bool(self.holding.holds),
             held=self._held(),
         )
 
     def _held(self) -> wire.FleetHold | None:
         """The freeze of the fleet, for people."""
-        holds = self._holding.holds
+        holds = self.holding.holds
         if not holds:
             return None
         first = holds[0]

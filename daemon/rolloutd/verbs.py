@@ -99,7 +99,7 @@ VERBS: tuple[VerbRow, ...] = (
     _act("reapply", Risk.RAISES, "f", "our share again after somebody lowered it by hand (DRIFT)"),
     _act("adopt-share", Risk.LOWERS, "", "keep the share that somebody set by hand"),
     _act("adopt-plan", Risk.RAISES, "", "change the stages to come of a running plan", role="admin"),
-    VerbRow("reload", Socket.CONTROL, "admin", Risk.NONE, False, "", "read the configuration again", False, False),
+    VerbRow("reload", Socket.CONTROL, "admin", Risk.NONE, False, "", "read the configuration again", True, False),
     _look("list", "all rollouts, most urgent first", on_rollout=False),
     _look("status", "one rollout now"),
     _look("watch", "one line per change until the end"),

@@ -294,7 +294,10 @@ class Why(Model):
 
 
 class ActionDone(Model):
-    """The answer to a command. ``accepted`` means durable; ``router_confirmed`` means read back from the router."""
+    """The answer to a command. ``accepted`` means durable; ``router_confirmed`` means read back from the router.
+
+    Of a reload, ``taken`` are the configuration's keys that count from here on, ``needs_restart`` those that wait.
+    """
 
     schema_: Literal["rollout.action/1"] = Field(default="rollout.action/1", alias="schema")
     name: str
@@ -307,6 +310,8 @@ class ActionDone(Model):
     message: str = ""
     waits_for_person: bool = False
     plan: PlanOutlook | None = None
+    taken: list[str] = []
+    needs_restart: list[str] = []
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 

@@ -52,13 +52,6 @@ async def test_usage_is_2_with_the_nearest_verb(server: Running) -> None:
     assert server.service.acts == []
 
 
-async def test_a_verb_that_is_not_built_is_1_and_says_so(server: Running) -> None:
-    """It is known, but not here yet."""
-    ran = await rollout(server.directory, "reload")
-    assert ran.code == 1
-    assert "not built yet" in ran.err
-
-
 @pytest.mark.parametrize(("outcome", "code"), [("done", 0), ("aborted", 3), ("rolled_back", 3), ("refused", 3)])
 async def test_an_end_without_the_new_version_is_3(server: Running, outcome: str, code: int) -> None:
     """wait, watch and status --exit-state agree, and none waits out its timer."""

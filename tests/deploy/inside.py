@@ -150,6 +150,19 @@ def asks_as_others(facts: dict[str, Any]) -> None:
     facts["operator_pauses"] = run(ROLLOUT, "pause", NAME, "--reason", "test", user="operator")[0]
 
 
+def is_read_again(facts: dict[str, Any]) -> None:
+    """``systemctl reload``: fails with a fault, takes over what is in order; neither process nor share change."""
+    pid, file = show("MainPID"), Path("/etc/rolloutd/config.toml")
+    text = file.read_text()
+    file.write_text(f"{text}\n[polcy]\n")
+    facts["reload_of_a_fault"] = run("systemctl", "reload", "rolloutd.service")[0]
+    file.write_text(f'{text}\n[strategies.spare]\nstage = [{{ name = "watch", share = "100%" }}]\n')
+    facts["reload"] = run("systemctl", "reload", "rolloutd.service")
+    facts["reload_log"] = run("journalctl", "-u", "rolloutd.service", "--no-pager")[1]
+    facts["same_process"] = show("MainPID") == pid
+    facts["share_after_reload"] = share_bp()
+
+
 def is_killed(facts: dict[str, Any]) -> None:
     """SIGKILL: another process goes on with the same rollout at the same share."""
     pid = show("MainPID")
@@ -196,7 +209,7 @@ def is_gone(facts: dict[str, Any]) -> None:
     facts["share_at_the_end"] = share_bp()
 
 
-STEPS = (boots, starts, is_killed, hangs, asks_as_others, is_activated, is_gone)
+STEPS = (boots, starts, is_read_again, is_killed, hangs, asks_as_others, is_activated, is_gone)
 
 
 def main() -> None:

@@ -43,6 +43,16 @@ def test_the_readmes_first_rollout_starts(facts: Facts) -> None:
     assert facts["first_share_after_s"] >= 0, facts["log"]
 
 
+def test_a_reload_is_told_and_moves_nothing(facts: Facts) -> None:
+    """I10, I14: as the daemon's own user, in the unit's own hardening; a fault is in the journal with its line."""
+    assert facts["reload_of_a_fault"] != 0
+    assert "There is no such key. Did you mean policy?" in facts["reload_log"]
+    assert facts["reload"][0] == 0, facts["reload"][1]
+    assert "taken over: strategies.spare" in facts["reload_log"]
+    assert facts["same_process"]
+    assert facts["share_after_reload"] == 100
+
+
 def test_a_kill_is_a_restart_and_moves_nothing(facts: Facts) -> None:
     """I1, I7: systemd starts it again, callers wait meanwhile, and the share stays as recorded."""
     assert facts["restarted_after_kill_s"] >= 0

@@ -34,7 +34,9 @@ def installed(tmp_path: Path) -> Path:
     """All units in one folder, with an executable and a user that exist on this machine, as after an installation."""
     user, group = pwd.getpwuid(os.getuid()).pw_name, grp.getgrgid(os.getgid()).gr_name
     for name in UNITS:
-        text = (DEPLOY / name).read_text().replace("/opt/rolloutd/bin/rolloutd", "/bin/true")
+        text = (DEPLOY / name).read_text()
+        for program in ("rolloutd", "rollout"):
+            text = text.replace(f"/opt/rolloutd/bin/{program} ", "/bin/true ")
         for key, value in (("User", user), ("Group", group), ("SocketUser", user), ("SocketGroup", group)):
             text = text.replace(f"\n{key}=rolloutd\n", f"\n{key}={value}\n")
         (tmp_path / name).write_text(text)
@@ -83,6 +85,12 @@ def test_the_watchdog_restarts_for_ever() -> None:
     assert unit["Service"]["WatchdogSec"] == "15"
     assert unit["Service"]["Restart"] == "always"
     assert unit["Unit"]["StartLimitIntervalSec"] == "0"
+
+
+def test_a_reload_says_what_came_of_it() -> None:
+    """``systemctl reload`` is the verb, as the daemon's own user: it waits, and fails with the file's faults."""
+    command = read("rolloutd.service")["Service"]["ExecReload"].split()
+    assert command[:2] == ["/opt/rolloutd/bin/rollout", "reload"]
 
 
 def test_each_door_has_its_name_and_is_open_to_the_group_alone() -> None:

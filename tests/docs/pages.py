@@ -19,12 +19,13 @@ from rolloutd.core.values import Slot
 from rolloutd.ctl.exits import MEANINGS
 from rolloutd.main import vocabulary
 from rolloutd.settings import read_settings
+from rolloutd.settings.takeover import ROWS
 from rolloutd.settings.tree import Settings
 from rolloutd.verbs import VERBS, Risk
 
 ROOT = Path(__file__).parents[2]
 README = ROOT / "README.md"
-PAGES = (README, ROOT / "docs" / "on-call.md", ROOT / "docs" / "routers.md")
+PAGES = (README, *(ROOT / "docs" / f"{name}.md" for name in ("on-call", "routers", "config")))
 _ASKS = {
     Risk.LOWERS: "lowers: asks nothing",
     Risk.FREEZES: "freezes: asks nothing",
@@ -137,10 +138,20 @@ def nginx_splits() -> str:
     return f"```nginx\n{render_first_splits([_nginx()[1]], {'ranker': Slot.A})}```"
 
 
+def reload() -> str:
+    """What a running daemon takes over, and what waits for a restart."""
+    lines = ["| part | a running daemon | |", "|---|---|---|"]
+    for row in sorted(ROWS, key=lambda row: not row.at_once):
+        part = f"`[{row.path[0]}]`{f' `{row.path[1]}`' if len(row.path) > 1 else ''}"
+        lines.append(f"| {part} | {'takes it over' if row.at_once else '**needs a restart**'} | {row.means} |")
+    return "\n".join(lines)
+
+
 MAKERS: dict[str, Callable[[], str]] = {
     "keys": keys,
     "exits": exits,
     "states": states,
+    "reload": reload,
     "haproxy.cfg": haproxy,
     "base.map": base_map,
     "bootstrap.json": envoy_bootstrap,

@@ -206,6 +206,11 @@ class FakeService:
         self.held = actor.name if row.risk is Risk.FREEZES else ""
         return self._answer(command_id, "fleet", row.verb, actor, 1)
 
+    async def reload(self, actor: Actor, reason: str, command_id: str) -> wire.ActionDone | Refused:
+        """One key counts, one waits."""
+        done = self._answer(command_id, "configuration", "reload", actor, 1)
+        return done.model_copy(update={"taken": ["policy.alpha"], "needs_restart": ["routers.edge"]})
+
     async def refuse(self, name: str, verb: str, actor: Actor, code: RefusalCode, why: str) -> None:
         """Keep it for the test to look at."""
         self.refused.append((name, verb, actor, code, why))

@@ -1,4 +1,4 @@
-"""Facts about what lies beside the router: checks before any traffic, and what the registry was told. Never traffic.
+"""Facts about what lies beside the router: checks before traffic, the registry, the configuration. Never traffic.
 
 They belong to the events of events.py and only ever gain fields with a default.
 """
@@ -23,3 +23,19 @@ class RegistryTold:
 
     wrote: tuple[str, ...]
     left: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigurationRead:
+    """The configuration was read again while running; it stands in the fleet's own stream.
+
+    ``taken`` are the keys that count from here on, ``waiting`` those that need a restart, ``more`` is how many of both
+    are left out here. ``sha256`` names the file's text.
+    """
+
+    file: str
+    sha256: str
+    taken: tuple[str, ...]
+    waiting: tuple[str, ...]
+    reason: str
+    more: int = 0

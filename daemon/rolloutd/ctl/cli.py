@@ -19,7 +19,7 @@ MODULE_OF: dict[str, str] = {
     **dict.fromkeys(("watch", "wait"), "watching"),
     **dict.fromkeys(("pause", "resume", "promote", "abort", "approve", "decline", "extend", "claim"), "acting"),
     **dict.fromkeys(("reapply", "adopt-share", "adopt-plan", "reopen", "rollback", "isolate", "putback"), "acting"),
-    **dict.fromkeys(("hold", "release"), "holding"),
+    **dict.fromkeys(("hold", "release", "reload"), "holding"),
     "start": "starting",
     "proxy": "proxying",
     **dict.fromkeys(("analyze", "forecast"), "judging"),

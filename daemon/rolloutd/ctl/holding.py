@@ -1,4 +1,4 @@
-"""The verbs hold and release: the whole fleet at once. Holding is sent at once; a release is confirmed first."""
+"""The verbs hold, release and reload, which concern no single rollout. Only a release is confirmed first."""
 
 from __future__ import annotations
 
@@ -27,6 +27,18 @@ def release(session: Session, reason: str, yes: bool) -> int:
     return _release(session, reason, yes)
 
 
+@click.command()
+@click.option("--reason", default="", help="Why; it stays in the record.")
+@common
+def reload(session: Session, reason: str) -> int:
+    """Read the configuration again; it is refused whole where anything is wrong, and no traffic moves.
+
+    Says which keys count from here on and which need a restart of the daemon. Running rollouts keep their plans.
+    """
+    session.data(session.client().post("reload", body={"reason": reason}), render.reloaded)
+    return exits.DONE
+
+
 def _release(session: Session, reason: str, yes: bool) -> int:
     how = 'rollout hold --release --reason "..."'
     if not reason:
@@ -45,4 +57,4 @@ def _send(session: Session, verb: str, reason: str) -> int:
     return exits.DONE
 
 
-COMMANDS = {"hold": hold, "release": release}
+COMMANDS = {"hold": hold, "release": release, "reload": reload}

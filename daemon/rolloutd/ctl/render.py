@@ -138,6 +138,11 @@ def fleet_action(found: Found) -> str:
     return f"fleet: {found['action']} accepted; {found['message']}."
 
 
+def reloaded(found: Found) -> str:
+    """What a reload came to: what counts from here on, and what needs a restart."""
+    return "\n  ".join(["The configuration was read again:", *found["message"].split("; ")])
+
+
 def fleet(found: Found) -> str:
     """All rollouts, one line each, below the hold of the fleet if there is one."""
     hold = held(found)

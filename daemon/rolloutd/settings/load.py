@@ -74,7 +74,12 @@ def load_settings(path: str | FilePath, vocabulary: Vocabulary) -> Settings:
 
 def read_settings(text: str, file: str, vocabulary: Vocabulary) -> Settings:
     """The same from text that is at hand; ``file`` is only for errors. An empty text is the defaults."""
-    fitting = Fitting(read_toml(text, file, TRAFFIC))
+    return read_document(read_toml(text, file, TRAFFIC), hashlib.sha256(text.encode()).hexdigest(), vocabulary)
+
+
+def read_document(document: Document, sha256: str, vocabulary: Vocabulary) -> Settings:
+    """The same from what was parsed. ``sha256`` names the text that it is from."""
+    fitting = Fitting(document)
     _check_adapter_keys(fitting, "routers", RouterTable, vocabulary.router_keys)
     _check_adapter_keys(fitting, "sources", SourceTable, vocabulary.source_keys)
     _check_adapter_keys(fitting, "notify", NotifyTable, vocabulary.notifier_keys)
@@ -83,8 +88,8 @@ def read_settings(text: str, file: str, vocabulary: Vocabulary) -> Settings:
     tables = fitting.fit(ConfigTables)
     metrics = read_metrics(tables, vocabulary, fitting)
     settings = Settings(
-        file=file,
-        sha256=hashlib.sha256(text.encode()).hexdigest(),
+        file=document.file,
+        sha256=sha256,
         daemon=tables.daemon,
         sockets=tables.sockets,
         roles=_roles(tables),
