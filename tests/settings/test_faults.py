@@ -109,6 +109,15 @@ def test_no_text_is_answered_with_anything_but_a_settings_error(text: str) -> No
         assert error is None or (error.problems and error.traffic in str(error))
 
 
+@pytest.mark.parametrize("key", ["a", '"a"', "'a'"])
+@pytest.mark.parametrize("written", ["[{}]", "x = {{ {} = 1 }}", "{} = 1"])
+def test_a_key_of_very_many_parts_never_reaches_the_parser(written: str, key: str) -> None:
+    """S2: the parser takes the square of its parts for one, and the event loop would stand still that long."""
+    error = refusal(config, f"\n{written.format(' . '.join([key] * 10_000))}\n")
+    assert error is not None
+    assert [(one.line, one.message[:34]) for one in error.problems] == [(2, "Something here has more than 32 pa")]
+
+
 JSON = st.recursive(
     st.one_of(
         st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=9), st.sampled_from(["1%", "15m"])

@@ -16,6 +16,10 @@ from rolloutd.settings.problems import Problem, SettingsError, dotted
 
 TEXT_MAX_BYTES = 256 * 1024
 DEPTH_MAX = 24
+PARTS_MAX = 32
+_LONG_KEY = re.compile(
+    r"""(?<![\w-])(?:(?:[\w-]++|"[^"\n]*+"|'[^'\n]*+')[ \t]*+\.[ \t]*+){%d}""" % PARTS_MAX  # noqa: UP031 - braces
+)
 _AT_LINE = re.compile(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 
 
@@ -56,6 +60,7 @@ def read_toml(text: str, file: str, traffic: str) -> Document:
     empty = Document(file, {}, None, traffic)
     if len(text.encode(errors="replace")) > TEXT_MAX_BYTES:
         raise empty.refused((), f"The text is longer than {TEXT_MAX_BYTES // 1024} KiB.")
+    _refuse_long_keys(text, empty)
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -80,6 +85,14 @@ def _not_toml(said: str, text: str, file: str) -> Problem:
     line = int(found[1]) if found and found[1] else text.count("\n") + 1
     column = f" at column {found[2]}" if found and found[2] else " at the end of the text"
     return Problem(file, "", line, f"This is not TOML{column}: {_AT_LINE.sub('', said)}.")
+
+
+def _refuse_long_keys(text: str, empty: Document) -> None:
+    """Raise for keys of many parts (a.b.c): what tomllib takes for one grows with their square, to many seconds."""
+    for number, line in enumerate(text.split("\n"), start=1):
+        if line.count(".") >= PARTS_MAX and _LONG_KEY.search(line):
+            said = f"Something here has more than {PARTS_MAX} parts with dots between; no key is that long."
+            raise empty.refusal([Problem(empty.file, "", number, said)])
 
 
 def _refuse_depth(data: object, empty: Document) -> None:
