@@ -230,17 +230,19 @@ def moved(screen: PtyScreen) -> float:
 
 
 def unfocused(server: Server, screens: tuple[PtyScreen, PtyScreen], for_s: float) -> list[Row]:
-    """What ours costs beside busy rollouts while its terminal says that nobody looks."""
-    mine, other = screens
-    server.change(BUSY)
+    """What ours costs while its terminal says that nobody looks: quiet, and beside busy rollouts."""
+    mine, _ = screens
     mine.send(UNFOCUSED)
-    (my_cpu, my_bytes), _ = cost((mine, other), for_s)
+    (my_cpu, _), _ = cost(screens, for_s)
+    server.change(BUSY)
+    (busy_cpu, busy_bytes), _ = cost(screens, for_s)
     mine.send(FOCUSED)
     server.change(0)
     drain_all(screens, 1.5)
     return [
-        Row.at_most("CPU busy, unfocused", my_cpu, "%", CPU_UNFOCUSED),
-        Row("bytes busy, unfocused", my_bytes, "B/s"),
+        Row.at_most("CPU quiet, unfocused", my_cpu, "%", CPU_UNFOCUSED),
+        Row("CPU busy, unfocused", busy_cpu, "%"),
+        Row("bytes busy, unfocused", busy_bytes, "B/s"),
     ]
 
 

@@ -34,11 +34,13 @@ class Shown(FakeService):
         self._rows = {name_of(number): self._row(number, 0) for number in range(rows)}
 
     def _row(self, number: int, turn: int) -> wire.FleetRow:
-        share, urgent = 0.1 + (turn % 10) / 1000, number < VISIBLE
+        """A row whose every turn changes one cell: what the router shows, or the worst signal."""
+        seen, urgent = turn // VISIBLE, number < VISIBLE
+        share, worst = 0.1 + ((seen + 1) // 2 % 10) / 1000, 50 + seen // 2 % 40
         return wire.FleetRow(
             name=name_of(number), model=name_of(number), champion="v41", challenger="v42",
             state="harm" if urgent else "collecting", phase="running", revision=300 + turn, needs_you=urgent,
-            ended=False, stage=1, stages=4, asked=0.1, observed=share, worst=f"errors harm {50 + turn % 40}%",
+            ended=False, stage=1, stages=4, asked=0.1, observed=share, worst=f"errors harm {worst}%",
             next="50% in ~1h52m", who="ci", as_of=NOW,
         )  # fmt: skip
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC
+from datetime import UTC, datetime
 
 from textual.pilot import Pilot
 
@@ -18,9 +18,12 @@ from rollout_tui.preferences import Preferences
 from rollout_tui.scene import Look
 from rollout_tui.theme import DARK
 from rollout_tui.widgets.canvas import Canvas
+from tests.tui import worlds
 from tests.tui.fake_daemon import FakeDaemon
 
 DEADLINE_S = 10.0
+AS_OF_S = datetime.fromisoformat(worlds.AS_OF).timestamp()
+"""The wall clock stands still at the moment that the scripted daemon names."""
 
 
 class Clock:
@@ -97,7 +100,7 @@ async def driven(
     clock = Clock()
     look, mine = Look(ascii=True, zone=UTC), preferences or Preferences()
     options = Options(str(daemon.where), filter_text, look, DARK, retry_s=0.02, read_only=read_only, preferences=mine)
-    app = RolloutApp(options, clock)
+    app = RolloutApp(options, clock, lambda: AS_OF_S)
     app.courier.again_s = 0.02
     async with app.run_test(size=size) as pilot:
         yield Driven(app, pilot, clock, daemon)

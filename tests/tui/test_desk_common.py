@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,9 +10,12 @@ import pytest
 
 from rollout_tui.keys import remap
 from rollout_tui.preferences import Preferences
+from rollout_tui.widgets.canvas import Canvas
 from tests.tui import worlds
 from tests.tui.driving import driven
 from tests.tui.fake_daemon import FakeDaemon
+
+STORM = [(200, 60), (120, 36), (100, 28), (80, 24), (79, 23), (60, 20), (40, 10), (39, 9), (20, 5)]
 
 
 async def test_help_searches_and_enter_runs_on_the_screen_below(daemon: FakeDaemon) -> None:
@@ -155,3 +159,22 @@ async def test_what_has_ended_can_be_taken_up_again(daemon: FakeDaemon) -> None:
         await desk.keys("y", gap_s=1.0)
         await desk.until(lambda: [post.verb for post in daemon.posts] == ["reopen"])
     assert daemon.posts[0].headers["if-match"] == '"317"'
+
+
+async def test_a_storm_of_sizes_leaves_a_whole_screen_and_an_abort(daemon: FakeDaemon) -> None:
+    """A window that is dragged: every size from 200x60 to 20x5 in any order, on each tab; then one key stops it."""
+    chance = random.Random(5)
+    async with driven(daemon) as desk:
+        await desk.open_ranker()
+        for turn in range(60):
+            await desk.pilot.resize_terminal(*chance.choice(STORM))
+            if turn % 10 == 0:
+                await desk.keys(str(1 + turn // 10 % 5))
+        await desk.pilot.resize_terminal(120, 36)
+        await desk.keys("1")
+        await desk.sees("[1 Stages]", "HARM", "asked 10.0%")
+        assert len(desk.app.screen.query_one(Canvas).lines) == 36
+        await desk.pilot.resize_terminal(20, 5)
+        await desk.sees("HARM", "10.0%")
+        await desk.keys("a")
+        await desk.until(lambda: [post.verb for post in daemon.posts] == ["abort"])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from rollout_tui.options import Options
 from tests.tui import worlds
 from tests.tui.driving import Driven, driven
 from tests.tui.fake_daemon import FakeDaemon
@@ -112,7 +114,8 @@ async def test_trying_on_ends_with_esc_or_with_its_time(daemon: FakeDaemon) -> N
 
 
 async def test_after_contact_is_back_the_picture_is_the_present_one(daemon: FakeDaemon) -> None:
-    """A reconnect shows the present revision's numbers, not the ones from before."""
+    """A reconnect shows the present revision's numbers, not the ones from before; it is tried every two seconds."""
+    assert Options().retry_s <= 2.0, "so that the screen is live within three"
     async with driven(daemon) as desk:
         await desk.open_ranker()
         await daemon.stop()
@@ -163,6 +166,26 @@ async def test_another_major_version_can_only_look_and_stop(daemon: FakeDaemon) 
         await desk.keys("a")
         await desk.until(lambda: len(daemon.posts) == 1)
     assert daemon.posts[0].verb == "abort"
+
+
+async def test_clocks_that_differ_are_said_and_change_no_age(daemon: FakeDaemon) -> None:
+    """More than two seconds apart is a note in the fleet; what is old is still counted by the daemon's own words."""
+    for late, told in ((-41, "clock here 41s ahead"), (3, "clock here 3s behind")):
+        shifted = datetime.fromisoformat(worlds.AS_OF) + timedelta(seconds=late)
+        daemon.hello = worlds.hello().model_copy(update={"as_of": shifted.isoformat()})
+        async with driven(daemon) as desk:
+            await desk.sees("LIVE 0s", told)
+    daemon.hello = worlds.hello()
+    async with driven(daemon) as desk:
+        await desk.sees("LIVE 0s")
+        assert "clock" not in desk.text
+
+
+async def test_another_version_is_said_before_a_key_is_pressed(daemon: FakeDaemon) -> None:
+    """Whoever looks at the fleet knows that this screen can only read and stop."""
+    daemon.hello = worlds.hello().model_copy(update={"api": "2.0"})
+    async with driven(daemon) as desk:
+        await desk.sees("API 1.0 here, 2.0 there: look and stop only")
 
 
 async def test_an_unanswered_action_is_said_to_be_unknown(daemon: FakeDaemon) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from rollout_tui.order import Listing, Sort, arrange, below, hidden, home, keep_visible, matches, move, settle
+from rollout_tui.order import Listing, Sort, arrange, below, hidden, home, keep_visible, matches, move, settle, stands
 from rolloutd.wire import FleetRow
 from tests.tui import worlds
 
@@ -101,3 +101,20 @@ def test_what_has_ended_stands_alone_the_newest_first() -> None:
     at_last = {**rows, "ads": worlds.row("ads", "aborted", 0.0, ended_at="2026-01-03T00:00:00Z")}
     assert settle(replace(listing, cursor=1), at_last, 0.0).order == ("new", "old", "older-daemons", "ads")
     assert settle(listing, at_last, 60.0).order[0] == "ads"
+
+
+@given(
+    st.sampled_from(sorted(ROWS)),
+    st.sampled_from(["harm", "clear", "done"]),
+    st.sampled_from([0.1, 0.5]),
+    st.booleans(),
+)
+def test_an_order_that_stands_is_the_one_that_would_be_sorted(name: str, state: str, asked: float, ended: bool) -> None:
+    """Whatever row changes: where the order is said to stand, sorting anew changes nothing."""
+    listing = arrange(Listing(ended=ended, words="v4"), ROWS)
+    after = {**ROWS, name: worlds.row(name, state, asked, worst="errors harm 61%")}
+    if stands(listing, ROWS, after):
+        assert arrange(listing, after) == listing
+    same = {**ROWS, name: ROWS[name].model_copy(update={"worst": "errors harm 61%", "observed": 0.07})}
+    assert stands(listing, ROWS, same)
+    assert not stands(listing, ROWS, {**ROWS, "new": worlds.row("new", "clear", 0.1)})

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rollout_tui.actions import lead
-from rollout_tui.facts import Facts, open_rollout
+from rollout_tui.facts import Facts, Restart, open_rollout
 from rollout_tui.folding import fold
 from rollout_tui.keys import Place
 from rollout_tui.lines import Line, line_width, texts
@@ -64,6 +64,13 @@ def scene(known: Facts, size: tuple[int, int], now_s: float = 101.0, *, on_rollo
 
 def _promoting(status: Status, role: str, size: tuple[int, int]) -> tuple[Line, ...]:
     return _asked_on("promote", status, size, role)
+
+
+def _unlike() -> Facts:
+    """A daemon of another major version, whose clock is 41 s behind this one's."""
+    known = facts()
+    assert known.hello is not None
+    return replace(known, hello=known.hello.model_copy(update={"api": "2.0"}), ahead_s=41.0)
 
 
 def _ended(size: tuple[int, int]) -> Scene:
@@ -132,6 +139,13 @@ PICTURES: dict[str, Drawn] = {
     "fleet-lost": lambda size: render_fleet(scene(facts(), size, 114.0, on_rollout=False)),
     "fleet-empty": lambda size: render_fleet(
         scene(facts(fleet=Fleet(as_of=worlds.AS_OF, rollouts=[], total=0, needs_you=0)), size, on_rollout=False)
+    ),
+    "fleet-unlike": lambda size: render_fleet(scene(_unlike(), size, on_rollout=False)),
+    "fleet-old-source": lambda size: render_fleet(
+        scene(replace(facts(), beat=worlds.heartbeat(prom_s=134.0)), size, on_rollout=False)
+    ),
+    "rollout-restarted": lambda size: render_rollout(
+        scene(replace(facts(worlds.status()), restart=Restart(21.0)), size)
     ),
     "never": lambda size: render_fleet(Scene(Facts(), 5.0, *size, look=Look(ascii=True), where="/run/rolloutd")),
     "rollout-harm": lambda size: render_rollout(scene(facts(worlds.status()), size)),

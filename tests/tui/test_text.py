@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from rollout_tui import figures
-from rollout_tui.lines import Line, Span, clean, crop, fit, line_width, middle, plain, right, spread, width, wrap
+from rollout_tui.lines import Line, Role, Span, clean, crop, fit, line_width, middle, plain, right, spread, width, wrap
+from rollout_tui.widgets.canvas import changed
 from rollout_tui.widgets.evidence import render_bar
 
 TEXT = st.text(st.characters(codec="utf-8"), max_size=40)
@@ -102,3 +103,23 @@ def test_cleaned_text_is_one_printable_line(text: str) -> None:
     """No control, format or private character survives."""
     assert all(char.isprintable() or char == " " for char in clean(text) if width(char))
     assert "\n" not in clean(text)
+
+
+SHORT = st.lists(st.tuples(st.text("ab ", max_size=6), st.sampled_from(list(Role))), max_size=5).map(
+    lambda parts: tuple(Span(text, role) for text, role in parts)
+)
+
+
+@given(SHORT, SHORT, st.integers(1, 30))
+def test_what_is_not_painted_anew_is_as_it_was(old: Line, new: Line, cells: int) -> None:
+    """Outside of the cells that are said to differ, both lines show the same letters in the same roles."""
+
+    def shown(spans: Line) -> list[tuple[str, Role]]:
+        known = [(letter, span.role) for span in spans for letter in span.text]
+        return (known + [(" ", Role.PLAIN)] * cells)[:cells]
+
+    if old != new:
+        begin, end = changed(old, new, cells)
+        assert 0 <= begin < end <= cells
+        before, after = shown(old), shown(new)
+        assert before[:begin] + before[end:] == after[:begin] + after[end:]

@@ -7,6 +7,7 @@ sends was pressed, and where it raises exposure confirmed, by a person who saw t
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import UTC
@@ -14,7 +15,7 @@ from datetime import UTC
 from textual.app import App
 from textual.screen import Screen
 
-from rollout_tui import acting, alerts, words
+from rollout_tui import acting, alerts, clocks, words
 from rollout_tui.archive import Archive
 from rollout_tui.background import LateAnswer
 from rollout_tui.bell import Bell
@@ -28,7 +29,7 @@ from rollout_tui.folding import Incoming, fold, tells
 from rollout_tui.hosts import client_for
 from rollout_tui.link import LOST_S, LinkState
 from rollout_tui.options import Options, boot_clock
-from rollout_tui.order import QUIET_S, Listing, arrange, settle
+from rollout_tui.order import QUIET_S, Listing, arrange, settle, stands
 from rollout_tui.scene import Scene, Tab
 from rollout_tui.screens.base import Sheet
 from rollout_tui.screens.fleet import FleetScreen
@@ -36,6 +37,7 @@ from rollout_tui.screens.rollout import RolloutScreen
 from rollout_tui.strip import Strip
 from rolloutd.verbs import VerbRow
 from rolloutd.wire import Fleet, FleetRow, Status
+from rolloutd.wire_daemon import Hello
 
 TICK_S = 1.0
 SOON_S = 0.25
@@ -50,13 +52,15 @@ class RolloutApp(App[None]):
     ENABLE_COMMAND_PALETTE = False
     TITLE = "rolloutd"
 
-    def __init__(self, options: Options, now: Callable[[], float] = boot_clock) -> None:
+    def __init__(
+        self, options: Options, now: Callable[[], float] = boot_clock, wall: Callable[[], float] = time.time
+    ) -> None:
         super().__init__(SleepingDriver, ansi_color=options.palette.background is None or None)
         self.options = options
-        self.now = now
+        self.now, self.wall = now, wall
         self.client = client_for(options, now)
         self.keys = options.preferences.keys
-        self.facts = options.facts
+        self.facts = self._clocks(options.facts)
         self.look = options.look
         self.listing = arrange(Listing(words=options.filter_text), self.facts.rows)
         self.tab = Tab.STAGES
@@ -76,7 +80,7 @@ class RolloutApp(App[None]):
         self._errands: set[asyncio.Task[None]] = set()
         self._dirty = self._looking = False
         self._settled_s = float("-inf")
-        self._settled: tuple[Mapping[str, FleetRow], bool] | None = None
+        self._settled: tuple[Mapping[str, FleetRow], bool, tuple[object, ...]] | None = None
 
     def get_default_screen(self) -> Screen[None]:
         """The fleet is home."""
@@ -117,6 +121,8 @@ class RolloutApp(App[None]):
         def came(one: Incoming) -> None:
             before = self.facts
             self.facts = fold(before, one, detail=detail, now_s=self.now())
+            if isinstance(one, Hello) and not detail:
+                self.facts = self._clocks(self.facts)
             if isinstance(one, Fleet) and not self.listing.order:
                 self.listing = arrange(self.listing, self.facts.rows)
                 self.draw()
@@ -136,6 +142,13 @@ class RolloutApp(App[None]):
         work = follow(self.client, name, came, ended, tries, self.options.retry_s)
         self._streams[detail] = asyncio.create_task(work)
 
+    def _clocks(self, facts: Facts) -> Facts:
+        """How far the two clocks are apart, by the hello that came last; of several hosts nothing is said."""
+        hello, heard_s = facts.hello, facts.fleet_link.heard_s
+        if hello is None or heard_s is None or facts.hosts:
+            return facts
+        return replace(facts, ahead_s=clocks.ahead_s(hello.as_of, self.wall(), self.now() - heard_s))
+
     def _hear(self, before: Facts, one: Incoming) -> None:
         """Whether what came deserves a bell."""
         rows = [one] if isinstance(one, FleetRow) else one.rollouts if isinstance(one, Fleet) and before.rows else []
@@ -148,8 +161,8 @@ class RolloutApp(App[None]):
         self._soon()
 
     def _soon(self) -> None:
-        """One more look within a quarter of a second, however many ask for it."""
-        if not self._looking and self.is_running:
+        """One more look within a quarter of a second, however many ask for it; the next second's where nobody looks."""
+        if not self._looking and self.is_running and self.watched:
             self._looking = True
             self.set_timer(SOON_S, self._look)
 
@@ -202,9 +215,11 @@ class RolloutApp(App[None]):
         self._settled_s = now_s
         before = self.listing
         resting = before.cursor == 0 and now_s - self.key_s >= QUIET_S
-        if self._settled is not None and self._settled[0] is self.facts.rows and self._settled[1] is resting:
-            return  # nothing came, and nobody has left the list alone since
-        self._settled = (self.facts.rows, resting)
+        last, self._settled = self._settled, (self.facts.rows, resting, before.how)
+        if last is not None and last[1:] == self._settled[1:]:
+            rows = self.facts.rows
+            if last[0] is rows or (resting and stands(before, last[0], rows)):
+                return  # nothing came that decides about a place, and nobody has left the list alone since
         self.listing = settle(before, self.facts.rows, now_s - self.key_s)
         self._dirty = self._dirty or self.listing != before
         if before.order and before.name != self.listing.name:

@@ -52,6 +52,7 @@ class Facts:
     """Everything that came, with the time it came at (seconds on the screen's clock).
 
     ``fleet_link`` belongs to the stream of all rollouts, ``detail_link`` to the one of the open rollout ``name``.
+    ``ahead_s`` is how far this machine's clock is ahead of the daemon's; ages do not use it.
     """
 
     hello: Hello | None = None
@@ -69,6 +70,7 @@ class Facts:
     detail_link: Link = field(default_factory=Link)
     restart: Restart | None = None
     hosts: Mapping[str, Contact] = field(default_factory=lambda: NO_HOSTS)
+    ahead_s: float = 0.0
 
     def link_of(self, name: str) -> Link:
         """The link that a rollout's row depends on: its own host's where there are several."""

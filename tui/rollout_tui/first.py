@@ -9,10 +9,12 @@ from __future__ import annotations
 import json
 import os
 import sys
+import time
 from dataclasses import replace
 from types import MappingProxyType, SimpleNamespace
 from typing import TYPE_CHECKING, cast
 
+from rollout_tui import clocks
 from rollout_tui.bell import Bell
 from rollout_tui.early import Early, NotNow
 from rollout_tui.facts import Facts
@@ -34,14 +36,16 @@ LEAVE = "\x1b[?2004l\x1b[?25h\x1b[?1049l"
 _NAMED = {"red": 1, "yellow": 3, "blue": 4, "magenta": 5}
 
 
-def lines(early: Early, listing: Listing, base: Scene) -> tuple[Line, ...]:
+def lines(early: Early, listing: Listing, base: Scene, wall_s: float | None = None) -> tuple[Line, ...]:
     """The frame. Raises NotNow where a message is not as this screen knows it, or the terminal is too small."""
     if base.room is Room.LINE:
         raise NotNow
     try:
         told, hello = json.loads(early.fleet), json.loads(early.hello)
         rows = {row["name"]: cast("FleetRow", SimpleNamespace(**row)) for row in told["rollouts"]}
+        apart_s = 0.0 if wall_s is None else clocks.ahead_s(hello["as_of"], wall_s, 0.0)
         facts = Facts(
+            ahead_s=apart_s,
             hello=cast("Hello", SimpleNamespace(**hello)),
             rows=MappingProxyType(rows),
             total=told["total"],
@@ -89,7 +93,7 @@ def show(early: Early, options: Options, now_s: float) -> bool:
             Facts(), now_s, size.columns, size.lines, options.look, note=mine.trouble, where=options.where,
             keys=mine.keys, bell=Bell(mine.ways, lambda _: None).say(now_s),
         )  # fmt: skip
-        frame = lines(early, Listing(words=options.filter_text), base)
+        frame = lines(early, Listing(words=options.filter_text), base, time.time())
     except (NotNow, OSError):
         return False
     sys.stdout.write(ENTER + paint(frame, options.palette, size.columns))

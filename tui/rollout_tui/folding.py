@@ -10,6 +10,7 @@ from pydantic import BaseModel, ValidationError
 
 from rollout_tui.facts import Contact, Facts, Restart, with_link
 from rollout_tui.link import Link
+from rollout_tui.rows import Rows
 from rolloutd.wire import Fleet, FleetRow, Status
 from rolloutd.wire_daemon import Heartbeat, Hello
 
@@ -72,7 +73,7 @@ def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
     if isinstance(came, Heartbeat):
         return replace(facts, beat=came, beat_s=now_s, as_of=came.as_of, hold=came.held is not None)
     if isinstance(came, Fleet):
-        rows = MappingProxyType({row.name: row for row in came.rollouts})
+        rows = Rows.of(came.rollouts)
         needs = sum(1 for row in came.rollouts if row.needs_you)
         return replace(facts, rows=rows, total=came.total, needs_you=needs, hold=came.hold, as_of=came.as_of)
     if isinstance(came, FleetRow):
@@ -81,12 +82,17 @@ def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
             return facts
         total = facts.total + (before is None)
         needs = facts.needs_you + came.needs_you - (before is not None and before.needs_you)
-        return replace(facts, rows=MappingProxyType({**facts.rows, came.name: came}), total=total, needs_you=needs)
+        return replace(facts, rows=_rows(facts).put(came), total=total, needs_you=needs)
     if isinstance(came, Gone) and came.name in facts.rows:
-        rows = MappingProxyType({name: row for name, row in facts.rows.items() if name != came.name})
+        rows = _rows(facts).without(came.name)
         needs = facts.needs_you - facts.rows[came.name].needs_you
         return replace(facts, rows=rows, total=facts.total - 1, needs_you=needs)
     return facts
+
+
+def _rows(facts: Facts) -> Rows:
+    """The rows as what can be added to."""
+    return facts.rows if isinstance(facts.rows, Rows) else Rows.of(facts.rows.values())
 
 
 def tells(before: Facts, came: Incoming) -> bool:

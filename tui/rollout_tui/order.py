@@ -44,6 +44,11 @@ class Listing:
     ended: bool = False
 
     @property
+    def how(self) -> tuple[object, ...]:
+        """What decides which rows are listed, and in which order."""
+        return (self.words, self.sort, self.ended)
+
+    @property
     def name(self) -> str:
         """The rollout under the cursor, or nothing."""
         return self.order[self.cursor] if 0 <= self.cursor < len(self.order) else ""
@@ -88,6 +93,20 @@ def arrange(listing: Listing, rows: Mapping[str, FleetRow]) -> Listing:
     urgent = sum(1 for row in shown if row.needs_you) if listing.sort is Sort.ATTENTION else 0
     at = order.index(listing.name) if listing.name in order else min(listing.cursor, max(0, len(order) - 1))
     return replace(listing, order=order, urgent=urgent, cursor=at)
+
+
+def _key(listing: Listing, row: FleetRow) -> tuple[object, ...]:
+    """All of a row that decides whether it is listed and where."""
+    return (listed(listing, row), row.ended_at, row.needs_you, row.state, row.asked)
+
+
+def stands(listing: Listing, before: Mapping[str, FleetRow], after: Mapping[str, FleetRow]) -> bool:
+    """Whether the rows are in the order that they would be sorted into: nothing came or went that decides about it."""
+    if len(before) != len(after):
+        return False
+    pairs = zip(before.values(), after.values(), strict=True)
+    moved = [(old, new) for old, new in pairs if old is not new]
+    return all(old.name == new.name and _key(listing, old) == _key(listing, new) for old, new in moved)
 
 
 def settle(listing: Listing, rows: Mapping[str, FleetRow], quiet_s: float) -> Listing:

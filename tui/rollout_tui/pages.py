@@ -21,6 +21,7 @@ from rollout_tui.widgets.gates import render_gates, sorted_gates
 from rollout_tui.widgets.key_line import render_keys
 from rollout_tui.widgets.ladder import render_ladder, render_small_ladder
 from rollout_tui.widgets.link_line import (
+    render_doubts,
     render_end,
     render_fleet_line,
     render_hosts,
@@ -117,6 +118,8 @@ def _fleet_settings(scene: Scene) -> Line:
     ]
     if listing.ended:
         parts.append(Span(f"   {scene.keys.key('ended')} only what has ended", Role.STRONG))
+    doubts = render_doubts(scene)
+    parts += [Span("   "), *doubts] if doubts else []
     lost_sight = hidden(listing, scene.facts.rows)
     if lost_sight:
         by = "the filter" if listing.words else scene.keys.key("ended")

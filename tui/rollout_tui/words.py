@@ -114,6 +114,7 @@ CHANGED_UNDER_YOU = "The list had just changed under the key, so nothing was don
 PASTED = "Pasted text was dropped; it can act on nothing."
 READ_ONLY = "This session is read-only: the daemon takes no action from it."
 SAME_MAJOR = "This screen speaks API {ours}, the daemon {theirs}. Reading works; actions need the same major version."
+OTHER_MAJOR = "API {ours} here, {theirs} there: look and stop only   "
 NO_SEGMENTS = "The users of this route are not told apart: every number here is over all of them together."
 OPEN_SEGMENTS = "Nothing was sent: open the rollout; on tab 3 the key acts on the segment under the cursor."
 NOT_ISOLATED = "{segment} is not isolated, so there is nothing to put back; nothing was sent."

@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.screen import Screen
 
 from rollout_tui import words
+from rollout_tui.exact import ExactCompositor
 from rollout_tui.keys import STOPPING, Command, Place
 from rollout_tui.lines import Line
 from rollout_tui.scene import Scene
@@ -31,6 +32,10 @@ class Sheet(Screen[None]):
     ALLOW_SELECT = False
     on_rollout = False
     acts = True
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = ExactCompositor()
 
     @property
     def desk(self) -> RolloutApp:

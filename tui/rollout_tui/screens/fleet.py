@@ -15,7 +15,7 @@ from rollout_tui.screens.base import Sheet
 from rollout_tui.screens.report import ReportScreen
 from rollout_tui.screens.why import WhyScreen
 from rollout_tui.widgets.fleet_rows import row_at
-from rollout_tui.widgets.link_line import render_hosts, render_link, render_sources
+from rollout_tui.widgets.link_line import render_doubts, render_hosts, render_link, render_sources
 
 
 class FleetScreen(Sheet):
@@ -29,7 +29,7 @@ class FleetScreen(Sheet):
 
     def ages(self, scene: Scene) -> object:
         """The ages of the link, the sources and the bell's silence."""
-        return render_link(scene), render_hosts(scene), render_sources(scene), scene.bell
+        return render_link(scene), render_hosts(scene), render_doubts(scene), render_sources(scene), scene.bell
 
     def target(self) -> str:
         """The rollout under the cursor."""

@@ -11,6 +11,18 @@ from rollout_tui.lines import Line, Role, line_width
 from rollout_tui.theme import MONO, Palette, span_style, style
 
 
+def changed(old: Line, new: Line, cells: int) -> tuple[int, int]:
+    """From which cell to which a line is to be painted anew: whole spans, from the first to the last that differs."""
+    alike = next((at for at, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), min(len(old), len(new)))
+    begin, end = line_width(new[:alike]), cells
+    if len(old) == len(new):
+        after = next(at for at in range(len(new), alike, -1) if old[at - 1] != new[at - 1])
+        if line_width(old[:after]) == line_width(new[:after]):
+            end = line_width(new[:after])
+    begin = min(begin, cells - 1)
+    return begin, max(begin + 1, min(end, cells))
+
+
 class Canvas(Widget):
     """A screen full of lines through Textual's line interface: no widget a row, no layout a change."""
 
@@ -28,7 +40,8 @@ class Canvas(Widget):
         for y in range(max(len(before), len(lines))):
             old, new = before[y] if y < len(before) else (), lines[y] if y < len(lines) else ()
             if old != new:
-                regions.append(Region(0, y, max(1, self.size.width), 1))
+                begin, end = changed(old, new, max(1, self.size.width))
+                regions.append(Region(begin, y, end - begin, 1))
         if regions:
             self.refresh(*regions)
         return len(regions)

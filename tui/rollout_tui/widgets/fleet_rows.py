@@ -130,11 +130,12 @@ def render_row(scene: Scene, row: FleetRow, *, cursor: bool = False) -> Line:
     else:
         share = right(f"{asked}{mark}{' ' if same else '!'}", 8)
     name = fit(middle(_who_is_new(row, both=wide), cells[0] - 1), cells[0])
-    rest = ""
+    rest: list[str] = []  # each a span of its own: only what changed of a line is painted anew
     if cells[1]:
         worst, following = clean(row.worst) or "none", clean(row.next) or "-"
         lead = "" if wide else "  "
-        rest = f"{lead}{fit(fit(worst + mark, cells[1] - 1), cells[1])}{fit(following + mark, cells[2] - wide)}"
+        rest = [f"{lead}{fit(fit(worst + mark, cells[1] - 1), cells[1])}", fit(following + mark, cells[2] - wide)]
     who = " " + fit(clean(row.who) or "-", 8) if wide else ""
     shares = Span(share, Role.PLAIN if same else Role.WARNING, cursor)
-    return crop(line(head, Span(name, cursor=cursor), shares, Span(rest + who, cursor=cursor)), scene.width)
+    parts = (head, Span(name, cursor=cursor), shares, *(Span(text, cursor=cursor) for text in (*rest, who)))
+    return crop(line(*(part for part in parts if part.text)), scene.width)

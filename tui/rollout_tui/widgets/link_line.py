@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rollout_tui import figures, words
+from rollout_tui import clocks, figures, words
 from rollout_tui.lines import Line, Part, Role, Span, clean, crop, fit, line, middle, rule, spread, wrap
 from rollout_tui.link import LinkState
 from rollout_tui.scene import Room, Scene
@@ -84,6 +84,17 @@ def render_hosts(scene: Scene) -> Line:
             )
             why = f" ({clean(contact.link.why)})" if contact.link.why else ""
             parts.append(Span(f"{clean(host)} {said}{why}   ", _LINK_ROLES.get(state, Role.CRITICAL)))
+    return line(*parts)
+
+
+def render_doubts(scene: Scene) -> Line:
+    """What makes this screen and the daemon unlike: another major version, or clocks that differ."""
+    facts, parts = scene.facts, list[Part]()
+    if facts.hello is not None and not facts.same_major:
+        parts.append(Span(words.OTHER_MAJOR.format(ours=words.API, theirs=clean(facts.hello.api)), Role.WARNING))
+    apart = clocks.told(facts.ahead_s)
+    if apart:
+        parts.append(Span(f"{apart}   ", Role.WARNING))
     return line(*parts)
 
 
