@@ -14,11 +14,12 @@ from __future__ import annotations
 
 import json
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import MISSING, fields, is_dataclass
 from enum import StrEnum
 from functools import cache
 from math import isfinite
+from operator import attrgetter
 from typing import Any, Literal, TypeVar, Union, get_args, get_origin, get_type_hints
 
 from rolloutd.core.events import EVENT_TYPES, Event, HoldCause, RolloutHeld
@@ -49,7 +50,10 @@ class UnknownEvent(CodecError):
 
 
 def encode(value: object) -> str:
-    """The canonical text of a dataclass value. Raises CodecError for what JSON cannot say exactly (NaN, infinity)."""
+    """The canonical text of a dataclass value. Raises CodecError for what JSON cannot say exactly (NaN, infinity).
+
+    Evidence is written with every tick, so what needs no conversion is handed on as it is once its type is seen.
+    """
     cls: _Kind = type(value)
     try:
         return _to_json(_converters(cls)[0](value))
@@ -121,18 +125,24 @@ def _converters(kind: _Kind) -> _Pair:
 def _dataclass(cls: type) -> _Pair:
     hints = get_type_hints(cls)
     names, needed = _fields(cls) if is_dataclass(cls) else _named_tuple(cls)
+    names = sorted(names)  # as the text has them
     members = [(name, *_converters(hints[name])) for name in names]
     readers = {name: read for name, _, read in members}
     sparse = {f.name: f.default for f in fields(cls) if f.metadata.get(SPARSE)} if is_dataclass(cls) else {}
+    writers, exact = [write for _, write, _ in members], [_exact(hints[name]) for name in names]
+    parts = _parts_of(names)
 
     def write(value: object) -> dict[str, _Plain]:
         if type(value) is not cls:
             raise TypeError(f"expected {cls.__name__}, not {type(value).__name__}")
-        return {
-            name: write_member(getattr(value, name))
-            for name, write_member, _ in members
-            if not sparse or name not in sparse or getattr(value, name) != sparse[name]
+        written = {
+            name: part if type(part) is kind else write_member(part)
+            for name, kind, write_member, part in zip(names, exact, writers, parts(value), strict=True)
         }
+        for name, default in sparse.items():
+            if getattr(value, name) == default:
+                del written[name]
+        return written
 
     def read(data: _Plain) -> object:
         if type(data) is not dict:
@@ -146,6 +156,18 @@ def _dataclass(cls: type) -> _Pair:
         return cls(**given)
 
     return write, read
+
+
+def _exact(kind: _Kind) -> _Kind:
+    """The type whose values JSON says exactly as they are (NaN and infinities it refuses itself); else None."""
+    return kind if kind in _SCALARS else None
+
+
+def _parts_of(names: list[str]) -> Callable[[object], Sequence[_Plain]]:
+    """How to take these members of a value, all at once."""
+    if len(names) < 2:
+        return lambda value: [getattr(value, name) for name in names]
+    return attrgetter(*names)
 
 
 def _fields(cls: _Kind) -> tuple[list[str], set[str]]:
@@ -213,8 +235,9 @@ def _tagged(classes: list[type]) -> _Pair:
 def _tuple(parts: tuple[_Kind, ...]) -> _Pair:
     if len(parts) == 2 and parts[1] is Ellipsis:
         write_item, read_item = _converters(parts[0])
+        exact = {_exact(parts[0])}
         return (
-            lambda value: [write_item(item) for item in _exactly(tuple, value)],
+            lambda value: value if set(map(type, _exactly(tuple, value))) == exact else list(map(write_item, value)),
             lambda data: tuple([read_item(item) for item in _exactly(list, data)]),
         )
     members = [_converters(part) for part in parts]
@@ -280,6 +303,8 @@ def _whole(value: object) -> int:
 
 def _number(value: object) -> float:
     # An int in a float field is equal to its float, so it must have the same text.
+    if type(value) is float and isfinite(value):
+        return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"expected a number, not {value!r}")
     number = float(value)

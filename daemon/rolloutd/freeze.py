@@ -6,9 +6,9 @@ twice belongs to it both times, and one that is left out moves its ends apart, n
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
 
 WEEK_MINUTES = 7 * 24 * 60
 DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -39,6 +39,7 @@ class Once:
 
 
 Window = Weekly | Once
+Spans = tuple[tuple[datetime, datetime], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,27 +86,25 @@ class Calendar:
         ]
         return max(found, key=lambda pair: pair[0], default=None)
 
-    def _spans(self, window: Window, now: datetime) -> Iterator[tuple[datetime, datetime]]:
+    def _spans(self, window: Window, now: datetime) -> Spans:
         """When a window begins and ends in the weeks around this moment, in UTC."""
-        if isinstance(window, Once):
-            yield self._begin(window.begin), self._end(window.end)
-            return
-        local = now.astimezone(self.zone).replace(tzinfo=None)
-        monday = datetime(local.year, local.month, local.day) - timedelta(days=local.weekday())  # noqa: DTZ001
-        length = (window.end - window.begin) % WEEK_MINUTES or WEEK_MINUTES
-        for week in (-2, -1, 0, 1):
-            begin = monday + timedelta(weeks=week, minutes=window.begin)
-            yield self._begin(begin), self._end(begin + timedelta(minutes=length))
+        local = now.astimezone(self.zone)
+        return _spans(self.zone, window, date(local.year, local.month, local.day) - timedelta(days=local.weekday()))
 
-    def _begin(self, local: datetime) -> datetime:
-        return min(self._both(local))
 
-    def _end(self, local: datetime) -> datetime:
-        return max(self._both(local))
+@lru_cache(maxsize=1_024)
+def _spans(zone: tzinfo, window: Window, monday: date) -> Spans:
+    """The same for the weeks around the one that begins on this day; asked again and again in one week."""
+    if isinstance(window, Once):
+        return ((min(_both(zone, window.begin)), max(_both(zone, window.end))),)
+    begins = [datetime.combine(monday, time()) + timedelta(weeks=week, minutes=window.begin) for week in (-2, -1, 0, 1)]
+    length = timedelta(minutes=(window.end - window.begin) % WEEK_MINUTES or WEEK_MINUTES)
+    return tuple((min(_both(zone, begin)), max(_both(zone, begin + length))) for begin in begins)
 
-    def _both(self, local: datetime) -> Iterable[datetime]:
-        """A local time as UTC: twice the same, but for one that comes twice or not at all."""
-        return [local.replace(tzinfo=self.zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
+
+def _both(zone: tzinfo, local: datetime) -> list[datetime]:
+    """A local time as UTC: twice the same, but for one that comes twice or not at all."""
+    return [local.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1)]
 
 
 def _minute(of_week: int) -> str:

@@ -16,6 +16,8 @@ from rolloutd.journal import JournalError, StoreBusy, StoreFull
 
 log = logging.getLogger("rolloutd.keeper")
 AT_START = Instant(0, 0)
+TEXTS_MAX = 1_024
+"""So many gates' last texts are remembered; past it all are made anew."""
 
 
 class EvidenceKeeper:
@@ -26,6 +28,8 @@ class EvidenceKeeper:
         self._renewed: dict[str, int] = {}
         self._pulse: Pulse | None = None
         self._short = False
+        self._texts: dict[tuple[str, str], tuple[GateEvidence, str]] = {}
+        """The last evidence of each gate with its text: what was saved with a tick is sealed and saved as the same."""
 
     async def load(self, rollout: str) -> dict[str, GateEvidence]:
         """The stored evidence of a rollout, by metric."""
@@ -39,7 +43,7 @@ class EvidenceKeeper:
 
         A store short of space keeps nothing and ends nothing: the next tick's evidence holds this one's too.
         """
-        rows = [_row(rollout, evidence[metric], at) for metric in metrics if metric in evidence]
+        rows = [self._row(rollout, evidence[metric], at) for metric in metrics if metric in evidence]
         try:
             await self._store.save(rows)
             self._short = False
@@ -48,7 +52,8 @@ class EvidenceKeeper:
 
     def digest(self, rollout: str, evidence: Mapping[str, GateEvidence]) -> str:
         """The digest that the journal chains: of every gate's tick and state."""
-        return seal(_row(rollout, known, AT_START) for known in evidence.values())
+        texts = ((known, self._text(rollout, known)) for known in evidence.values())
+        return seal(EvidenceRow(rollout, known.metric, known.tick, text, AT_START) for known, text in texts)
 
     def seal(self, rollout: str, evidence: Mapping[str, GateEvidence]) -> EvidenceSealed:
         """The event that chains it, with the last tick it holds."""
@@ -99,19 +104,29 @@ class EvidenceKeeper:
             self._pulse = await self._store.read_pulse()
         return self._pulse
 
+    def _row(self, rollout: str, known: GateEvidence, at: Instant) -> EvidenceRow:
+        counts, means = known.last, None if known.averages is None else known.averages.last
+        return EvidenceRow(
+            rollout=rollout,
+            gate=known.metric,
+            tick=known.tick,
+            body=self._text(rollout, known),
+            at=at,
+            champion_n=counts.champion_n,
+            champion_bad=counts.champion_bad if means is None else means.champion_total,
+            challenger_n=counts.challenger_n,
+            challenger_bad=counts.challenger_bad if means is None else means.challenger_total,
+            note=known.blind.detail if known.blind is not None else "",
+            standing=standing(known),
+        )
 
-def _row(rollout: str, known: GateEvidence, at: Instant) -> EvidenceRow:
-    counts, means = known.last, None if known.averages is None else known.averages.last
-    return EvidenceRow(
-        rollout=rollout,
-        gate=known.metric,
-        tick=known.tick,
-        body=codec.encode(known),
-        at=at,
-        champion_n=counts.champion_n,
-        champion_bad=counts.champion_bad if means is None else means.champion_total,
-        challenger_n=counts.challenger_n,
-        challenger_bad=counts.challenger_bad if means is None else means.challenger_total,
-        note=known.blind.detail if known.blind is not None else "",
-        standing=standing(known),
-    )
+    def _text(self, rollout: str, known: GateEvidence) -> str:
+        """The canonical text of this evidence, made once for each value."""
+        last = self._texts.get((rollout, known.metric))
+        if last is not None and last[0] is known:
+            return last[1]
+        if len(self._texts) >= TEXTS_MAX:
+            self._texts.clear()
+        text = codec.encode(known)
+        self._texts[rollout, known.metric] = (known, text)
+        return text

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import gc
 import json
 import multiprocessing
 import sys
@@ -88,7 +87,6 @@ def _tell(result: Result) -> None:
 
 def _fortnight() -> int:
     """The two weeks, told in local time; 0 when every invariant held and it is done."""
-    _collect_seldom()
     began_s = monotonic()
     result, rows = run_scenario(fortnight())
     for row in rows:
@@ -100,17 +98,11 @@ def _fortnight() -> int:
     return 0 if result.outcome == "done" and not result.broken else 1
 
 
-def _collect_seldom() -> None:
-    """A run makes many small things that live until its end; looking through them often costs a quarter of the time."""
-    gc.set_threshold(50_000, 20, 20)
-
-
 def _results(seeds: Iterable[int], jobs: int) -> Iterator[Result]:
     if jobs <= 1:
-        _collect_seldom()
         yield from map(run_seed, seeds)
         return
-    with multiprocessing.get_context("spawn").Pool(jobs, _collect_seldom) as pool:
+    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
         yield from pool.imap(run_seed, seeds, chunksize=10)
 
 

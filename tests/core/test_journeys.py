@@ -8,7 +8,7 @@ import pytest
 
 from rolloutd.core.commands import Refused, Verb
 from rolloutd.core.decide import Accepted
-from rolloutd.core.effects import TickPassed
+from rolloutd.core.effects import MetricsAnswered, TickPassed
 from rolloutd.core.metrics import BlindReason
 from rolloutd.core.plan import OnFail, OnUndecided
 from rolloutd.core.values import ZERO, Share, Slot
@@ -22,6 +22,17 @@ def test_a_healthy_challenger_goes_all_the_way() -> None:
     assert book.world.base is Slot.B
     assert book.world.override == ZERO
     assert book.world.reading().share_of(Slot.B).basis_points == 10_000
+
+
+def test_an_answer_that_comes_before_the_route_was_read_is_not_lost() -> None:
+    """I3: a source that is asked every five minutes answered first; the checks wait ten seconds, not five minutes."""
+    book = Playbook()
+    book.see(MetricsAnswered("errors", book.world.answer(book.now.wall_ms)))
+    assert book.lane.evidence["errors"].tick == 0
+    book.settle(tick=True)
+    assert book.lane.evidence["errors"].tick == 1
+    assert book.shares() == ["1%"]
+    assert not book.lane.seen.early
 
 
 def test_a_harmful_challenger_goes_back_to_zero() -> None:

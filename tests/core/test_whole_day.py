@@ -30,13 +30,13 @@ def a_long_plan() -> Plan:
     return replace(plan, stages=(first, replace(last, max_time_ms=DAY_MS)), timing=timing)
 
 
-def pass_hours(book: Playbook, hours: float, *, step_ms: int = TICK_MS) -> Playbook:
-    """Let hours pass, tick by tick."""
+def pass_hours(book: Playbook, hours: float, *, step_ms: int = TICK_MS, leaving_out: tuple[str, ...] = ()) -> Playbook:
+    """Let hours pass, tick by tick; the metrics that are left out are not answered for."""
     for _ in range(round(hours * HOUR_MS / step_ms)):
         book.world.flow(step_ms / 1000)
         book.now = book.now.plus_ms(step_ms)
         book.see(TickPassed())
-        for gate in book.spec.plan.gates:
+        for gate in (gate for gate in book.spec.plan.gates if gate.metric not in leaving_out):
             book.see(MetricsAnswered(gate.metric, book._answer(gate)))
         book.settle(tick=True)
     return book
@@ -75,6 +75,21 @@ def test_a_night_without_data_is_owed() -> None:
     assert "its data must cover 3 hours more" in owed.sentence
     pass_hours(book, 11)
     assert book.shares() == ["10%", "90%"]
+
+
+def test_a_slow_source_covers_the_time_between_its_answers() -> None:
+    """I3: a gate that is asked once in three ticks has its day, too; what its source did not answer for is owed."""
+    plan = a_long_plan()
+    slow = replace(plan.gates[0], metric="wrong", every_ms=3 * TICK_MS, max_age_ms=6 * TICK_MS)
+    book = Playbook(a_spec(replace(plan, gates=(*plan.gates, slow))), World()).run(5)
+    for tick in range(round(13 * HOUR_MS / TICK_MS)):
+        away = 60 <= tick < 100
+        seldom = ("wrong",) if tick % 3 or away else ()
+        pass_hours(book, TICK_MS / HOUR_MS, leaving_out=seldom)
+    fast, known = book.lane.evidence["errors"], book.lane.evidence["wrong"]
+    assert fast.dwell_ms >= 12 * HOUR_MS
+    assert 8 * HOUR_MS <= known.dwell_ms <= 10 * HOUR_MS
+    assert 14 <= len(missing(known.hours)) <= 16
 
 
 def test_a_restart_and_a_step_of_the_wall_clock_lose_and_skip_nothing() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from rolloutd.core import events as ev
 from rolloutd.core import isolating, mirroring
-from rolloutd.core.blockers import FREEZE, STAFFED, BlockerKind, Picture, blockers
+from rolloutd.core.blockers import FREEZE, STAFFED, BlockerKind, Picture, blockers, too_soon
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import OnFail, OnUndecided
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
@@ -342,6 +342,8 @@ def _climb(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     if rollout.phase not in (Phase.RUNNING, Phase.WATCHING) or not rollout.traffic.settled:
         return NOTHING
     if rollout.traffic.wanted != rollout.stage.share or rollout.mirror.confirmed != rollout.stage.mirror:
+        return NOTHING
+    if too_soon(rollout, now_ms):  # known without a word on anything else, which every tick would make in vain
         return NOTHING
     against = blockers(rollout, pic, now_ms)
     if [b.kind for b in against] == [BlockerKind.APPROVAL]:

@@ -16,7 +16,7 @@ from rolloutd.core.observed import Seen
 from rolloutd.core.phases import Phase
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
 from rolloutd.core.state import Rollout
-from rolloutd.core.values import format_duration
+from rolloutd.core.values import Instant, format_duration
 from rolloutd.core.verdict import GateVerdict, Judgement, Verdict, judge
 from rolloutd.core.whole_day import DAY_MS, left_ms, missing
 
@@ -123,6 +123,17 @@ def blockers(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]
     )
 
 
+def too_soon(rollout: Rollout, now_ms: int) -> bool:
+    """Whether the stage's minimum time, at least, stands against going up."""
+    visit = rollout.visit
+    return visit is None or visit.confirmed_at is None or _owed_ms(rollout, visit.confirmed_at, now_ms) > 0
+
+
+def _owed_ms(rollout: Rollout, confirmed_at: Instant, now_ms: int) -> int:
+    """What is left of the stage's minimum time."""
+    return rollout.stage.min_time_ms - (now_ms - confirmed_at.clock_ms)
+
+
 def _gates(pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
     kinds = {
         Verdict.FAIL: (BlockerKind.GATE_FAIL, "shows harm"),
@@ -184,7 +195,7 @@ def _time(rollout: Rollout, pic: Picture, now_ms: int) -> tuple[Blocker, ...]:
     if visit is None or visit.confirmed_at is None:
         return (Blocker(BlockerKind.MIN_TIME, "min_time", "the stage's share is not on the router yet"),)
     found = []
-    left_ms = rollout.stage.min_time_ms - (now_ms - visit.confirmed_at.clock_ms)
+    left_ms = _owed_ms(rollout, visit.confirmed_at, now_ms)
     if left_ms > 0:
         found.append(Blocker(BlockerKind.MIN_TIME, "min_time", f"min time, {format_duration(left_ms)} left", left_ms))
     if smoke.on_preview(rollout):  # its dwell and its fresh look are rounds of its smoke probes

@@ -6,7 +6,7 @@ The whole value is stored after every tick, so a restart goes on with the same b
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import log
 
 from rolloutd.core.averages import Averages, tick_of
@@ -15,6 +15,7 @@ from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, bad_of, inc
 from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, GateKind, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.ratio import RatioWatch
+from rolloutd.core.replacing import replace
 from rolloutd.core.ripening import Ripening, oldest_asked_ms
 from rolloutd.core.segments import Focus
 from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging
@@ -346,8 +347,9 @@ def _covered(ev: GateEvidence, inc: Increment, setting: Setting, gate: Gate) -> 
     """With the time that this tick covers, where it has requests of both arms."""
     if inc.challenger_n == 0 or (inc.champion_n == 0 and not setting.champion_has_none(gate)):
         return ev
-    since_ms = setting.tick_ms if ev.counted_at_ms is None else setting.now_ms - ev.counted_at_ms
-    covered_ms = max(0, min(since_ms, setting.tick_ms))
+    most_ms = max(setting.tick_ms, gate.every_ms)  # a slow source's answer covers the time since the one before it
+    since_ms = most_ms if ev.counted_at_ms is None else setting.now_ms - ev.counted_at_ms
+    covered_ms = max(0, min(since_ms, most_ms))
     return replace(
         ev,
         counted_at_ms=setting.now_ms,

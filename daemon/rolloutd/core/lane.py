@@ -7,7 +7,8 @@ The daemon's loop and the simulator drive exactly these functions and nothing el
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
 
 from rolloutd.core import events as ev
 from rolloutd.core import mirroring
@@ -33,6 +34,7 @@ from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Gate, Plan
 from rolloutd.core.preflight import checking, preflight, unready
 from rolloutd.core.reconcile import check_invariants, observed_share, pending, reads
+from rolloutd.core.replacing import replace
 from rolloutd.core.rules import awaited
 from rolloutd.core.smoke import note, smoking
 from rolloutd.core.state import Rollout
@@ -76,37 +78,30 @@ def _taken_up(stored: GateEvidence | None, plan: Plan, gate: Gate) -> GateEviden
 
 def observe(lane: Lane, observation: Observation, now_ms: int) -> Lane:
     """The lane after seeing something (rollout clock)."""
-    lane = _wake(lane, now_ms)
-    seen = lane.seen
+    if isinstance(observation, MetricsAnswered):
+        return _take_answer(replace(lane, seen=replace(lane.seen, **_woken(lane, now_ms))), observation, now_ms)
+    seen, new = lane.seen, _woken(lane, now_ms)  # a lane sees much in a tick: what is new goes into one new value
     match observation:
         case RouteSeen(reading=reading, renewed_at_ms=renewed_at_ms):
+            new |= {"route": reading, "route_at_ms": now_ms, "shown": reading, "shown_at_ms": now_ms, "route_error": ""}
             # Whatever shows our share at read time was leased at least this recently only if *we* renewed it.
-            seen = replace(
-                seen,
-                route=reading,
-                route_at_ms=now_ms,
-                shown=reading,
-                shown_at_ms=now_ms,
-                route_error="",
-                renewed_at_ms=seen.renewed_at_ms if renewed_at_ms is None else renewed_at_ms,
-                rebooted=seen.rebooted and renewed_at_ms is None,  # from here on its leases are ours again
-            )
+            if renewed_at_ms is not None:
+                new |= {"renewed_at_ms": renewed_at_ms, "rebooted": False}  # from here on its leases are ours again
         case RouteNotSeen(error=error):
-            seen = replace(seen, route=None, route_error=error)
+            new |= {"route": None, "route_error": error}
         case SlotProbed(slot=slot, health=health):
             others = tuple(pair for pair in seen.slots if pair[0] is not slot)
-            seen = replace(seen, slots=(*others, (slot, SlotSeen(health, now_ms))))
+            new["slots"] = (*others, (slot, SlotSeen(health, now_ms)))
         case SlotSmoked():
-            seen = note(lane.rollout, seen, observation, now_ms)
-        case MetricsAnswered():
-            return _take_answer(lane, observation, now_ms)
+            new["smokes"] = note(lane.rollout, seen, observation, now_ms).smokes
         case TickPassed():
             patient = lane.rollout.phase is Phase.PREFLIGHT and lane.rollout.spec.after + lane.rollout.spec.checks
             if patient and _has_time(lane):
-                seen = replace(seen, waited_to_ms=now_ms)
+                new["waited_to_ms"] = now_ms
         case CheckRan():
-            seen = replace(seen, checked=noted(seen.checked, observation, now_ms))
-    return replace(lane, seen=_mark_difference(lane.rollout, seen, now_ms))
+            new["checked"] = noted(seen.checked, observation, now_ms)
+    after = replace(lane, seen=_mark_difference(lane.rollout, replace(seen, **new), now_ms))
+    return _take_early(after, now_ms) if seen.early and after.seen.route is not None else after
 
 
 def _has_time(lane: Lane) -> bool:
@@ -115,15 +110,15 @@ def _has_time(lane: Lane) -> bool:
     return bool(awaited(rollout.spec, seen.earlier)[0]) or not unready(rollout, seen, lane.evidence)
 
 
-def _wake(lane: Lane, now_ms: int) -> Lane:
-    """Remember that somebody looked, and for how long nobody did when that is worth a doubt."""
+def _woken(lane: Lane, now_ms: int) -> dict[str, Any]:
+    """That somebody looked, and for how long nobody did when that is worth a doubt, as fields of ``Seen``."""
     seen = lane.seen
     slept_ms = 0 if seen.looked_at_ms is None else now_ms - seen.looked_at_ms
     long_ms = max(OVERSLEPT_MS, 2 * lane.rollout.spec.plan.timing.tick_ms)
     if slept_ms <= long_ms:
-        return replace(lane, seen=replace(seen, looked_at_ms=now_ms))
+        return {"looked_at_ms": now_ms}
     # What nobody looked at was not blind for that long: sight is judged from the waking on.
-    return replace(lane, seen=replace(seen, looked_at_ms=now_ms, overslept_ms=slept_ms, watching_from_ms=now_ms))
+    return {"looked_at_ms": now_ms, "overslept_ms": slept_ms, "watching_from_ms": now_ms}
 
 
 def _mark_difference(rollout: Rollout, seen: Seen, now_ms: int) -> Seen:
@@ -136,12 +131,18 @@ def _mark_difference(rollout: Rollout, seen: Seen, now_ms: int) -> Seen:
 
 
 def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
-    """Absorb one source's answer into the gate it is for. Before the slots are known the route's base stands in."""
+    """Absorb one source's answer into the gate it is for. Before the slots are known the route's base stands in.
+
+    Before that was read either, the answer waits for it: a slow source's next one comes after the checks' patience.
+    """
     rollout = lane.rollout
     champion = rollout.champion_slot or (lane.seen.route.base if lane.seen.route else None)
     before = lane.evidence.get(observation.metric)
-    if champion is None or before is None:
+    if before is None:
         return lane
+    if champion is None:
+        others = (pair for pair in lane.seen.early if pair[0] != observation.metric)
+        return replace(lane, seen=replace(lane.seen, early=(*others, (observation.metric, observation.answer))))
     traffic, timing = rollout.traffic, rollout.spec.plan.timing
     changed_at = rollout.share_changed_at_ms
     gate = rollout.spec.plan.gate(observation.metric)
@@ -159,6 +160,14 @@ def _take_answer(lane: Lane, observation: MetricsAnswered, now_ms: int) -> Lane:
     )
     after = absorb(before, gate, observation.answer, setting)
     return replace(lane, evidence={**lane.evidence, observation.metric: after})
+
+
+def _take_early(lane: Lane, now_ms: int) -> Lane:
+    """The route was read for the first time: what was answered before that has its arms now."""
+    early, lane = lane.seen.early, replace(lane, seen=replace(lane.seen, early=()))
+    for metric, answer in early:
+        lane = _take_answer(lane, MetricsAnswered(metric, answer), now_ms)
+    return lane
 
 
 def follow(lane: Lane, recorded: ev.Recorded) -> Lane:

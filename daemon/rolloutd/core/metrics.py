@@ -56,12 +56,16 @@ class GateKind(StrEnum):
     @property
     def of_pairs(self) -> bool:
         """Whether it is judged on mirrored requests alone."""
-        return self in (GateKind.PAIRED, GateKind.AGREEMENT, GateKind.COVERAGE)
+        return self in _OF_PAIRS
 
     @property
     def of_rates(self) -> bool:
         """Whether it compares fractions of live requests: these can be foretold and rehearsed."""
-        return self in (GateKind.PROPORTION, GateKind.LATENCY)
+        return self in _OF_RATES
+
+
+_OF_PAIRS = frozenset({GateKind.PAIRED, GateKind.AGREEMENT, GateKind.COVERAGE})
+_OF_RATES = frozenset({GateKind.PROPORTION, GateKind.LATENCY})
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rolloutd.core.checks import Checked
+from rolloutd.core.metrics import Answer
 from rolloutd.core.rules import FREE, Earlier, Rules
 from rolloutd.core.values import FULL, ZERO, Share, Slot
 
@@ -126,7 +127,8 @@ class Seen:
     host, a process that was stopped) and that is not yet recorded as a doubt.
     ``may_raise`` is false while the journal is unverified or broken; ``rules`` is the policy as it is now.
     ``earlier`` are the rollouts that this one comes after, as they are; ``waited_to_ms`` is when it last waited.
-    ``checked`` are the findings of the named checks before traffic.
+    ``checked`` are the findings of the named checks before traffic. ``early`` are the last answers, by metric, from
+    before it was known which slot is whose.
     """
 
     watching_from_ms: int
@@ -151,6 +153,7 @@ class Seen:
     waited_to_ms: int = 0
     checked: Checked = ()
     smokes: tuple[tuple[str, SmokeRun], ...] = ()
+    early: tuple[tuple[str, Answer], ...] = ()
 
     def smoke(self, probe: str) -> SmokeRun:
         """The findings of this smoke probe on the present preview."""

@@ -9,11 +9,12 @@ difference is at most a twentieth of the time they cover, so that neither arm is
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import inf, log
 from typing import Self
 
 from rolloutd.core.metrics import Counted
+from rolloutd.core.replacing import replace
 from rolloutd.core.stats.share import ShareEvidence, Split
 from rolloutd.core.values import FULL, ZERO, Share
 

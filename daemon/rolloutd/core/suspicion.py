@@ -72,7 +72,7 @@ def judge_split(evidence: Collection[GateEvidence], share: Share, *, sticky: boo
         return None
     logs = [watch.evidence.log_e for _, watch in watched]
     total = log_mixture([-log(len(logs))] * len(logs), logs)
-    metric, worst = max(watched, key=lambda pair: pair[1].evidence.log_e)
+    metric, worst = watched[logs.index(max(logs))]
     split = ratio.split_of(share, sticky=sticky)
     strays = total >= log(1.0 / ratio.ALPHA) and worst.strays(share, sticky=sticky)
     return SplitVerdict(metric, share, worst.seen, worst.part, split.lo, split.hi, ratio.progress(total), strays)

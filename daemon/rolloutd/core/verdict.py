@@ -32,6 +32,10 @@ class Verdict(StrEnum):
     NOT_CHECKED = "not-checked"
 
 
+Limits = Mapping[str, float]
+"""log of each gate's evidence that the challenger is over the limit, by metric, for those that have one."""
+
+
 @dataclass(frozen=True, slots=True)
 class GateVerdict:
     """One gate now. ``log_e_harm`` already carries the gate's weight; progress is the part of the way to the line.
@@ -114,8 +118,9 @@ def judge(
 ) -> Judgement:
     """All gates at this moment (rollout clock), at this confirmed exposure. A gate without evidence is BLIND."""
     focus = focus or Focus(share)
-    excused = next((g.metric for g in plan.gates if _both_over(plan, evidence.get(g.metric))), None)
-    parts = {gate.metric: _harm(plan, gate, evidence.get(gate.metric), excused, mirror) for gate in plan.gates}
+    limits = {m: known.limit.log_e for m, known in evidence.items() if known.limit is not None}
+    excused = next((g.metric for g in plan.gates if _both_over(plan, evidence.get(g.metric), limits)), None)
+    parts = {gate.metric: _harm(plan, gate, evidence.get(gate.metric), excused, mirror, limits) for gate in plan.gates}
     counted = [parts[g.metric] for g in plan.gates if g.on_fail is not OnFail.OBSERVE]
     total = log_mixture([0.0] * len(counted), counted) if counted else -inf
     line = log(1.0 / plan.alpha)
@@ -130,6 +135,7 @@ def judge(
             gate.metric == fired_metric,
             _sight(gate, evidence.get(gate.metric), (now_ms, watching_from_ms), (focus, mirror)),
             mirror,
+            limits,
         )
         for gate in plan.gates
     )
@@ -139,23 +145,23 @@ def judge(
     return Judgement(verdicts, total, fired, excused, split, judge_champion(evidence.values()))
 
 
-def _harm(plan: Plan, gate: Gate, ev: GateEvidence | None, excused: str | None, mirror: Share) -> float:
+def _harm(plan: Plan, gate: Gate, ev: GateEvidence | None, excused: str | None, mirror: Share, limits: Limits) -> float:
     """log of the gate's weighted harm evidence: half relative and half absolute where it has a limit."""
     if ev is None:
         return -inf
     weight = log(plan.weight_of(gate)) if gate.on_fail is not OnFail.OBSERVE else 0.0
-    if ev.limit is None:
+    if gate.metric not in limits:
         return weight + harm_of(gate, ev, mirror)
-    limit = -inf if excused == gate.metric else ev.limit.log_e
+    limit = -inf if excused == gate.metric else limits[gate.metric]
     return weight + log_mixture([log(0.5), log(0.5)], [ev.harm_log_e, limit])
 
 
-def _both_over(plan: Plan, ev: GateEvidence | None) -> bool:
+def _both_over(plan: Plan, ev: GateEvidence | None, limits: Limits) -> bool:
     """Whether challenger and champion have both been shown over the gate's absolute limit."""
-    if ev is None or ev.limit is None or ev.champion_limit is None:
+    if ev is None or ev.metric not in limits or ev.champion_limit is None:
         return False
     line = log(1.0 / plan.alpha)
-    return ev.limit.log_e >= line and ev.champion_limit.log_e >= line
+    return limits[ev.metric] >= line and ev.champion_limit.log_e >= line
 
 
 def _one(
@@ -166,11 +172,12 @@ def _one(
     fired: bool,
     sight_now: _Sight,
     mirror: Share,
+    limits: Limits,
 ) -> GateVerdict:
     line, safe_line = log(1.0 / plan.alpha), log(1.0 / plan.beta)
     safe = safe_of(gate, ev, mirror) if ev is not None else 0.0
     blind = sight_now.blind
-    over_limit = ev is not None and ev.limit is not None and ev.limit.log_e >= line
+    over_limit = limits.get(gate.metric, -inf) >= line
     own_harm = gate.on_fail is OnFail.OBSERVE and harm >= line
     if fired or own_harm:
         verdict = Verdict.FAIL

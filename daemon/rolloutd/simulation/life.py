@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 
 from rolloutd import outcomes
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
@@ -23,6 +24,7 @@ from rolloutd.journal import CommandRepeated, JournalError, StoreBroken, StoreBu
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Birth, Loop, Notice
 from rolloutd.polling import Poller
+from rolloutd.ports import MetricSource
 from rolloutd.simulation.checkers import Checkers
 from rolloutd.simulation.disk import Disk, SimulatedEvidence, SimulatedJournal, SimulatedSpill
 from rolloutd.simulation.engine import CHALLENGER_SLOT, CHAMPION_SLOT
@@ -31,6 +33,7 @@ from rolloutd.simulation.ports import SimulatedProber, SimulatedRouter
 from rolloutd.simulation.sight import Sight
 from rolloutd.simulation.source import SimulatedSource
 from rolloutd.simulation.timewarp import TaskGroup, VirtualLoop
+from rolloutd.simulation.warehouse import SimulatedWarehouse
 from rolloutd.simulation.world import World
 from rolloutd.snapshots import Recall
 
@@ -74,11 +77,19 @@ class Life:
         self._journal = SimulatedJournal(disk.journal, world, checkers, self.cross)
         self._keeper = EvidenceKeeper(SimulatedEvidence(disk.evidence, world, self.cross))
         self._spill = SimulatedSpill(disk.spilled, world, self.cross)
-        self._source = SimulatedSource(world, self._answered, lambda: self.alive)
+        self._sources = self._open_sources()
         self._recall = Recall(self._journal, disk.snapshots, SNAP_EVERY_EVENTS)
         self.loop: Loop | None = None
         self._poller: Poller | None = None
         self._virtual = asyncio.get_running_loop()
+
+    def _open_sources(self) -> dict[str, MetricSource]:
+        """The counters that every plan reads, and the labels that some wait for."""
+        sources: dict[str, MetricSource] = {SOURCE: SimulatedSource(self.world, self._answered, lambda: self.alive)}
+        for gate in self.world.scenario.plan.gates:
+            if gate.template.ripens:
+                sources[gate.source] = SimulatedWarehouse(self.world, self._answered, gate)
+        return sources
 
     # ---- dying
 
@@ -127,7 +138,8 @@ class Life:
             recall=self._recall,
         )
         tick_ms = world.scenario.tick_ms
-        poller = self._poller = Poller(loop, {SOURCE: self._source}, {SOURCE: tick_ms}, world.clock)
+        every_ms = {gate.source: gate.every_ms for gate in world.scenario.plan.gates}
+        poller = self._poller = Poller(loop, self._sources, every_ms, world.clock)
         router = SimulatedRouter(world, self.checkers, self.cross, lambda: self.alive)
         hands = Hands({ROUTE: router}, SimulatedProber(world), world.clock, loop.observe)
         loop.hands = hands
@@ -136,7 +148,8 @@ class Life:
         if world.scenario.staffed.windows:
             await self._rule(loop)
             self._every("rule", RULE_EVERY_TICKS * tick_ms / 1000, 0.0, lambda: self._rule(loop))
-        self._every("poll", tick_ms / 1000, 0.0, lambda: poller.poll(SOURCE))
+        for name in self._sources:
+            self._every("poll", every_ms[name] / 1000, 0.0, partial(poller.poll, name))
         self._every("tick", tick_ms / 1000, world.rng.random() * tick_ms / 1000, self._tick())
         self._every("beat", tick_ms / 1000 / BEATS_A_TICK, 0.0, self._beat())
         self.ready = self.came_up = True
@@ -212,17 +225,18 @@ class Life:
         assert self._poller is not None
         try:
             decision = await self.loop.start(start, key)
-            self.group.spawn(self._poll_soon(self._poller), "poll soon")
+            for name in self._sources:
+                self.group.spawn(self._poll_soon(self._poller, name), "poll soon")
             return decision
         except CommandRepeated as repeated:
             return outcomes.from_text(repeated.stored.outcome)
         except JournalError as error:
             return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {error}", error.next_step)
 
-    async def _poll_soon(self, poller: Poller) -> None:
+    async def _poll_soon(self, poller: Poller, source: str) -> None:
         """The checks of a new rollout do not wait for the source's cadence."""
         try:
-            await poller.poll(SOURCE)
+            await poller.poll(source)
         except Exception as error:  # noqa: BLE001 - as for any other job
             self.broke(error)
 

@@ -98,6 +98,7 @@ class Fault:
     """One thing that goes wrong from ``at_ms`` for ``for_ms``.
 
     ``amount`` and ``chance`` say how much (a share in basis points, a delay, a downtime; a number from 0 to 1).
+    ``metric`` is the only one that it is about, where that is not drawn.
     """
 
     kind: Kind
@@ -106,6 +107,7 @@ class Fault:
     amount: int = 0
     chance: float = 0.0
     word: str = ""
+    metric: str = ""
 
 
 @dataclass(frozen=True, slots=True)

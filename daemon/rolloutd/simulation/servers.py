@@ -5,6 +5,7 @@ It only counts. What a metric source makes of the counters, and gets wrong, is a
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from dataclasses import dataclass, field
 from math import cos, pi
 from random import Random
@@ -42,15 +43,43 @@ class Counters:
 
 
 @dataclass
+class Past:
+    """How many requests each arm had served at which time, for whoever asks later what became of them.
+
+    Before the run began the champion had served ``before_per_s`` for ever: below zero is how many came since then.
+    """
+
+    before_per_s: int = 0
+    at_ms: list[int] = field(default_factory=list)
+    by_arm: dict[Slot, list[int]] = field(default_factory=lambda: {slot: [] for slot in Slot})
+
+    def note(self, now_ms: int, arms: dict[Slot, Counters]) -> None:
+        """So it is now."""
+        self.at_ms.append(now_ms)
+        for slot, arm in arms.items():
+            self.by_arm[slot].append(arm.served)
+
+    def served(self, slot: Slot, at_ms: int) -> int:
+        """How many this arm had served by then, counted from the beginning of the run."""
+        if at_ms < 0:
+            return self.before_per_s * at_ms // 1000 if slot is CHAMPION_SLOT else 0
+        known = bisect_right(self.at_ms, at_ms)
+        return self.by_arm[slot][known - 1] if known else 0
+
+
+@dataclass
 class Servers:
-    """Both arms under load."""
+    """Both arms under load. ``past`` is kept where a gate waits for labels."""
 
     scenario: Scenario
     rng: Random
     until_ms: int = 0
     arms: dict[Slot, Counters] = field(default_factory=dict)
+    past: Past = field(default_factory=Past)
 
     def __post_init__(self) -> None:
+        self.past.before_per_s = self.scenario.requests_per_s
+        self._remembers = any(gate.template.ripens for gate in self.scenario.plan.gates)
         rate = self.scenario.champion_rate
         self.arms = {
             CHAMPION_SLOT: Counters(shown=CHAMPION_HISTORY, shown_failed=round(CHAMPION_HISTORY * rate)),
@@ -66,6 +95,8 @@ class Servers:
         sick = now_ms >= self.scenario.harm_from_ms
         for slot, part in ((CHALLENGER_SLOT, share_bp / 10_000), (CHAMPION_SLOT, 1 - share_bp / 10_000)):
             self.arms[slot].add(round(requests * part), self._rate(slot, sick))
+        if self._remembers:
+            self.past.note(now_ms, self.arms)
 
     def _per_s(self, now_ms: int) -> float:
         """How many requests come a second: fewest at two in the morning, UTC."""

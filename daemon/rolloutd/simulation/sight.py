@@ -87,9 +87,9 @@ class SightCheckers:
             return
         for metric, known in self._metrics.items():
             self._last_answer(metric, known, now_ms)
-            least = self._scenario.plan.stages[stage].min_ticks
+            least = self._answers_in(self._scenario.plan.stages[stage].min_ticks, metric)
             if confirmed_ms is None or known.usable_since(confirmed_ms) < least:
-                self._fault("I3", f"went up from stage {stage} with less than {least} ticks of {metric}")
+                self._fault("I3", f"went up from stage {stage} with less than {least} answers of {metric}")
             self._fresh_look(metric, known, now_ms)
 
     def _last_answer(self, metric: str, known: _Metric, now_ms: int) -> None:
@@ -110,9 +110,14 @@ class SightCheckers:
             now_ms - self._suspended_ms > JUST_NOW_MS
         ):  # what was decided before the host slept is recorded when it wakes
             doubts.append(self._suspended_ms)
-        last_ms, due = max(doubts), self._scenario.plan.timing.window_ticks
+        last_ms, due = max(doubts), self._answers_in(self._scenario.plan.timing.window_ticks, metric)
         if last_ms >= 0 and (seen := known.usable_since(last_ms)) < due:
-            self._fault("I8", f"went up {now_ms - last_ms} ms after a doubt, on {seen} of {due} ticks of {metric}")
+            self._fault("I8", f"went up {now_ms - last_ms} ms after a doubt, on {seen} of {due} answers of {metric}")
+
+    def _answers_in(self, ticks: int, metric: str) -> int:
+        """How many answers are due in so many ticks: one a tick, or fewer where the source's own cadence is slower."""
+        tick_ms, every_ms = self._scenario.tick_ms, self._scenario.plan.gate(metric).every_ms
+        return ticks if every_ms <= tick_ms else ticks * tick_ms // every_ms
 
     def is_blind(self, metric: str, now_ms: int) -> bool:
         """Whether this process was given nothing but blind answers for so long that the gate must know it."""

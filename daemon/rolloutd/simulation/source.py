@@ -121,6 +121,8 @@ def _sampled(reading: Counted, at_ms: int) -> Counted:
 
 def _hits(fault: Fault, metric: str, slot: Slot) -> bool:
     """Whether this fault is about this gate and this arm: some hit one of two gates, some one of two arms."""
+    if fault.metric:
+        return fault.metric == metric
     if metric != "errors" and fault.chance < 0.3:
         return False
     third = int(fault.chance * 100) % 3
