@@ -11,7 +11,7 @@ import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import assert_never
+from typing import Protocol, assert_never
 
 from rolloutd.core.checks import RunCheck
 from rolloutd.core.effects import (
@@ -44,8 +44,16 @@ RETRY_PAUSE_S = 1.0
 """A write that came to nothing is asked for again at once; it goes out again only so long after its last end."""
 
 Write = SetTraffic | SetMirror | SetBase | DropOverride | SetIsolated
-Report = Callable[[str, Observation], Awaitable[None]]
+Still = Callable[[], bool]
+"""Whether what was seen of a route still counts: no write on it was begun since it was looked at."""
 log = logging.getLogger("rolloutd.hands")
+
+
+class Report(Protocol):
+    """Takes what was seen into a rollout, once its turn has come, unless ``still`` says no by then."""
+
+    async def __call__(self, lane: str, seen: Observation, still: Still = lambda: True, /) -> None:
+        """Take it."""
 
 
 @dataclass(slots=True)
@@ -128,14 +136,20 @@ class Hands:
         if overtaken is not None and overtaken in self._not_out:
             overtaken.cancel()  # it must not go out once something lower is recorded
         self._generation[effect.route] = self._generation.get(effect.route, 0) + 1
-        task = asyncio.create_task(self._write(lane, effect, overtaken), name=f"write {effect.route}")
+        still = self._still(effect.route)
+        task = asyncio.create_task(self._write(lane, effect, overtaken, still), name=f"write {effect.route}")
         self._writing[effect.route] = _Writing(effect, task)
         self._not_out.add(task)
         self._keep(task)
         return True
 
-    async def _write(self, lane: str, effect: Write, overtaken: asyncio.Task[None] | None) -> None:
-        loop, generation = asyncio.get_running_loop(), self._generation[effect.route]
+    def _still(self, route: str) -> Still:
+        """Asked when a reading begins, and again when it is taken in: its turn may come after a write has begun."""
+        generation = self._generation.get(route, 0)
+        return lambda: generation == self._generation.get(route, 0)
+
+    async def _write(self, lane: str, effect: Write, overtaken: asyncio.Task[None] | None, still: Still) -> None:
+        loop = asyncio.get_running_loop()
         await self._pause(effect)
         began_ms = self._clock.now().clock_ms
         try:
@@ -149,9 +163,9 @@ class Hands:
         except (RouterError, TimeoutError, OSError) as error:
             seen = RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s")
         self._written[effect.route] = (effect, loop.time())
-        if generation == self._generation[effect.route]:
+        if still():
             self._writing.pop(effect.route, None)
-            await self._report(lane, seen)
+            await self._report(lane, seen, still)
 
     async def _lowered_meanwhile(self, effect: Write) -> RouteReading | None:
         """What the router shows where that is less than this write was asked for from: what a hand lowered stays."""
@@ -208,7 +222,7 @@ class Hands:
             called.cancel()
 
     async def _renew(self, lane: str, effect: RenewLease) -> None:
-        generation = self._generation.get(effect.route, 0)
+        still = self._still(effect.route)
         router, began_ms = self._routers[effect.route], self._clock.now().clock_ms
         try:
             async with asyncio.timeout(ROUTER_DEADLINE_S):
@@ -216,22 +230,22 @@ class Hands:
                 reading = renewed or await router.read(effect.route)
             self._note(effect.route, began_ms)
         except (RouterError, TimeoutError, OSError) as error:
-            await self._report(lane, RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s"))
+            await self._report(lane, RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s"), still)
             return
-        if generation == self._generation.get(effect.route, 0):
-            await self._report(lane, RouteSeen(reading, began_ms if renewed else None))
+        if still():
+            await self._report(lane, RouteSeen(reading, began_ms if renewed else None), still)
 
     async def _read(self, lane: str, route: str) -> None:
         """Read the route; a reading that a write of ours overlapped proves nothing and is dropped."""
-        generation = self._generation.get(route, 0)
+        still = self._still(route)
         seen: Observation
         try:
             async with asyncio.timeout(ROUTER_DEADLINE_S):
                 seen = RouteSeen(await self._routers[route].read(route))
         except (RouterError, TimeoutError, OSError) as error:
             seen = RouteNotSeen(str(error) or f"no answer within {ROUTER_DEADLINE_S:g} s")
-        if generation == self._generation.get(route, 0) and route not in self._writing:
-            await self._report(lane, seen)
+        if still() and route not in self._writing:
+            await self._report(lane, seen, still)
 
     async def _probe(self, lane: str, effect: ProbeSlot) -> None:
         try:
@@ -251,7 +265,7 @@ class Hands:
         """The route and both slots' servers as they are now, told to nobody else."""
         seen: list[Observation] = []
 
-        async def keep(_lane: str, observation: Observation) -> None:
+        async def keep(_lane: str, observation: Observation, _still: Still = lambda: True, /) -> None:
             seen.append(observation)
 
         eyes = Hands(self._routers, self._prober, self._clock, keep)

@@ -27,7 +27,7 @@ from rolloutd.core.revival import REVIVING
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import THE_DAEMON, Actor
 from rolloutd.crashpoints import CrashPoint, reach
-from rolloutd.hands import Hands
+from rolloutd.hands import Hands, Still
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError, StoreBusy, StoreFull
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop_edges import Birth, Calm, Notice, World
@@ -109,10 +109,14 @@ class Loop(Raising):
 
     # ---- what comes in
 
-    async def observe(self, name: str, observation: Observation) -> None:
-        """Take something seen into a rollout and do what follows from it."""
+    async def observe(self, name: str, observation: Observation, still: Still = lambda: True, /) -> None:
+        """Take something seen into a rollout and do what follows from it.
+
+        What was seen waits for its turn; ``still`` says then whether it counts. A route that was read before a turn in
+        which a write on it began is no reading any more: the old share would stand for the new one (I1, I2).
+        """
         async with self._lock(name):
-            if name not in self.lanes:
+            if name not in self.lanes or not still():
                 return
             before = self.lanes[name]
             await self._see(name, observation)

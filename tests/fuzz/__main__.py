@@ -17,7 +17,8 @@ from tests.fuzz.mutate import mutated
 from tests.fuzz.sockets import throw
 from tests.fuzz.targets import Target, targets
 
-HANG_S = 5.0
+HANG_S = 2.0
+"""Of processor: so long nothing that this text is part of may hold up the event loop, on a busy machine too."""
 
 
 def read_many(target: Target, most: int, seed: int, until_s: float = float("inf")) -> tuple[int, str]:
@@ -26,15 +27,15 @@ def read_many(target: Target, most: int, seed: int, until_s: float = float("inf"
     for number in range(most):
         if number % 64 == 0 and time.monotonic() > until_s:
             return number, ""
-        data, began_s = mutated(target.corpus, chance), time.monotonic()
+        data, began_s = mutated(target.corpus, chance), time.process_time()
         try:
             target.read(data)
         except target.may_raise:
             pass
         except Exception:  # noqa: BLE001 - finding these is the work
             return number, f"{data!r}\n{traceback.format_exc()}"
-        if time.monotonic() - began_s > HANG_S:
-            return number, f"{data!r}\ntook {time.monotonic() - began_s:.1f} s"
+        if (took_s := time.process_time() - began_s) > HANG_S:
+            return number, f"{data!r}\ntook {took_s:.1f} s"
     return most, ""
 
 

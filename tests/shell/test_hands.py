@@ -10,7 +10,7 @@ from rollout_adapters.memory import Fault, MemoryRouter
 from rolloutd.clock import BoottimeClock
 from rolloutd.core.effects import Effect, Observation, ReadRoute, RouteSeen, SetIsolated, SetTraffic
 from rolloutd.core.values import Share, Slot
-from rolloutd.hands import Hands
+from rolloutd.hands import Hands, Still
 from tests.core.playbook import World
 from tests.shell.rig import WorldProber
 
@@ -21,7 +21,7 @@ async def reported(router: MemoryRouter, effect: Effect) -> RouteSeen:
     """What comes of this effect."""
     told: asyncio.Future[Observation] = asyncio.get_running_loop().create_future()
 
-    async def report(_lane: str, observation: Observation) -> None:
+    async def report(_lane: str, observation: Observation, _still: Still = lambda: True, /) -> None:
         told.set_result(observation)
 
     hands = Hands({"ranker": router}, WorldProber(World()), CLOCK, report)
@@ -63,7 +63,7 @@ async def test_an_end_does_not_ask_a_router_that_is_gone_for_ever(share: Share) 
     effect = SetTraffic("ranker", Slot.B, share, urgent=share == Share(0))
     tried = 0
 
-    async def report(lane: str, _: Observation) -> None:
+    async def report(lane: str, _: Observation, _still: Still = lambda: True, /) -> None:
         nonlocal tried
         tried += 1
         hands.perform(lane, effect)
@@ -80,7 +80,7 @@ async def test_harm_that_is_found_at_the_very_end_is_still_taken_back() -> None:
     router = MemoryRouter(CLOCK, ("ranker",))
     await router.set_share("ranker", Slot.B, Share(100))
 
-    async def report(lane: str, _: Observation) -> None:
+    async def report(lane: str, _: Observation, _still: Still = lambda: True, /) -> None:
         hands.perform(lane, SetTraffic("ranker", Slot.B, Share(0), urgent=True))
         hands.perform(lane, SetTraffic("ranker", Slot.B, Share(5_000), urgent=False))
 

@@ -6,11 +6,14 @@ import asyncio
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, Refused, Start, Verb
 from rolloutd.core.decide import Accepted
+from rolloutd.core.effects import Observation, ReadRoute, RouteSeen, SetTraffic
 from rolloutd.core.phases import Phase
-from rolloutd.core.values import ZERO, Share
+from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.journal import StoreFull
 from tests.core.playbook import ADMIN, OPERATOR, World, a_spec
 from tests.shell.rig import Rig
@@ -225,3 +228,26 @@ async def test_only_one_rollout_lives_on_a_route(tmp_path: Path) -> None:
     refused = [answer for answer in (one, two) if isinstance(answer, Refused)]
     assert len(refused) == 1
     assert "one route carries one rollout" in refused[0].message
+
+
+async def test_a_reading_that_waits_while_a_write_begins_is_no_reading_any_more(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """I1, I2, found by seed 507699: the old zero stood for the new share, and an abort ended with traffic on it."""
+    rig, name = await _running(tmp_path)
+    await rig.hands.quiet()
+    taken: list[Share] = []
+    see = rig.loop._see
+
+    async def noting(lane: str, observation: Observation) -> None:
+        taken.extend([observation.reading.override] if isinstance(observation, RouteSeen) else [])
+        await see(lane, observation)
+
+    monkeypatch.setattr(rig.loop, "_see", noting)
+    async with rig.loop._lock(name):
+        rig.hands.perform(name, ReadRoute("ranker"))
+        for _ in range(50):  # it is read, and waits for the turn that is ours
+            await asyncio.sleep(0)
+        assert rig.hands.perform(name, SetTraffic("ranker", Slot.B, Share(50), urgent=True))
+    await rig.hands.quiet()
+    assert taken[0] == Share(50)
