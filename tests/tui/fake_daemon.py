@@ -1,6 +1,6 @@
 """A scripted daemon over two real Unix sockets: it answers what a test told it to and notes what was asked.
 
-Run alone (``python tests/tui/fake_daemon.py DIR``) it shows a made-up fleet to a real screen, with live heartbeats.
+Run alone (``python -m tests.tui.fake_daemon DIR``) it shows a made-up fleet to a real screen, with live heartbeats.
 """
 
 from __future__ import annotations
