@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from textwrap import wrap
 
 from rollout_tui.actions import command
 from rollout_tui.lines import Line, Role, Span, clean, crop, line, rule, width
@@ -27,6 +26,8 @@ class Page:
 
 def broken(rows: Sequence[str], cells: int) -> list[str]:
     """The rows in this width: a long one goes on below itself, so that nothing is cut."""
+    from textwrap import wrap  # only who asks for a report loads it
+
     found: list[str] = []
     for row in map(clean, rows):
         short = [row] if width(row) <= cells else wrap(row, max(10, cells), subsequent_indent="    ")
