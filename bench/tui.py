@@ -2,7 +2,8 @@
 
 Both run against the daemon's real server in the same run, in turns. Quiet: nothing but heartbeats. Busy: twenty rows in
 sight change each second. Storm: five hundred. Unfocused: the terminal says that nobody looks. Also ``rollout status``
-beside a bare ``python -c pass``. A whole run takes about seven minutes and wants the machine for itself.
+beside a bare ``python -c pass``, and how long the demo takes to show harm. A whole run takes about eight minutes and
+wants the machine for itself.
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ BYTES_QUIET, BYTES_BUSY, BYTES_A_MOVE = 512.0, 4096.0, 8192.0
 MEMORY_MIB, GROWTH_MIB = 80.0, 2.0
 UNFOCUSED, FOCUSED = b"\x1b[O", b"\x1b[I"
 STATUS_P95_MS, STATUS_TIMES = 150.0, 4.0
+DEMO_S = 60.0
 WITHIN_S = 30.0
 EMPTY = [sys.executable, "-c", "from textual.app import App; App().run()"]
 
@@ -77,9 +79,14 @@ def serving(rows: int) -> Iterator[Server]:
             server.end()
 
 
+def command_path() -> str:
+    """The command as it is installed here."""
+    return str(Path(sys.executable).parent / "rollout")
+
+
 def ours(folder: Path) -> list[str]:
     """The real screen, as the command starts it."""
-    return [str(Path(sys.executable).parent / "rollout"), "tui", "--socket-dir", str(folder)]
+    return [command_path(), "tui", "--socket-dir", str(folder)]
 
 
 def stock(folder: Path) -> list[str]:
@@ -246,6 +253,16 @@ def unfocused(server: Server, screens: tuple[PtyScreen, PtyScreen], for_s: float
     ]
 
 
+def demo_to_harm() -> float | None:
+    """Seconds from ``rollout demo`` to the first harmful rollout on its screen; None where none was seen."""
+    with (
+        TemporaryDirectory(prefix="roll-") as folder,
+        PtyScreen([command_path(), "demo"], {"TMPDIR": folder}) as screen,
+    ):
+        at_s = screen.until(b" HARM ", 3 * DEMO_S)
+        return None if at_s is None else at_s - screen.began_s
+
+
 def run(options: argparse.Namespace) -> list[Row]:
     """First frames, costs, keys, commands; a full run is kept."""
     times, for_s, frames = (20, 4.0, 4) if options.quick else (200, 60.0, 40)
@@ -266,6 +283,7 @@ def run(options: argparse.Namespace) -> list[Row]:
             Row("python -c pass, p95", quantile(bare, 0.95), "ms"),
             Row.at_most("rollout status, times bare python, p50", median(status) / median(bare), "x", STATUS_TIMES),
         ]
+    rows.append(Row.at_most("the demo, from its start to harm on its screen", demo_to_harm(), "s", DEMO_S))
     if not options.quick:
         figures.keep("tui", rows, f"{options.rows} rollouts, 120x36, quiet and {BUSY} changes a second")
     return rows

@@ -157,7 +157,13 @@ GOALS: tuple[Goal, ...] = (
         ("tests/ctl/test_plain.py", "tests/tui/test_plain.py"),
     ),
     Goal(23, "the bell", "100 events are one bell; none for one's own", ("tests/tui/test_alerts.py",)),
-    Goal(24, "the demo that ships", "configures nothing, leaves nothing", ("tests/simdemo",)),
+    Goal(
+        24,
+        "the demo that ships",
+        "configures nothing, shows harm within 60 s, leaves nothing",
+        ("tests/simdemo",),
+        (("tui", "the demo"),),
+    ),
     Goal(
         25,
         "five tasks at 3 a.m., in a real terminal",
