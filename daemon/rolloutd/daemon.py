@@ -41,6 +41,7 @@ from rolloutd.notify_systemd import SystemdNotify
 from rolloutd.outside import Outside, around, foreteller_of, rules_at
 from rolloutd.polling import Poller
 from rolloutd.ports import RolloutdError
+from rolloutd.proposing import Proposing
 from rolloutd.published import PublishedHeads
 from rolloutd.registering import Registering
 from rolloutd.reloading import Reloading
@@ -154,7 +155,8 @@ class Daemon:
         heads = PublishedHeads()
         hands = Hands(by_route, outside.prober, clock, loop.observe, outside.examiners)
         loop.hands = hands
-        looking = NewVersions(outside.routes, desk.start, lambda name: name in loop.lanes or name in loop.ended)
+        proposing = Proposing(holding, desk.choosing, loop.knows)
+        looking = NewVersions(outside.routes, desk.start, loop.knows, proposing.look)
         registering = Registering(loop, outside.registries, looking.look, clock)
         notice.tell(
             desk.changed, desk.recorded, heads.note, alerting.recorded, hands.recorded, registering.recorded

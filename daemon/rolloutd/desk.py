@@ -14,6 +14,7 @@ from rolloutd.core.decide import Accepted
 from rolloutd.core.forecast.rule import Decision
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Spec
+from rolloutd.core.proposals import Closing, Proposal, answered, decide_accept, no_rollout
 from rolloutd.core.revival import REVIVING
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Actor
@@ -24,6 +25,7 @@ from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
 from rolloutd.pictures import Audit
 from rolloutd.ports import Clock
+from rolloutd.proposing import body_of
 from rolloutd.reloading import VERB, Reloading
 from rolloutd.risk_questions import Asked
 from rolloutd.settings.problems import SettingsError
@@ -97,16 +99,22 @@ class Desk(Showing):
         """Start a rollout and wait for the checks before traffic."""
         begun = self._clock.now().clock_ms
         key = outcomes.key_of(command_id, actor, "start", sorted(body.items()))
-        repeated = await self._started_before(key, command_id, actor, begun)
+        repeated = await self._started_before(key, actor, begun, "start")
         if repeated is not None:
             return repeated
         try:
             spec = self.choosing.foreteller.read_spec(body)
         except SettingsError as error:
             return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
-        would = self._loop.standing.would_start(Start(spec, actor))
         if dry_run:
-            return await self._dry_run(spec, actor, begun, would)
+            return await self._dry_run(spec, actor, begun, self._loop.standing.would_start(Start(spec, actor)))
+        return await self._begin(spec, actor, key, begun, "start")
+
+    async def _begin(
+        self, spec: Spec, actor: Actor, key: CommandKey, begun: int, action: str
+    ) -> wire.ActionDone | Refused:
+        """Start what was read, under every rule of this moment."""
+        would = self._loop.standing.would_start(Start(spec, actor))
         if isinstance(would, Refused):
             return would
         rule = ""
@@ -116,7 +124,7 @@ class Desk(Showing):
                 next_step = f"rollout plan check FILE shows it by stage and gate; nothing of {spec.name} was started"
                 return Refused(RefusalCode.GATE, ruling.sentence, next_step)
             spec, rule = replace(spec, plan=ruling.plan), ruling.sentence
-            repeated = await self._started_before(key, command_id, actor, begun)  # measuring takes its time
+            repeated = await self._started_before(key, actor, begun, action)  # measuring takes its time
             if repeated is not None:
                 return repeated
         decision = await self._loop.start(Start(spec, actor, rule), key)
@@ -132,18 +140,18 @@ class Desk(Showing):
                 f"The checks before traffic failed: {'; '.join(rollout.refusals)}.",
                 f"rollout doctor; then start again under another name than {spec.name}",
             )
-        return self._done(spec.name, "start", actor, decision, begun)
+        return self._done(spec.name, action, actor, decision, begun)
 
     async def _started_before(
-        self, key: CommandKey, command_id: str, actor: Actor, begun: int
+        self, key: CommandKey, actor: Actor, begun: int, action: str
     ) -> wire.ActionDone | Refused | None:
         """What came of this command when it was sent before; None when it was not."""
-        stored = await self._journal.command_outcome(command_id)
+        stored = await self._journal.command_outcome(key.id)
         if stored is None:
             return None
         if stored.key.digest != key.digest:
             return outcomes.other_content()
-        return self._done(stored.stream, "start", actor, outcomes.from_text(stored.outcome), begun)
+        return self._done(stored.stream, action, actor, outcomes.from_text(stored.outcome), begun)
 
     async def _dry_run(self, spec: Spec, actor: Actor, begun_ms: int, would: Accepted | Refused) -> wire.ActionDone:
         ruling, outlook = await self.choosing.foreteller.foretell(spec)
@@ -167,9 +175,17 @@ class Desk(Showing):
                 act = replace(act, spec=self.choosing.foreteller.read_spec(plan))
             except SettingsError as error:
                 return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
+        proposal = None if self._loop.knows(name) else self.holding.proposals.find(name)
+        if proposal is not None:
+            return await self._answer(proposal, act, command_id, begun)
         rollout = self._find(name)
         if rollout is None:
-            return Refused(RefusalCode.NOT_FOUND, f"There is no rollout {name!r}.", "rollout list")
+            key = outcomes.key_of_act(command_id, name, act)
+            before = await self.holding.outcome_before(key) if act.verb is Verb.DECLINE else None
+            none = Refused(RefusalCode.NOT_FOUND, f"There is no rollout {name!r}.", "rollout list")
+            if not isinstance(before, Accepted):
+                return before or none
+            return self._noted(name, act.verb.value, act.actor, before.message, begun)
         key = outcomes.key_of_act(command_id, rollout.name, act)
         decision = await self._carry_out(rollout.name, act, command_id, key)
         if isinstance(decision, Refused):
@@ -179,6 +195,30 @@ class Desk(Showing):
         if wait_s > 0:
             await self._wait(rollout.name, lambda now: awaited.known(now, act.verb), wait_s)
         return self._done(rollout.name, act.verb.value, act.actor, decision, begun, act.verb)
+
+    async def _answer(self, proposal: Proposal, act: Act, command_id: str, begun: int) -> wire.ActionDone | Refused:
+        """A person's word on what is proposed: approved, it is a start like any other; declined, it is closed."""
+        key = outcomes.key_of_act(command_id, proposal.name, act)
+        if act.verb is Verb.DECLINE:
+            closed = answered(proposal, Closing.DECLINED, act.actor, act.reason)
+            declined = Accepted((closed,), f"{proposal.name} is declined; nothing was started")
+            try:
+                await self.holding.record(declined, act.actor, key)
+            except JournalError as error:
+                return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {error}", error.next_step)
+            return self._noted(proposal.name, act.verb.value, act.actor, declined.message, begun)
+        against = no_rollout(proposal, act.verb.value) if act.verb is not Verb.APPROVE else None
+        against = against or decide_accept(proposal, act)
+        if against is not None:
+            return against
+        try:
+            spec = self.choosing.foreteller.read_spec(body_of(proposal.says, proposal.says.strategy, act))
+        except SettingsError as error:
+            return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
+        begins = await self._begin(spec, act.actor, key, begun, act.verb.value)
+        if self._loop.knows(proposal.name):
+            await self.holding.note(answered(proposal, Closing.ACCEPTED, act.actor, act.reason), act.actor)
+        return begins
 
     async def _carry_out(self, name: str, act: Act, command_id: str, key: CommandKey) -> Accepted | Refused:
         """Through the loop, once: a repeated id gets the first outcome."""
@@ -221,10 +261,14 @@ class Desk(Showing):
         if isinstance(decision, Refused):
             return decision
         changed = Changed() if fresh is None else fresh.changed
+        done = self._noted("configuration", VERB, actor, decision.message, begun)
+        return done.model_copy(update={"taken": list(changed.taken), "needs_restart": list(changed.waiting)})
+
+    def _noted(self, name: str, action: str, actor: Actor, message: str, begun: int) -> wire.ActionDone:
+        """The answer to what is on record and asks nothing of a router."""
         return wire.ActionDone(
-            name="configuration", action=VERB, accepted=True, revision=self.holding.version, by=actor.name,
-            router_confirmed=True, took_s=(self._clock.now().clock_ms - begun) / 1000, message=decision.message,
-            taken=list(changed.taken), needs_restart=list(changed.waiting),
+            name=name, action=action, accepted=True, revision=self.holding.version, by=actor.name,
+            router_confirmed=True, took_s=(self._clock.now().clock_ms - begun) / 1000, message=message,
         )  # fmt: skip
 
     async def refuse(self, name: str, verb: str, actor: Actor, code: RefusalCode, why: str) -> None:
@@ -288,7 +332,8 @@ class Desk(Showing):
     def heartbeat(self) -> wire_daemon.Heartbeat:
         """The daemon's time and the ages of its sources and routers."""
         fleet = self.fleet("", 0)
-        return self._about.heartbeat(self._feed.seq, fleet.needs_you).model_copy(update={"held": fleet.held})
+        more = {"held": fleet.held, "proposed": [one.name for one in fleet.proposals]}
+        return self._about.heartbeat(self._feed.seq, fleet.needs_you).model_copy(update=more)
 
     def hello(self, actor: Actor, read_only: bool) -> wire_daemon.Hello:
         """The first message of an event stream for this caller."""

@@ -1,4 +1,4 @@
-"""Keeps the fleet's hold durable: its own stream in the journal, folded at the start, told to the loop; moves nothing.
+"""Keeps what concerns the whole fleet durable, its hold and what is proposed: a stream of its own; it moves nothing.
 
 A hold works before it is recorded, because it only freezes; a release only once it is.
 """
@@ -15,6 +15,7 @@ from rolloutd.core import events as ev
 from rolloutd.core.commands import RefusalCode, Refused
 from rolloutd.core.decide import Accepted, Decision
 from rolloutd.core.fleet_hold import FleetHold, Holds, decide_hold, decide_release, fold_holds, sentence
+from rolloutd.core.proposals import Proposals, fold_proposals
 from rolloutd.core.values import Actor
 from rolloutd.journal import CommandKey, CommandRepeated, Journal, JournalError
 from rolloutd.loop import Loop
@@ -33,6 +34,7 @@ class FleetHolding:
         self._lock = asyncio.Lock()
         self.version = 0
         self.holds: Holds = ()
+        self.proposals = Proposals()
 
     async def restore(self) -> None:
         """Take up what the journal says. Before the loop restores its rollouts."""
@@ -45,6 +47,7 @@ class FleetHolding:
     def _take(self, rows: list[ev.Recorded]) -> None:
         self.version = rows[-1].version if rows else self.version
         self.holds = fold_holds(self.holds, rows)
+        self.proposals = fold_proposals(self.proposals, rows)
 
     async def hold(self, actor: Actor, reason: str, key: CommandKey) -> Accepted | Refused:
         """Freeze the fleet, now and for good, until somebody releases it."""
@@ -92,6 +95,10 @@ class FleetHolding:
         if key is None or stored is None:
             return None
         return outcomes.from_text(stored.outcome) if stored.key.digest == key.digest else outcomes.other_content()
+
+    async def note(self, event: ev.Event, actor: Actor) -> None:
+        """Put a fact of the whole fleet into its record. Raises JournalError."""
+        await self.record(Accepted((event,)), actor, None)
 
     async def record(self, decision: Accepted, actor: Actor, key: CommandKey | None) -> None:
         """Put what concerns the whole fleet into its record, durable on return. Raises JournalError."""

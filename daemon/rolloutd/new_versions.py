@@ -1,4 +1,4 @@
-"""Finds versions that ask to be rolled out (a tag in the registry) and starts them; no rule is spared.
+"""Finds versions that ask to be rolled out (a tag in the registry): starts or proposes them; no rule is spared.
 
 One at a time for each route: the newest that asks. Its name is the rollout's, so none is ever started twice.
 """
@@ -12,10 +12,11 @@ from rolloutd.core.commands import Refused
 from rolloutd.core.registry_wish import CHAMPION
 from rolloutd.core.values import THE_DAEMON, Actor
 from rolloutd.ports import ModelVersion, RouteConfig
+from rolloutd.proposing import Candidate
 from rolloutd.registering import Registered
 from rolloutd.settings.spec_file import sanitised
 
-START = "start"
+START, PROPOSE = "start", "propose"
 LOOKED_AT = 20
 log = logging.getLogger("rolloutd.new_versions")
 Starter = Callable[[Mapping[str, object], Actor, str, bool], Awaitable[object]]
@@ -24,8 +25,15 @@ Starter = Callable[[Mapping[str, object], Actor, str, bool], Awaitable[object]]
 class NewVersions:
     """What registries are asked for beside being told. ``known`` says whether there is a rollout of that name."""
 
-    def __init__(self, routes: Mapping[str, RouteConfig], start: Starter, known: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        routes: Mapping[str, RouteConfig],
+        start: Starter,
+        known: Callable[[str], bool],
+        propose: Callable[[Candidate], Awaitable[None]],
+    ) -> None:
         self._routes = routes
+        self._propose = propose
         self._start = start
         self._known = known
         self._refused: dict[str, str] = {}
@@ -38,11 +46,16 @@ class NewVersions:
 
     async def _look_at(self, route: RouteConfig, registered: Registered) -> None:
         newest = await registered.registry.newest(route.model, LOOKED_AT)
-        asking = next((version for version in newest if version.tags.get(registered.start_tag) == START), None)
-        if asking is None or not asking.ready:
+        tag = registered.start_tag
+        asking = next((version for version in newest if version.tags.get(tag) in (START, PROPOSE)), None)
+        if asking is not None and not asking.ready:
+            return
+        champion = await registered.registry.alias(route.model, CHAMPION)
+        proposed = asking.version if asking is not None and asking.tags[tag] == PROPOSE else ""
+        await self._propose(Candidate(route, proposed, champion or ""))
+        if asking is None or proposed:
             return
         rollout = sanitised(f"{route.model}-{asking.version}")
-        champion = await registered.registry.alias(route.model, CHAMPION)
         if self._known(rollout) or champion is None or champion == asking.version:
             return
         await self._begin(route, asking, champion, rollout)

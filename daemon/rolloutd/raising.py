@@ -28,6 +28,10 @@ class Raising:
         self.standing.know(self.lanes, self.ended)
         self.broken = ""
 
+    def knows(self, name: str) -> bool:
+        """Whether there is a rollout of this name, live or ended."""
+        return name in self.lanes or name in self.ended
+
     @property
     def why_not_raise(self) -> str:
         """Why nothing is raised now, empty when nothing stands against it."""

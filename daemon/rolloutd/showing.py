@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable
+from dataclasses import asdict
 
 from rolloutd import story, view, wire
 from rolloutd.about import AboutDaemon
@@ -28,6 +29,7 @@ from rolloutd.ports import Clock
 from rolloutd.recording import recording_of
 from rolloutd.reporting import report_of
 from rolloutd.wire_plan import Recording
+from rolloutd.wire_proposals import Proposed
 from rolloutd.wire_report import Evidence, Report, Stats
 from rolloutd.wording import rfc3339, why_lines
 
@@ -133,7 +135,16 @@ class Showing:
             needs_you=sum(row.needs_you for row in rows),
             hold=bool(self.holding.holds),
             held=self._held(),
+            proposals=self._proposals(filter_text),
         )
+
+    def _proposals(self, filter_text: str) -> list[Proposed]:
+        """What waits for a person's yes, the oldest first."""
+        return [
+            Proposed(**asdict(one.says), at=rfc3339(one.at.wall_ms), revision=one.number)
+            for one in self.holding.proposals.open
+            if filter_text.lower() in f"{one.name} {one.says.model} {one.says.route}"
+        ]
 
     def _held(self) -> wire.FleetHold | None:
         """The freeze of the fleet, for people."""

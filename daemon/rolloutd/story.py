@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any  # each teller takes the one event type it stands beside in the table
 
 from rolloutd.core import events as ev
-from rolloutd.core.outside_events import CheckFinished, ConfigurationRead, RegistryTold
+from rolloutd.core.outside_events import CheckFinished, ConfigurationRead, ProposalClosed, RegistryTold, VersionProposed
 from rolloutd.core.values import ActorKind
 from rolloutd.wire import TimelineEntry
 from rolloutd.wording import rfc3339
@@ -112,6 +112,11 @@ _LINES: dict[type, Callable[[Any], Line]] = {
     ev.PlanAdopted: lambda e: (f"changed the plan: {' > '.join(str(s.share) for s in e.spec.plan.stages)}", e.reason),
     ev.FleetHeld: lambda e: ("held the whole fleet: nothing goes up", e.reason),
     ev.FleetReleased: lambda e: (f"ended the hold of {e.holder}", e.reason),
+    VersionProposed: lambda e: (
+        f"proposes {e.name}: {e.champion} > {e.challenger} on {e.route} by {e.strategy}",
+        " ".join(filter(None, (e.rule, e.forecast))),
+    ),
+    ProposalClosed: lambda e: (f"the proposal {e.name} is closed: {e.outcome}", e.reason),
     ConfigurationRead: lambda e: (
         f"read the configuration again: from here on {', '.join(e.taken) or 'nothing new'}"
         + (f"; after a restart {', '.join(e.waiting)}" if e.waiting else ""),

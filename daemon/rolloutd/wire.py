@@ -11,6 +11,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rolloutd.wire_plan import Needs, PlanOutlook
+from rolloutd.wire_proposals import Proposed
 from rolloutd.wire_segments import SegmentNow
 
 
@@ -252,6 +253,7 @@ class Fleet(Model):
     needs_you: int
     hold: bool = False
     held: FleetHold | None = None
+    proposals: list[Proposed] = []
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 

@@ -48,6 +48,7 @@ class Heartbeat(Model):
     here: list[str] = []
     message: str = ""
     held: FleetHold | None = None
+    proposed: list[str] = []
 
 
 class Check(Model):

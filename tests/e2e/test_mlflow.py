@@ -18,7 +18,7 @@ from rollout_adapters.options import BadOption
 from rollout_adapters.registries.mlflow import Mlflow, make
 from rolloutd.core.offline import OfflineRule, compare
 from rolloutd.core.signature import fits
-from rolloutd.core.values import Slot
+from rolloutd.core.values import ZERO, Slot
 from rolloutd.offline_check import SchemaExaminer
 from rolloutd.ports import Case, RegistryRefused, RegistryUnreachable
 from rolloutd.registering import Registered, Registering
@@ -240,6 +240,26 @@ async def test_from_a_new_version_to_done_with_the_alias_moved(
     await asyncio.to_thread(house.act, name, "rollback", revision=revision, reason="the old one after all")
     await asyncio.to_thread(house.wait, name, "rolled_back")
     await asyncio.to_thread(wait_until, lambda: server.aliases(model) == {"champion": "1"}, "the alias put back", 30.0)
+
+
+async def test_a_proposed_version_waits_for_a_yes(site: Site[Envoy], server: MlflowServer) -> None:
+    """I1, I4: listed with rule and forecast and without traffic; by the command line's yes it is a start like any."""
+    house, name = site.house, f"{model_of(site)}-v2"
+    await asyncio.to_thread(house.start)
+    server.version(model_of(site), auc=0.81, tags={"rollout": "propose"})
+
+    def proposed() -> list[str]:
+        return [one["name"] for one in house.client.get("rollouts")["proposals"]]
+
+    async with site.load(RATE):
+        await asyncio.to_thread(wait_until, lambda: proposed() == [name], "the proposal", 60.0)
+        assert (await site.share(), house.client.get("rollouts")["total"]) == (ZERO, 0)
+        assert f"PROPOSED {name} v1 > v2 on ranker by quick" in (await asyncio.to_thread(house.ctl, "list")).stdout
+        done = await asyncio.to_thread(house.ctl, "approve", name, "--yes", "--reason", "its figures are good")
+        assert done.returncode == 0, done.stdout + done.stderr
+        found = await asyncio.to_thread(house.wait, name, "done")
+    assert "its figures are good" in found["reason"]
+    assert proposed() == []
 
 
 @pytest.mark.parametrize("die_at", ["", "P16:2"])

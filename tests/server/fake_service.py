@@ -15,6 +15,7 @@ from rolloutd.pictures import Audit, Past, Plan, Series, SeriesPoint
 from rolloutd.risk_questions import Asked
 from rolloutd.verbs import Risk, VerbRow
 from rolloutd.wire_plan import PlanOutlook, RecordedTick, Recording
+from rolloutd.wire_proposals import Proposed
 from rolloutd.wire_report import Evidence, EvidenceRow, Report, Spread, Stats
 from rolloutd.wire_start import Advice, Choices, MetricChoice, RouteChoice, StrategyChoice
 from tests.core.playbook import a_spec
@@ -80,6 +81,7 @@ class FakeService:
         self.router_confirms = True
         self.gates_fail = False
         self.held = ""
+        self.proposals: list[Proposed] = []
         self.waits_for_person = False
         self.outlook: PlanOutlook | None = None
         self.acts: list[tuple[str, Act, str]] = []
@@ -224,9 +226,10 @@ class FakeService:
         """All whose name holds the text."""
         rows = [row for name in self.rollouts if filter_text in name and (row := self.row(name)) is not None]
         held = wire.FleetHold(by=self.held, reason="a sale", at=NOW) if self.held else None
-        return wire.Fleet(
+        found = wire.Fleet(
             as_of=NOW, rollouts=rows[:limit], total=len(rows), needs_you=0, hold=held is not None, held=held
         )
+        return found.model_copy(update={"proposals": self.proposals})
 
     def row(self, name: str) -> wire.FleetRow | None:
         """A line of the fleet."""

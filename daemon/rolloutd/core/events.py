@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from rolloutd.core.grounds import Basis, BasisKind, HoldCause, Outcome, Question, RecedeCause
-from rolloutd.core.outside_events import CheckFinished, ConfigurationRead, RegistryTold
+from rolloutd.core.outside_events import CheckFinished, ConfigurationRead, ProposalClosed, RegistryTold, VersionProposed
 from rolloutd.core.plan import Spec
 from rolloutd.core.values import Actor, Instant, Share, Slot
 
@@ -367,6 +367,8 @@ Event = (
     | FleetHeld
     | FleetReleased
     | ConfigurationRead
+    | VersionProposed
+    | ProposalClosed
 )
 
 EVENT_TYPES: dict[str, type] = {cls.__name__: cls for cls in Event.__args__}
@@ -375,7 +377,7 @@ ON_EVIDENCE = (VerdictReached, StageEntered, RecedeStarted, FinishStarted, Segme
 """What rests on evidence: its digest is recorded first."""
 FLEET_STREAM = "@fleet"
 """The stream of what concerns no single rollout; no rollout can have this name."""
-FLEET_EVENTS = frozenset({"FleetHeld", "FleetReleased", "ConfigurationRead"})
+FLEET_EVENTS = frozenset({"FleetHeld", "FleetReleased", "ConfigurationRead", "VersionProposed", "ProposalClosed"})
 """The events that stand only there."""
 
 

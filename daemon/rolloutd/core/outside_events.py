@@ -39,3 +39,31 @@ class ConfigurationRead:
     waiting: tuple[str, ...]
     reason: str
     more: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class VersionProposed:
+    """A version asks in its registry to be rolled out if a person agrees; it stands in the fleet's own stream.
+
+    ``strategy`` is the recommended one, ``rule`` why (with the runner-up), ``forecast`` what its first stage would take
+    at the traffic of that moment.
+    """
+
+    name: str
+    registry: str
+    model: str
+    route: str
+    champion: str
+    challenger: str
+    strategy: str
+    rule: str
+    forecast: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProposalClosed:
+    """A proposal is over: ``accepted`` and ``declined`` are a person's word, ``outdated`` the daemon's."""
+
+    name: str
+    outcome: str
+    reason: str

@@ -48,10 +48,27 @@ def _decided(session: Session, row: VerbRow, name: str, if_revision: int | None,
         does = "raises exposure" if row.revision else "moves all traffic of a route"
         message = f"{row.verb} {does} and nobody is here to confirm it."
         raise exits.usage(message, f"rollout {row.verb} {name} --yes{', or --if-revision N' if row.revision else ''}")
+    proposed = _proposal(session, name) if row.verb == "approve" else None
+    if proposed is not None:
+        return _approved(proposed, yes)
     found = session.client().get("rollouts", name)
     if not yes and not confirmed(f"{render.status(found)}\n{_question(row, found)}"):
         raise exits.Failure(exits.USAGE, "not-confirmed", f"{row.verb} was not confirmed.", "Nothing was sent.")
     return int(found["revision"])
+
+
+def _proposal(session: Session, name: str) -> dict[str, Any] | None:
+    """The open proposal of this very name."""
+    found = session.client().get("rollouts", filter=name, limit=1).get("proposals", ())
+    return next((one for one in found if one["name"] == name), None)
+
+
+def _approved(proposed: dict[str, Any], yes: bool) -> int:
+    """The revision of a proposal that was looked at and confirmed."""
+    asked = f"{render.proposed(proposed)}\nstart {proposed['name']} under every rule of the policy?"
+    if not yes and not confirmed(asked):
+        raise exits.Failure(exits.USAGE, "not-confirmed", "approve was not confirmed.", "Nothing was sent.")
+    return int(proposed["revision"])
 
 
 def _question(row: VerbRow, found: dict[str, Any]) -> str:

@@ -146,7 +146,15 @@ def reloaded(found: Found) -> str:
 def fleet(found: Found) -> str:
     """All rollouts, one line each, below the hold of the fleet if there is one."""
     hold = held(found)
-    return "\n".join([*([hold] if hold else []), _rows(found)])
+    return "\n".join([*([hold] if hold else []), *map(proposed, found.get("proposals", ())), _rows(found)])
+
+
+def proposed(found: Found) -> str:
+    """One proposal in two lines: what, why, and what to press."""
+    versions = f"{found['champion']} > {found['challenger']}"
+    what = f"PROPOSED {found['name']} {versions} on {found['route']} by {found['strategy']}"
+    how = f"rollout approve {found['name']}, or rollout decline {found['name']}"
+    return f"{what}: {how}\n  {found['rule']} {found['forecast']}"
 
 
 def _rows(found: Found) -> str:

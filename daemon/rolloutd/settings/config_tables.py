@@ -139,7 +139,7 @@ class RegistryTable(AdapterTable):
     every_ms: v.CadenceMs = Field(60_000, alias="every")
     """How often it is looked at for new versions, and asked again after it did not answer."""
     start_tag: v.Line = ""
-    """A new version with this tag, of the value start, starts a rollout by the default strategy; empty: none does."""
+    """A new version with this tag starts a rollout (value start) or is proposed to people (propose); empty: neither."""
     webhook_port: int = Field(0, ge=0, le=65_535)
     """The port of the loopback on which the registry's signed webhooks wake the look at it; 0 for none."""
 

@@ -58,10 +58,18 @@ def render_fleet_line(scene: Scene) -> Line:
     left: list[Part] = [Span("rolloutd ", Role.STRONG), host, "  ", render_link(scene), "  "]
     if scene.room in {Room.WIDE, Room.NORMAL}:
         left += [scene.look.zone_name, "  ", render_who(scene)]
-        far += ["   ", _hold(scene)]
+        far += [*_proposed(scene), "   ", _hold(scene)]
     else:
         left.append(render_who(scene))
     return spread(line(*left), line(*far), scene.first_width)
+
+
+def _proposed(scene: Scene) -> list[Part]:
+    """The versions that wait for a person's yes: the one, or how many."""
+    names = scene.facts.beat.proposed if scene.facts.beat else []
+    if not names:
+        return []
+    return ["   ", Span(f"PROPOSED {clean(names[0]) if len(names) == 1 else len(names)}", Role.WARNING)]
 
 
 def _hold(scene: Scene) -> Span:

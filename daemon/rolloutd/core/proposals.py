@@ -1,0 +1,123 @@
+"""Versions that a registry proposes and a person accepts or declines, folded from the fleet's own stream. Pure.
+
+A proposal is no rollout: it has no route, holds up nobody, and nothing of it moves traffic. Accepted, it is a start
+like any other, under every rule of that moment; one that no longer stands is closed as outdated, with why.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from rolloutd.core import events as ev
+from rolloutd.core.commands import Act, RefusalCode, Refused
+from rolloutd.core.outside_events import ProposalClosed, VersionProposed
+from rolloutd.core.values import Actor, Instant
+
+
+class Closing(StrEnum):
+    """How a proposal ends."""
+
+    ACCEPTED = "accepted"
+    DECLINED = "declined"
+    OUTDATED = "outdated"
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """One that waits for a person. ``number`` is its revision: what was looked at when it was accepted."""
+
+    says: VersionProposed
+    at: Instant
+    number: int
+
+    @property
+    def name(self) -> str:
+        """The name that its rollout will have."""
+        return self.says.name
+
+
+@dataclass(frozen=True, slots=True)
+class Proposals:
+    """The open ones, the oldest first, and the names that a person has answered: those are never proposed again."""
+
+    open: tuple[Proposal, ...] = ()
+    answered: frozenset[str] = frozenset()
+
+    def find(self, name: str) -> Proposal | None:
+        """The open proposal of this name."""
+        return next((one for one in self.open if one.name == name), None)
+
+
+def fold_proposals(found: Proposals, rows: Iterable[ev.Recorded]) -> Proposals:
+    """The proposals after these events."""
+    for row in rows:
+        match row.event:
+            case VersionProposed() as says:
+                found = replace(found, open=(*_without(found, says.name), Proposal(says, row.at, row.version)))
+            case ProposalClosed(name=name, outcome=outcome):
+                answered = found.answered if outcome == Closing.OUTDATED else found.answered | {name}
+                found = Proposals(_without(found, name), answered)
+            case _:
+                pass
+    return found
+
+
+def _without(found: Proposals, name: str) -> tuple[Proposal, ...]:
+    return tuple(one for one in found.open if one.name != name)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the registry says of a route now: the version that asks to be proposed, if any, and its present champion."""
+
+    route: str
+    name: str = ""
+    champion: str = ""
+
+
+def overtaken(found: Proposals, asked: Asked, known: Callable[[str], bool]) -> tuple[ProposalClosed, ...]:
+    """The open proposals of this route that no longer stand. ``known`` says whether there is a rollout of that name."""
+    return tuple(
+        closed for one in found.open if one.says.route == asked.route if (closed := _overtaken(one, asked, known))
+    )
+
+
+def _overtaken(one: Proposal, asked: Asked, known: Callable[[str], bool]) -> ProposalClosed | None:
+    if known(one.name):  # it was accepted, and the daemon died before it could say so; or somebody started it by hand
+        return ProposalClosed(one.name, Closing.ACCEPTED, "there is a rollout of that name")
+    if asked.champion != one.says.champion:
+        why = f"the registry's champion is {asked.champion or 'nobody'} now, not {one.says.champion}"
+    elif not asked.name:
+        why = "it is no longer the newest version that asks to be proposed"
+    elif asked.name != one.name:
+        why = f"{asked.name} is newer and asks too"
+    else:
+        return None
+    return ProposalClosed(one.name, Closing.OUTDATED, why)
+
+
+def is_new(found: Proposals, name: str, known: Callable[[str], bool]) -> bool:
+    """Whether a version of this name is to be proposed: it is not open, not answered, and no rollout."""
+    return found.find(name) is None and name not in found.answered and not known(name)
+
+
+def decide_accept(proposal: Proposal, act: Act) -> Refused | None:
+    """Why a proposal cannot be accepted by this act; whether it may start is the policy's word, asked afterwards."""
+    if act.revision == proposal.number:
+        return None
+    message = f"{proposal.name} is proposed at revision {proposal.number} now, not {act.revision}."
+    return Refused(RefusalCode.CONFLICT, message, "Look again: rollout list")
+
+
+def answered(proposal: Proposal, closing: Closing, actor: Actor, reason: str) -> ProposalClosed:
+    """A person's word on a proposal."""
+    return ProposalClosed(proposal.name, closing, reason or f"{actor.name} gave no reason")
+
+
+def no_rollout(proposal: Proposal, verb: str) -> Refused:
+    """The answer to every other verb: there is nothing yet that it could act on."""
+    message = f"{proposal.name} is proposed and not started; there is nothing to {verb}."
+    next_step = f"rollout approve {proposal.name}, or rollout decline {proposal.name}"
+    return Refused(RefusalCode.NOT_NOW, message, next_step)
