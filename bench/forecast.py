@@ -17,7 +17,8 @@ import numpy as np
 from bench.chance import estimate
 from bench.rig import figures
 from bench.table import Row
-from rolloutd.core.forecast.gate import Setting, time_to_harm
+from rolloutd.core.forecast.harm import time_to_harm
+from rolloutd.core.forecast.setting import Setting
 from rolloutd.core.forecast.stages import forecast_plan
 from rolloutd.core.forecast.values import MetricTraffic, Span, StageForecast
 from rolloutd.core.plan import Spec

@@ -18,7 +18,7 @@ from bench.rig import figures
 from bench.table import Row
 from rolloutd.core.analysis.first_stage import HOUR_MS, METRIC, OTHERS, plan_of, setting_of, time_to_safety, time_to_see
 from rolloutd.core.analysis.situation import Situation
-from rolloutd.core.forecast.gate import time_to_harm
+from rolloutd.core.forecast.harm import time_to_harm
 from rolloutd.core.forecast.values import Span
 from rolloutd.core.plan import Plan, Spec
 from rolloutd.rehearsal.runs import ROLLBACK, Run, StageRun, rehearse
@@ -69,6 +69,8 @@ CELLS = (
     Cell("safe, 100 rps, 1%, margin 2", replace(BUSY, rps=100.0, accept=2.0)),
     Cell("safe, 300 rps, 10%, margin 1.25", replace(BUSY, accept=1.25), 0.10),
     Cell("safe, 20 rps, copies of all", replace(BUSY, rps=40.0), 0.50),
+    Cell("safe, 40 rps, copies of all, bursts of 3", replace(BUSY, rps=80.0, phi=3.0), 0.50),
+    Cell("safe, 300 rps, 5%, bursts of 5", replace(BUSY, phi=5.0), 0.05),
     Cell("x2, 300 rps, 1%", BUSY, ratio=2.0),
     Cell("x2, 300 rps, 1%, the only gate", replace(BUSY, weight=1.0), ratio=2.0),
     Cell("x2, 300 rps, 1%, a tenth of the weight", replace(BUSY, weight=0.1), ratio=2.0),
@@ -77,6 +79,8 @@ CELLS = (
     Cell("x3, 300 rps, 1%", BUSY, ratio=3.0),
     Cell("x5, 300 rps, 1%", BUSY, ratio=5.0),
     Cell("x5, 65 rps, 1%, bursts of 3", replace(BUSY, rps=65.0, phi=3.0), ratio=5.0),
+    Cell("x3, 14 rps, 5%", replace(BUSY, rps=14.0), 0.05, 3.0),
+    Cell("x2, 20 rps, 50%", replace(BUSY, rps=20.0), 0.50, 2.0),
     Cell("x1.5, 2000 rps, 1%", replace(BUSY, rps=2_000.0), ratio=1.5),
     Cell("x2, 300 rps, from stage 2 on (10%)", BUSY, 0.05, 2.0, late=True),
 )

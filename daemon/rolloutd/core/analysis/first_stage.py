@@ -10,8 +10,10 @@ from dataclasses import replace
 from math import inf
 
 from rolloutd.core.analysis.situation import Situation
-from rolloutd.core.forecast.gate import Setting, forecast_gate, smallest_harm, time_to_harm
+from rolloutd.core.forecast.gate import time_to_safe
+from rolloutd.core.forecast.harm import smallest_harm, time_to_harm
 from rolloutd.core.forecast.rule import least
+from rolloutd.core.forecast.setting import Setting
 from rolloutd.core.forecast.values import MetricTraffic, Span
 from rolloutd.core.metrics import GateKind, MetricTemplate, Selector
 from rolloutd.core.plan import Gate, Plan, Stage
@@ -45,7 +47,7 @@ def setting_of(asked: Situation, share: float, hours: float = FIRST_STAGE_H) -> 
 
 def time_to_safety(asked: Situation, share: float) -> Span | None:
     """Hours until a challenger as good as the champion is shown safe at this share; None where it never is."""
-    return _hours(forecast_gate(setting_of(asked, share)).time_ms)
+    return _hours(time_to_safe(setting_of(asked, share)))
 
 
 def time_to_see(asked: Situation, ratio: float, share: float) -> Span | None:

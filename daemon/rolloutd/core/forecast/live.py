@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from math import floor, log10
 
 from rolloutd.core.evidence import GateEvidence
-from rolloutd.core.forecast.gate import WELL_SEEN, Setting, passage_from
+from rolloutd.core.forecast.gate import passage_from
+from rolloutd.core.forecast.setting import WELL_SEEN, Setting
 from rolloutd.core.forecast.values import MetricTraffic, Span
 from rolloutd.core.plan import Gate, Plan
 from rolloutd.core.stats.grid import SAFE_LOG_WEIGHTS

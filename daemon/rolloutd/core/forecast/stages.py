@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
 
-from rolloutd.core.forecast.gate import Setting, forecast_gate, passage_to_safe, safe_from_ms
+from rolloutd.core.forecast.gate import forecast_gate, passage_to_safe, safe_from_ms
+from rolloutd.core.forecast.setting import Setting
 from rolloutd.core.forecast.values import GateForecast, PlanForecast, Span, StageForecast, Traffic
 from rolloutd.core.plan import OnFail, Plan, Stage
 from rolloutd.core.stats.passage import Passage

@@ -15,7 +15,7 @@ from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.restart import Restart
 
 GROSS_FACTOR = 3.0  # during a warm-up only harm beyond this ratio counts
-_LOPSIDED = 0.75
+LOPSIDED = 0.75
 SPILLING_BLOCK = 4
 CALM = 1.0
 _TOTALS_WEIGHTS = (HARM.log_weights, HARM_LATE.log_weights)
@@ -180,7 +180,7 @@ def _log_factors(
     evidence: HarmEvidence, learnt: Learnt, margin: Margin, tick: AnyTick, slice_bad: Sequence[int]
 ) -> list[float]:
     theta = robust.theta(tick, margin)
-    if theta > _LOPSIDED:
+    if theta > LOPSIDED:
         logs = gro.log_event_increments(tick, margin, HARM.ratios, *learnt.champion)
         found = [value / learnt.totals.phi for value in logs]
     else:

@@ -8,22 +8,23 @@ is written down here a second time: change a grid, a weight or a bet, and the pa
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil, exp, floor, lgamma, log, log1p, sqrt
+from typing import cast
 
 from rolloutd.core.stats.deflate import Clustering
 from rolloutd.core.stats.grid import SAFE_LOG_WEIGHTS
-from rolloutd.core.stats.harm import HarmEvidence
+from rolloutd.core.stats.harm import GROSS_FACTOR, LOPSIDED, HarmEvidence
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.learnt import Learnt
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.restart import Restart
-from rolloutd.core.stats.robust import Dispersion
+from rolloutd.core.stats.robust import Dispersion, theta
 from rolloutd.core.stats.safe import SafeEvidence
 
 _LONG_PAST = 1e9  # so much was seen before that one tick more teaches nothing
 _MOST_NODES = 9
-_UNLIKELY = 1e-9
+_UNLIKELY = 1e-6
 Steps = Callable[[Increment], Sequence[float]]
 
 
@@ -60,33 +61,69 @@ class _Bare(Restart):
         return _Bare(self.ticks, 0, 0.0, 1.0, tuple(log_factors))
 
 
-def safe_pace(flow: Flow, margin: Margin, phi: float) -> Pace:
-    """Of the evidence of safety, in the order of its own weights."""
-    known = Clustering(0.0, 0.0, phi * _LONG_PAST, _LONG_PAST)
+def safe_pace(flow: Flow, margin: Margin, phi: float, *, taken_for: float | None = None) -> Pace:
+    """Of the evidence of safety, in the order of its own weights; ``taken_for``: phi as believed."""
+    believed = taken_for or phi
+    known = Clustering(0.0, 0.0, believed * _LONG_PAST, _LONG_PAST)
     nothing = (0.0,) * len(SAFE_LOG_WEIGHTS)
     start = SafeEvidence(margin, _LONG_PAST, _LONG_PAST * flow.champion_rate, known, nothing, nothing)
 
     def steps(inc: Increment) -> list[float]:
         after = start.observe(inc)
-        return [exact + deflated / phi for exact, deflated in zip(after.exact, after.deflated, strict=True)]
+        return [exact + deflated / believed for exact, deflated in zip(after.exact, after.deflated, strict=True)]
 
     return _moments(flow, phi, steps)
 
 
+def is_divided(flow: Flow, margin: Margin) -> bool:
+    """Whether such a tick's evidence of safety is divided by phi, instead of having phi in its bets."""
+    nothing = (0.0,) * len(SAFE_LOG_WEIGHTS)
+    after = SafeEvidence.start(margin).observe(Increment(flow.champion_n, 1, flow.challenger_n, 0))
+    return after.exact == nothing
+
+
 def harm_pace(flow: Flow, margin: Margin, phi: float, *, gross: bool, taken_for: float | None = None) -> Pace:
-    """Of the evidence of harm, in the order of its grid; ``gross`` in a warm-up, ``taken_for``: phi as believed."""
+    """Of the evidence of harm, in the order of its grid; ``gross`` in a warm-up, ``taken_for``: phi as believed.
+
+    Near the share from which on harm is bet on in another way, chance makes a tick's split fall to either side of it.
+    """
     known = Dispersion((taken_for or phi) * _LONG_PAST, _LONG_PAST)
     champion = (_LONG_PAST, _LONG_PAST * flow.champion_rate)
     learnt = Learnt.start()._replace(totals=known, between_slices=known, champion=champion)
     start = HarmEvidence.start(margin, 0)._replace(learnt=learnt, restart=_Bare(0, 0, 0.0, 1.0, ()))
-    return _moments(flow, phi, lambda inc: start.observe(inc, gross_only=gross).restart.logs)
+    border = margin.widened(GROSS_FACTOR) if gross else margin
+    sides = _either_side(flow)
+    ways = [theta(_tick(side, 0, 0), border) > LOPSIDED for side in sides]
+    paces = [
+        _moments(side, phi, lambda inc: start.observe(inc, gross_only=gross).restart.logs)
+        for side in (sides if ways[0] != ways[1] else (flow,))
+    ]
+    return paces[0] if len(paces) == 1 else _halfway(*paces)
+
+
+def _either_side(flow: Flow) -> tuple[Flow, Flow]:
+    """The same requests, split a standard deviation to either side."""
+    requests = flow.champion_n + flow.challenger_n
+    away = sqrt(flow.champion_n * flow.challenger_n / requests)
+    sizes = [min(max(round(flow.challenger_n + part), 1), requests - 1) for part in (-away, away)]
+    few, many = (replace(flow, champion_n=requests - size, challenger_n=size) for size in sizes)
+    return few, many
+
+
+def _halfway(one: Pace, other: Pace) -> Pace:
+    def mean(a: Sequence[float], b: Sequence[float]) -> tuple[float, ...]:
+        return tuple([(x + y) / 2.0 for x, y in zip(a, b, strict=True)])
+
+    rows = tuple([mean(a, b) for a, b in zip(one.covariance, other.covariance, strict=True)])
+    return Pace(mean(one.means, other.means), rows)
 
 
 def _moments(flow: Flow, phi: float, steps: Steps) -> Pace:
     rows = [
-        (a * b, tuple(steps(Increment(flow.champion_n, x0, flow.challenger_n, x1))))
+        (a * b, tuple(steps(_tick(flow, x0, x1))))
         for x1, a in in_bursts(flow.challenger_n, flow.challenger_rate, phi)
         for x0, b in in_bursts(flow.champion_n, flow.champion_rate, phi)
+        if a * b > _UNLIKELY
     ]
     size = range(len(rows[0][1]))
     means = tuple([sum([odds * found[k] for odds, found in rows]) for k in size])
@@ -96,20 +133,30 @@ def _moments(flow: Flow, phi: float, steps: Steps) -> Pace:
     return Pace(means, covariance)
 
 
-def in_bursts(n: int, rate: float, size: float) -> list[tuple[int, float]]:
+def _tick(flow: Flow, champion_bad: float, challenger_bad: float) -> Increment:
+    """A tick as it may come. Bursts of 1.4 errors bring no whole number, and the tests' arithmetic needs none."""
+    return Increment(flow.champion_n, cast("int", champion_bad), flow.challenger_n, cast("int", challenger_bad))
+
+
+def in_bursts(n: int, rate: float, size: float) -> list[tuple[float, float]]:
     """The same where errors come so many at a time: fewer events, each of them larger."""
-    return [(min(n, round(size * events)), odds) for events, odds in likely(n, rate / size)]
+    return [(min(n, size * events), odds) for events, odds in likely(n, rate / size)]
 
 
-def likely(n: int, rate: float) -> list[tuple[int, float]]:
-    """Counts of errors among n requests with their odds, which sum to 1; many counts are stood for by few."""
+def likely(n: int, rate: float) -> list[tuple[float, float]]:
+    """Counts of errors among n requests with their odds, which sum to 1; many counts are stood for by few.
+
+    These are moved until their mean is the true one: what is told from them is a small difference of means.
+    """
     if not 0.0 < rate < 1.0:
         return [(0 if rate <= 0.0 else n, 1.0)]
     spread = sqrt(n * rate * (1.0 - rate))
     low, high = max(0, floor(n * rate - 5.0 * spread - 2.0)), min(n, ceil(n * rate + 6.0 * spread + 6.0))
     row = list(_odds(n, rate, range(low, high + 1, max(1, (high - low) // _MOST_NODES))))
     total = sum([odds for _, odds in row])
-    return [(count, odds / total) for count, odds in row if odds > _UNLIKELY * total]
+    kept = [(count, odds / total) for count, odds in row if odds > _UNLIKELY * total or count <= 1]
+    moved = n * rate / sum([count * odds for count, odds in kept])
+    return [(min(n, moved * count), odds) for count, odds in kept]
 
 
 def _odds(n: int, rate: float, counts: range) -> Iterator[tuple[int, float]]:

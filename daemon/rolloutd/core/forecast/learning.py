@@ -1,0 +1,61 @@
+"""What the tests will take the dispersion for on their way, and what bets lose by it. Pure; it forecasts no time.
+
+The dispersion phi is learnt while it is used. It begins as 1, worth some errors, and is told from what successive
+ticks differ by, which tells a variance to about sqrt(3 / ticks), and worse where a tick has few bursts. It is never
+taken for less than 1, so of errors that come one by one it is taken for more than it is as long as it is known badly.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from math import log, sqrt
+from typing import NamedTuple
+
+from rolloutd.core.stats.pace import Pace
+
+_AWAY = (-1.2816, -0.5244, 0.0, 0.5244, 1.2816)
+"""Five equal parts of a normal law, each by its middle."""
+_KNOTS = 5
+_GREATEST = 2.5
+_SLOWER = 1.3
+
+
+class Learning(NamedTuple):
+    """``truth`` is phi itself, ``errors`` what a tick brings to learn from, ``prior`` the errors it begins with."""
+
+    truth: float
+    errors: float
+    prior: float
+
+    def taken_for(self, ticks: float) -> list[float]:
+        """What phi may be taken for after so many ticks, in five parts of equal odds."""
+        seen = 2.0 * self.errors * ticks  # ticks are compared in pairs
+        weight = seen / (self.prior + seen)
+        spread = sqrt((3.0 + self.truth / self.errors) / max(ticks, 2.0)) / 3.0
+        cubes = [max(0.0, 1.0 - spread * spread + z * spread) ** 3 for z in _AWAY]  # chi-squared (Wilson and Hilferty)
+        return [max(1.0, 1.0 + weight * (self.truth * cube - 1.0)) for cube in cubes]
+
+    def expected(self, ticks: float) -> float:
+        """Its mean."""
+        return sum(self.taken_for(ticks)) / len(_AWAY)
+
+    def lost(self, pace_of: Callable[[float], Pace], ticks: float) -> list[float]:
+        """What each effect's evidence is below that of bets made for the true phi, after so many ticks."""
+        least, most = 1.0, _GREATEST * self.truth
+        knots = [least * (most / least) ** (k / (_KNOTS - 1)) for k in range(_KNOTS)]
+        means, true = [pace_of(round(knot, 3)).means for knot in knots], pace_of(self.truth).means
+        lost, before, now = [0.0] * len(true), 0.0, 1.0
+        while before < ticks:
+            now = min(now, ticks)
+            rows = [_between(means, log(phi) / log(most) * (_KNOTS - 1)) for phi in self.taken_for(now)]
+            for k, best in enumerate(true):
+                lost[k] += (now - before) * (sum([row[k] for row in rows]) / len(rows) - best)
+            before, now = now, _SLOWER * now
+        return lost
+
+
+def _between(rows: Sequence[Sequence[float]], at: float) -> list[float]:
+    """The row at this place, between two that are known."""
+    low = min(int(at), len(rows) - 2)
+    part = min(at - low, 1.0)
+    return [a + part * (b - a) for a, b in zip(rows[low], rows[low + 1], strict=True)]
