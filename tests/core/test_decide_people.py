@@ -101,7 +101,7 @@ def test_a_second_admin_approves_what_was_asked_for() -> None:
 def test_only_another_admin_approves_and_only_what_stood_then() -> None:
     """Not oneself, not an operator, not past a gate that turned since."""
     of = asked(rollout(stage=1), "gate:errors")
-    own = "This is your own request; from half of the traffic on a second person must approve an override."
+    own = "This is your own request; an override to 50% or more needs a second person, who approves it."
     refused(ask(of, Verb.APPROVE, ADMIN, judged=BAD), RefusalCode.NOT_PERMITTED, own, "Ask another admin.")
     low = "sr1 asks for an override; only another admin approves it, you are operator."
     assert refused(ask(of, Verb.APPROVE, judged=BAD), RefusalCode.NOT_PERMITTED, low).needs is Role.ADMIN

@@ -167,3 +167,17 @@ def test_a_resume_to_half_of_the_traffic_past_a_gate_needs_two_people_too() -> N
     assert isinstance(book.do(Verb.APPROVE, SECOND), Accepted)
     assert book.world.override == Share(5_000)
     assert [type(row.event) for row in book.journal].count(ev.OverrideProposed) == 1
+
+
+def test_a_smaller_share_may_need_two_people_too() -> None:
+    """By the plan's own line: one admin asks, another approves, and only then it goes up; an abort takes one (I2)."""
+    book = young("1%", "10%", "90%", second_person_from=Share(1_000))
+    assert isinstance(override(book), Accepted)
+    assert book.shares() == ["1%"]
+    assert isinstance(book.do(Verb.APPROVE, SECOND), Accepted)
+    assert book.shares() == ["1%", "10%"]
+    other = young("1%", "10%", "90%", second_person_from=Share(1_001))
+    assert isinstance(override(other), Accepted)
+    assert other.shares() == ["1%", "10%"]
+    assert isinstance(book.do(Verb.ABORT, OPERATOR), Accepted)
+    assert book.run(5).phase == "aborted"

@@ -14,7 +14,7 @@ from rolloutd.core.forecast.values import MetricTraffic
 from rolloutd.core.observed import SlotHealth, SlotSeen
 from rolloutd.core.phases import Phase
 from rolloutd.core.rules import FREE, Rules
-from rolloutd.core.values import Actor, Share, Slot
+from rolloutd.core.values import ZERO, Actor, Share, Slot
 from rolloutd.settings import SettingsError, read_spec
 from tests.core.pictures import NOW_MS, rollout, seen
 from tests.core.playbook import ADMIN, OPERATOR, Playbook, a_plan, a_spec
@@ -87,6 +87,20 @@ def own_second_person() -> No:
     asked = book.do(Verb.PROMOTE, ADMIN, override=True, confirm=book.spec.name, reason=WHY)
     assert isinstance(asked, Accepted)
     return doing(book, Verb.APPROVE, ADMIN)
+
+
+def of_a_major_change() -> Playbook:
+    """A major rollout at its first 1%, with an override to 10% that one admin asked for."""
+    book = Playbook(a_spec(a_plan("1%", "10%", "90%", second_person_from=ZERO))).run(3)
+    asked = book.do(Verb.PROMOTE, ADMIN, override=True, confirm=book.spec.name, reason=WHY)
+    assert isinstance(asked, Accepted)
+    assert book.shares() == ["1%"]
+    return book
+
+
+def own_second_person_of_a_major_one() -> No:
+    """However small the share, where the policy says so of major changes."""
+    return doing(of_a_major_change(), Verb.APPROVE, ADMIN)
 
 
 def low_traffic() -> No:

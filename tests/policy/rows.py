@@ -119,8 +119,13 @@ RULES = (
         "wants another person's yes", "Ask somebody else for: rollout approve", t.unapproved, page="checks",
     ),
     Row(
-        "two people", ("second_person",), (no.own_second_person,),
+        "two people", ("second_person", "second_person_from"), (no.own_second_person,),
         "This is your own request", "Ask another admin", t.asked_for, page="two people",
+    ),
+    Row(
+        "two people for a major change", ("major_second_person_from",), (no.own_second_person_of_a_major_one,),
+        "an override to 0% or more needs a second person", "Ask another admin", t.asked_for_a_major_one,
+        page="two people",
     ),
     Row(
         "a change only by command", ("revision", "held"),

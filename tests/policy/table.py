@@ -83,6 +83,11 @@ def asked_for() -> Playbook:
     return book
 
 
+def asked_for_a_major_one() -> Playbook:
+    """The same of a major change, on its way to a small share."""
+    return no.of_a_major_change()
+
+
 def unverified() -> Playbook:
     """One whose journal is not verified."""
     book = Playbook().run(5)

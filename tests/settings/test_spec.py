@@ -220,3 +220,22 @@ def test_a_major_change_has_checks_of_its_own() -> None:
         assert [check.name for check in spec.checks] == expected
     with pytest.raises(SettingsError, match=r"policy\.major_checks: There is no check sign-of\. Did you mean sign-off"):
         config(CONFIG.replace("[policy]", policy.replace('"sign-off"', '"sign-of"')) + kinds)
+
+
+@pytest.mark.parametrize(
+    ("policy", "change", "share"),
+    [
+        ("", "standard", "50%"),
+        ("", "major", "50%"),
+        ('major_second_person_from = "0%"\n', "standard", "50%"),
+        ('major_second_person_from = "0%"\n', "major", "0%"),
+        ('second_person_from = "10%"\n', "major", "10%"),
+        ('second_person_from = "10%"\nmajor_second_person_from = "80%"\n', "major", "10%"),
+        ('second_person_from = "80%"\n', "standard", "80%"),
+    ],
+)
+def test_from_which_share_on_two_people_are_needed_is_in_the_plan(policy: str, change: str, share: str) -> None:
+    """By the kind of change; of a major one it is never more than of any other."""
+    settings = config(CONFIG.replace("[policy]\n", f"[policy]\n{policy}"))
+    plan = read_spec(f'{SPEC}change = "{change}"\nreason = "{change}"\n', "ranker.toml", settings).plan
+    assert plan.second_person_from == Share.parse(share)

@@ -1,7 +1,8 @@
 """Going up against the evidence: its form, when a second person is needed, which request is open. Pure.
 
-An override never disarms a trigger and stays visible for ever. From half of the traffic on one admin only asks for it;
-another one approves within ten minutes, on the same stage, or it is void.
+An override never disarms a trigger and stays visible for ever. From the share that the plan names on (half of the
+traffic, unless the policy is stricter with this kind of change) one admin only asks for it; another one approves within
+ten minutes, on the same stage, or it is void.
 """
 
 from __future__ import annotations
@@ -11,7 +12,6 @@ from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.state import Overridden, Rollout
 from rolloutd.core.values import FULL, Role, Share
 
-SECOND_PERSON_FROM = Share(5_000)
 REQUEST_LASTS_MS = 600_000
 REASON_LENGTH_MIN = 10
 _SEGMENT = "segment:"
@@ -65,7 +65,7 @@ def carried(rollout: Rollout, command: Act, gates: tuple[str, ...], now_ms: int)
     Who carries out somebody else's request is its second person, for what stood against it then and for nothing more.
     """
     plan = rollout.spec.plan
-    if not plan.second_person or target_of(rollout, command.verb) < SECOND_PERSON_FROM:
+    if not plan.second_person or target_of(rollout, command.verb) < plan.second_person_from:
         return (ev.GateOverridden(gates, command.reason),)
     asked = open_request(rollout, now_ms)
     theirs = asked is not None and asked.by.uid != command.actor.uid and asked.verb == command.verb.value
@@ -83,7 +83,8 @@ def approval(rollout: Rollout, command: Act, now_ms: int) -> Act | Refused | Non
         message = f"{asked.by.name} asks for an override; only another admin approves it, you are {command.actor.role}."
         return Refused(RefusalCode.NOT_PERMITTED, message, f"rollout why {rollout.name}", Role.ADMIN)
     if asked.by.uid == command.actor.uid:
-        message = "This is your own request; from half of the traffic on a second person must approve an override."
+        least = rollout.spec.plan.second_person_from
+        message = f"This is your own request; an override to {least} or more needs a second person, who approves it."
         return Refused(RefusalCode.NOT_PERMITTED, message, "Ask another admin.", Role.ADMIN)
     about = next((gate.removeprefix(_SEGMENT) for gate in asked.gates if gate.startswith(_SEGMENT)), "")
     return Act(

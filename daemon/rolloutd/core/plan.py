@@ -223,11 +223,14 @@ class Timing:
             raise BadValue("The warm-up and the observation window are not negative.")
 
 
+HALF = Share(5_000)
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """A whole strategy. ``alpha`` is spent once for the whole rollout, ``beta`` at each stage.
 
-    ``second_person`` says that from half of the traffic on an override needs two people. ``segments`` are the route's.
+    ``second_person``: an override to ``second_person_from`` or more needs two people. ``segments`` are the route's.
     """
 
     strategy: str
@@ -238,6 +241,7 @@ class Plan:
     beta: float = 0.05
     second_person: bool = True
     segments: Segments | None = None
+    second_person_from: Share = HALF
 
     def __post_init__(self) -> None:
         if not self.stages:

@@ -275,7 +275,11 @@ class PolicyTable(Table):
     major_checks: v.Names = ()
     """Checks that a rollout of change = "major" must pass besides, such as a second person's approval."""
     second_person: bool = True
-    """Whether an override that leads to half of the traffic or more needs a second admin, who approves it."""
+    """Whether an override that leads to second_person_from or more needs a second admin, who approves it."""
+    second_person_from: v.Percent = Share(5_000)
+    """An override that leads to this share or more needs two people."""
+    major_second_person_from: v.Percent = Share(5_000)
+    """The same for a rollout of change = "major", where the smaller of both counts; 0% is any override."""
     max_concurrent: int = Field(0, ge=0, le=100_000)
     """So many rollouts may be live at once, 0 for any number; a route and a model carry one at a time anyway."""
     max_concurrent_team: int = Field(0, ge=0, le=100_000)

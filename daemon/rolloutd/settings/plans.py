@@ -322,11 +322,23 @@ def read_strategy(name: str, table: StrategyTable, path: Path, settings: Setting
 
 
 def make_plan(
-    strategy: Strategy, gates: tuple[Gate, ...], timing: Timing, policy: PolicyTable, segments: Segments | None = None
+    strategy: Strategy,
+    gates: tuple[Gate, ...],
+    timing: Timing,
+    policy: PolicyTable,
+    segments: Segments | None = None,
+    change: str = "standard",
 ) -> Plan:
-    """The whole plan. Raises BadValue for what can only be seen of the whole."""
+    """The whole plan, by its kind of change. Raises BadValue for what can only be seen of the whole."""
     if gates and all(gate.on_fail is OnFail.OBSERVE for gate in gates):
         raise BadValue("Every gate only observes: nothing would ever stop this rollout.")
     return Plan(
-        strategy.name, strategy.stages, gates, timing, policy.alpha, policy.beta, policy.second_person, segments
-    )
+        strategy.name, strategy.stages, gates, timing, policy.alpha, policy.beta, policy.second_person, segments,
+        second_person_from(policy, change),
+    )  # fmt: skip
+
+
+def second_person_from(policy: PolicyTable, change: str) -> Share:
+    """From which share on an override of such a change needs two people."""
+    everybody = policy.second_person_from
+    return min(everybody, policy.major_second_person_from) if change == "major" else everybody

@@ -112,7 +112,8 @@ def _plan(tables: SpecTables, settings: Settings, fitting: Fitting) -> Plan | No
     if fitting.problems or timing is None:
         return None
     route = settings.routes.get(tables.rollout.route)
-    return _whole(strategy, gates, timing, settings, fitting, None if route is None else route.segments)
+    segments = None if route is None else route.segments
+    return _whole(strategy, gates, timing, settings, fitting, segments, tables.rollout.change)
 
 
 def _check_mirror(tables: SpecTables, strategy: Strategy, settings: Settings, fitting: Fitting) -> None:
@@ -159,10 +160,11 @@ def _whole(
     settings: Settings,
     fitting: Fitting,
     segments: Segments | None,
+    change: str,
 ) -> Plan | None:
     path: Path = ("stage", len(strategy.stages) - 1) if strategy.name == WRITTEN_OUT else ("rollout", "strategy")
     try:
-        return make_plan(strategy, gates, timing, settings.policy, segments)
+        return make_plan(strategy, gates, timing, settings.policy, segments, change)
     except BadValue as error:
         fitting.add(path if gates else ("gate",), str(error))
         return None
