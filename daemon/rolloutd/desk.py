@@ -323,7 +323,9 @@ class Desk(Showing):
 
     async def doctor(self) -> wire_daemon.Doctor:
         """Check the daemon, its routers, sources and rights."""
-        return await self._about.doctor()
+        found = await self._about.doctor()
+        more = [] if self._reloading is None else self._reloading.checks()
+        return found.model_copy(update={"checks": [*found.checks, *more]})
 
     def health(self) -> wire_daemon.Health:
         """Whether the daemon turns."""

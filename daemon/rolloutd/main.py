@@ -198,10 +198,10 @@ class _SpecReader:
 
 async def serve(settings: Settings) -> None:
     """Run the daemon until a signal or a failure."""
-    daemon = await Daemon.open(Path(settings.daemon.state_dir), make_outside(settings), spec_reader(settings))
     stop, again = asyncio.Event(), asyncio.Event()
     running = asyncio.get_running_loop()
     running.add_signal_handler(signal.SIGHUP, again.set)
+    daemon = await Daemon.open(Path(settings.daemon.state_dir), make_outside(settings), spec_reader(settings))
     for number in (signal.SIGTERM, signal.SIGINT):
         running.add_signal_handler(number, stop.set)
     group = settings.sockets.group or None

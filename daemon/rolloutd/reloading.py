@@ -12,7 +12,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
-from rolloutd import outcomes
+from rolloutd import outcomes, wire_daemon
 from rolloutd.core.commands import RefusalCode, Refused
 from rolloutd.core.decide import Accepted
 from rolloutd.core.outside_events import ConfigurationRead
@@ -47,6 +47,7 @@ class Reloading:
         self._rereading = rereading
         self._adopt = adopt
         self._turn = asyncio.Lock()
+        self.waiting: tuple[str, ...] = ()
 
     async def reload(
         self, actor: Actor, reason: str, key: CommandKey | None
@@ -58,13 +59,14 @@ class Reloading:
                 return repeated, None
             try:
                 fresh = await asyncio.to_thread(self._rereading.read)
-            except RolloutdError as error:
+            except (RolloutdError, OSError) as error:
                 return await self._refuse(error, actor), None
             return await self._take(fresh, actor, reason, key)
 
-    async def _refuse(self, error: RolloutdError, actor: Actor) -> Refused:
+    async def _refuse(self, error: RolloutdError | OSError, actor: Actor) -> Refused:
         told = error.what if isinstance(error, SettingsError) else str(error)
-        refused = Refused(RefusalCode.BAD_INPUT, f"{told}\nThe daemon goes on with what it runs with.", error.next_step)
+        next_step = error.next_step if isinstance(error, RolloutdError) else "rolloutd check, then reload again"
+        refused = Refused(RefusalCode.BAD_INPUT, f"{told}\nThe daemon goes on with what it runs with.", next_step)
         await self._holding.refused(VERB, refused.code.value, "; ".join(map(str.strip, told.splitlines())), actor)
         return refused
 
@@ -84,6 +86,7 @@ class Reloading:
             return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {error}", error.next_step), None
         await self._adopt(fresh)
         self._rereading.adopted(fresh)
+        self.waiting = fresh.changed.waiting
         try:
             if fresh.something_taken:
                 await self._look_afresh(looked)  # what began meanwhile
@@ -99,12 +102,23 @@ class Reloading:
             await self._loop.look_afresh(name, "the configuration was read again")
             looked.add(name)
 
+    def checks(self) -> list[wire_daemon.Check]:
+        """For the doctor: what the file says and the daemon does not do yet."""
+        if not self.waiting:
+            return []
+        told = f"these keys of the file count after a restart only: {', '.join(self.waiting[:KEYS_TOLD])}"
+        return [wire_daemon.Check(name="configuration", ok=True, detail=told, next=RESTART)]
+
     async def follow(self, bell: asyncio.Event) -> None:
         """Reload whenever the bell rings: SIGHUP. What comes of it is in the log and the record."""
         while True:
             await bell.wait()
             bell.clear()
-            decision, _ = await self.reload(BY_SIGNAL, "asked for by SIGHUP", None)
+            try:
+                decision, _ = await self.reload(BY_SIGNAL, "asked for by SIGHUP", None)
+            except Exception:  # a file must not end the daemon, whatever stands in it; it is not silent either
+                log.exception("reading the configuration again broke; the daemon goes on with what it runs with")
+                continue
             if isinstance(decision, Refused):
                 log.error("the configuration was refused", extra={"why": decision.message, "next": decision.next_step})
 

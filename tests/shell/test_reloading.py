@@ -42,9 +42,13 @@ class Gate:
     open: threading.Event = field(default_factory=threading.Event)
     reached: threading.Event = field(default_factory=threading.Event)
 
+    breaks: list[Exception] = field(default_factory=list)
+
     def make(self, settings: Settings) -> Outside:
-        """As main makes it, when the gate is open."""
+        """As main makes it, when the gate is open; first whatever is to break."""
         self.reached.set()
+        if self.breaks:
+            raise self.breaks.pop(0)
         assert self.open.wait(30)
         return make_outside(settings)
 
@@ -110,6 +114,9 @@ async def test_who_and_which_keys_are_on_record_before_they_count(office: Office
     assert (row.actor, row.event.reason) == (ADMIN, "the sale is over")
     assert row.event.taken == ("policy.max_concurrent", "notify.pager")
     assert row.event.waiting == ("routers.other",)
+    (check,) = reloading.checks()
+    assert (check.ok, "routers.other" in check.detail) == (True, True)
+    assert check.next == "systemctl restart rolloutd"
     assert office.adopted[0].outside.limits.live == 4
     assert list(office.adopted[0].notifiers or ()) == ["pager"]
     again, nothing = await reloading.reload(ADMIN, "the sale is over", key("r1"))
@@ -210,6 +217,23 @@ async def test_a_signal_is_recorded_as_one(office: Office) -> None:
     assert isinstance(first.event, ev.CommandRefused)
     assert isinstance(second.event, ConfigurationRead)
     assert second.actor == BY_SIGNAL == replace(first.actor)
+
+
+async def test_what_nobody_foresaw_ends_no_daemon(office: Office) -> None:
+    """A disk that fails under the file is a refusal; a fault of our own is in the log, and the next signal is heard."""
+    reloading, bell = await office.open(), asyncio.Event()
+    office.write(CONFIG.replace("3", "4"))
+    office.gate.breaks = [OSError("Input/output error"), ValueError("nobody thought of it")]
+    refused, _ = await reloading.reload(ADMIN, "", None)
+    assert isinstance(refused, Refused)
+    assert "Input/output error" in refused.message
+    following = asyncio.create_task(reloading.follow(bell))
+    bell.set()
+    await office.rig.until(lambda: not office.gate.breaks)
+    bell.set()
+    await office.rig.until(lambda: bool(office.adopted))
+    assert not following.done()
+    following.cancel()
 
 
 async def test_a_secret_that_changed_is_a_reason_to_tell_anew(office: Office, tmp_path: Path) -> None:
