@@ -11,7 +11,8 @@ from rolloutd.core import events as ev
 from rolloutd.core.audit import audit
 from rolloutd.core.commands import Verb
 from rolloutd.core.values import Share
-from tests.core.playbook import ADMIN, Playbook, World
+from tests.core.playbook import ADMIN, Playbook, World, a_spec
+from tests.core.test_segments import Regions, rings
 
 Rows = list[ev.Recorded]
 
@@ -114,3 +115,18 @@ def test_a_stream_of_the_fleet_is_no_rollout() -> None:
     """Holds of the whole fleet change no share."""
     row = replace(_done()[0], stream=ev.FLEET_STREAM, event=ev.FleetHeld("freeze"))
     assert audit([row]).streams == 0
+
+
+def test_a_hand_that_gives_one_segment_less_and_others_more_leaves_a_whole_record() -> None:
+    """I4: the less is kept and the more taken back, and the router's word on that was asked for (seed 356)."""
+    book = Playbook(a_spec(rings()), Regions(rps=4_000)).run(8)
+    book.world.override = Share(4_800)
+    book.run(3)
+    book.do(Verb.ABORT, ADMIN, reason="enough")
+    book.until("aborted", 50)
+    assert [str(row.event.share) for row in book.journal if isinstance(row.event, ev.TrafficConfirmed)] == [
+        "50% of internal",
+        "48% of internal",
+        "0%",
+    ]
+    assert not audit(book.journal).findings

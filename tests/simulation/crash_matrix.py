@@ -187,10 +187,10 @@ def live_cell(kind: str, point: str) -> Cell:
         run = Killer(kind, point, virtual)
         with _reaching(run):
             result = await run.main()
-        ledger, shown_bp = run.checkers.ledger, run.world.engine.share_bp
+        ledger, shown = run.checkers.ledger, run.world.engine.share
         wrong = result.broken
-        if not wrong and ledger.ended != "done" and shown_bp != ledger.wanted_bp:
-            wrong = f"the router shows {shown_bp} bp and the record says {ledger.wanted_bp}"
+        if not wrong and ledger.ended != "done" and shown != ledger.wanted:
+            wrong = f"the router shows {shown} and the record says {ledger.wanted}"
         return Cell(run.fired, wrong)
 
     return run_virtual(main)

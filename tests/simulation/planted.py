@@ -27,7 +27,7 @@ from rolloutd.core.verdict import GateVerdict, Judgement, Verdict
 from rolloutd.hands import Hands, Write
 from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
-from rolloutd.ports import RouterError
+from rolloutd.ports import Router, RouterError
 from rolloutd.recorder import Recorder
 
 Plant = Callable[[pytest.MonkeyPatch], None]
@@ -314,6 +314,39 @@ def lost_reply_doubles(patch: pytest.MonkeyPatch) -> None:
     patch.setattr("rolloutd.core.lane.advance", doubling)
 
 
+def isolated_segment_lapses_upward(patch: pytest.MonkeyPatch) -> None:
+    """Whoever is isolated is kept off only while there is a share: one that was lost comes back for everybody."""
+    kept_off = Rollout.kept_off.fget  # type: ignore[attr-defined]  # a property
+
+    def while_it_lasts(self: Rollout) -> tuple[str, ...]:
+        found: tuple[str, ...] = () if self.traffic.confirmed == ZERO else kept_off(self)
+        return found
+
+    patch.setattr(Rollout, "kept_off", property(while_it_lasts))
+
+
+def share_write_forgets_isolation(patch: pytest.MonkeyPatch) -> None:
+    """A share is written as a new route, on which nobody is isolated."""
+    call = Hands._call
+
+    async def whole(self: Hands, router: Router, effect: Write) -> None:
+        await call(self, router, effect)
+        if isinstance(effect, SetTraffic) and not effect.urgent:
+            await router.isolate(effect.route, ())
+
+    patch.setattr(Hands, "_call", whole)
+
+
+def let_in_by_hand_for_good(patch: pytest.MonkeyPatch) -> None:
+    """Isolation is asked for once: whom a hand lets in again stays in."""
+    isolation = reconcile._isolation
+
+    def once(rollout: Rollout, seen: Seen) -> tuple[Effect, ...]:
+        return () if rollout.isolation_asked_ms is None else isolation(rollout, seen)
+
+    patch.setattr(reconcile, "_isolation", once)
+
+
 BUGS: Mapping[str, Plant] = {
     plant.__name__: plant
     for plant in (
@@ -343,6 +376,9 @@ BUGS: Mapping[str, Plant] = {
         raise_goes_out_after_abort,
         stale_is_fresh,
         lost_reply_doubles,
+        isolated_segment_lapses_upward,
+        share_write_forgets_isolation,
+        let_in_by_hand_for_good,
     )
 }
 """Every bug by its name."""

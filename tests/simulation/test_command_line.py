@@ -28,7 +28,7 @@ def test_a_broken_seed_is_told_and_fails_the_run(
     assert simulate.main(["--seeds", "1", "--from", "1"]) == 1
     out = capsys.readouterr().out
     assert out.startswith("seed 1 broke at ")
-    assert "  I1: the router is asked for 1%, but 0 bp is recorded" in out
+    assert "  I1: the router is asked for 1%, but 0% is recorded" in out
     assert "again: ./dev sim --seeds 1 --from 1 --verbose" in out
     assert out.endswith("0 passed, 1 failed\n")
 

@@ -39,6 +39,9 @@ EXPECTED = {
     "raise_goes_out_after_abort": ("I1", "I2"),
     "stale_is_fresh": ("I3",),
     "lost_reply_doubles": ("I4",),
+    "isolated_segment_lapses_upward": ("I1", "I6"),
+    "share_write_forgets_isolation": ("I1",),
+    "let_in_by_hand_for_good": ("I6", "liveness"),
 }
 """The invariants of which one is broken first, by bug."""
 

@@ -116,9 +116,11 @@ class _Stream:
                 self._pending, self._forgotten = None, False
             case ev.RouterRestarted(observed=observed):
                 self._forgotten = self._pending is None and observed != before.traffic.wanted
-            case ev.LeaseLapsed() | ev.DriftSeen() as lost if lost.observed < lost.recorded:
+            case ev.LeaseLapsed() | ev.DriftSeen() as lost if not lost.observed >= lost.recorded:
                 self._report.taken += self._pending is not None
                 self._pending = None
+                # A hand that gave one segment less and another more: the less is kept, the more is taken back.
+                self._forgotten = not lost.observed <= before.traffic.wanted
             case ev.RolloutEnded() if self._pending is not None:
                 self._find(recorded, f"it ended while {_words(self._pending)} had no outcome")
             case _:

@@ -11,9 +11,10 @@ from collections.abc import Callable, Sequence
 
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Verb
-from rolloutd.core.values import ActorKind, Share
+from rolloutd.core.values import ZERO, ActorKind, Share
 from rolloutd.journal import CommandKey
 from rolloutd.simulation.engine import CHALLENGER_SLOT, Cause, Change
+from rolloutd.simulation.isolation import IsolationCheckers
 from rolloutd.simulation.ledger import RAISING, Ledger, words
 from rolloutd.simulation.sight import Sight, SightCheckers
 from rolloutd.simulation.world import World
@@ -21,7 +22,7 @@ from rolloutd.simulation.world import World
 JUST_NOW_MS = 50
 READ_BACK_MS = 8_000
 WRITES_A_LOOK_MOST = 40
-RAISING_VERBS = (Verb.PROMOTE, Verb.RESUME, Verb.REAPPLY, Verb.APPROVE)
+RAISING_VERBS = (Verb.PROMOTE, Verb.RESUME, Verb.REAPPLY, Verb.APPROVE, Verb.PUTBACK)
 
 
 class Checkers:
@@ -31,12 +32,13 @@ class Checkers:
         self.world = world
         self.ledger = Ledger()
         self.sight = SightCheckers(world.scenario, self.ledger, self.fault)
+        self.isolation = IsolationCheckers(world, self.ledger, self.fault)
         self.broken = ""
         self.revision_of: dict[str, tuple[Verb, int | None]] = {}
         self.raising: Callable[[], None] = lambda: None
         self._abort_acknowledged = False
-        self._shown: deque[tuple[int, int]] = deque([(0, 0)], maxlen=200)
-        self._replaced: tuple[int, int] = (0, 0)
+        self._shown: deque[tuple[int, Share]] = deque([(0, ZERO)], maxlen=200)
+        self._replaced: tuple[int, Share] = (0, ZERO)
         self._lost_version: int | None = None
         self._above_since_ms: int | None = None
         self._differs_since_ms: int | None = None
@@ -53,8 +55,8 @@ class Checkers:
 
     @property
     def patience_ms(self) -> int:
-        """How long the daemon may need for anything it must do about the router: two ticks and two calls."""
-        return 2 * self.world.scenario.tick_ms + 4_500
+        """See ``World.patience_ms``."""
+        return self.world.patience_ms
 
     # ---- what the daemon does
 
@@ -68,28 +70,41 @@ class Checkers:
             self.world.trace.say(f"event {row.version:3d} {words(row.event)} by {row.actor.name}")
             self._share_event(row, now_ms)
             self.sight.recorded(row, now_ms)
-            ledger.take(row, now_ms)
+            self.isolation.recorded(row)
+            ledger.take(row, self._happened_ms(row, now_ms))
+
+    def _happened_ms(self, row: ev.Recorded, now_ms: int) -> int:
+        """When that was true which is recorded now: what was kept while the disk was full is from when it was seen.
+
+        The daemon's own word on that counts for nothing before the router showed the share.
+        """
+        if not self.world.store_was_in_trouble:
+            return now_ms
+        at_ms = self.world.clock.true_of(row.at)
+        if isinstance(row.event, ev.TrafficConfirmed):
+            at_ms = max([at_ms, *(ms for ms, shown in self._shown if shown == row.event.share)])
+        return min(at_ms, now_ms)
 
     def _share_event(self, row: ev.Recorded, now_ms: int) -> None:
         event, ledger = row.event, self.ledger
         if isinstance(event, ev.TrafficWanted):
-            if event.share.basis_points == ledger.wanted_bp or event.previous.basis_points != ledger.wanted_bp:
-                self.fault("I4", f"a second intent for {event.share} while {ledger.wanted_bp} bp was wanted")
-            if event.share.basis_points > ledger.wanted_bp:
+            if event.share == ledger.wanted or event.previous != ledger.wanted:
+                self.fault("I4", f"a second intent for {event.share} while {ledger.wanted} was wanted")
+            if not event.share <= ledger.wanted:
                 self._raised(row, event.basis.kind, f"{event.share} became wanted")
-            self._replaced = (now_ms, ledger.wanted_bp)
+            self._replaced = (now_ms, ledger.wanted)
         elif isinstance(event, ev.RecedeStarted):
             self._unrecorded_ms = None
         elif isinstance(event, ev.LeaseLapsed | ev.DriftSeen | ev.RouterRestarted):
             self._told_apart(event)
         elif isinstance(event, ev.FinishStarted):
             self._raised(row, event.basis.kind, "finishing began")
-        elif isinstance(event, ev.TrafficConfirmed) and not self._showed(event.share.basis_points, now_ms):
+        elif isinstance(event, ev.TrafficConfirmed) and not self._showed(event.share, now_ms):
             self.fault("I4", f"{event.share} was called confirmed, but the router never showed it lately")
         elif isinstance(event, ev.RolloutEnded) and event.outcome in (ev.Outcome.ABORTED, ev.Outcome.ROLLED_BACK):
-            shown_bp = self.world.engine.share_bp
-            if shown_bp and ledger.checked and not self._by_hand_lately(now_ms):
-                self.fault("I2", f"ended {event.outcome.value} while {shown_bp} bp was on the router")
+            shown = self.world.engine.share
+            if shown != ZERO and ledger.checked and not self._by_hand_lately(now_ms):
+                self.fault("I2", f"ended {event.outcome.value} while {shown} was on the router")
 
     def _told_apart(self, event: ev.LeaseLapsed | ev.DriftSeen | ev.RouterRestarted) -> None:
         """Who changed the share is not guessed: what is recorded did happen at some time in this run."""
@@ -120,50 +135,57 @@ class Checkers:
         if verb in RAISING_VERBS and revision != self.ledger.version:
             self.fault("I11", f"{verb.value} decided on revision {revision} was accepted at {self.ledger.version}")
 
-    def calling(self, slot_is_ours: bool, share: Share) -> int:
+    def calling(self, slot_is_ours: bool, share: Share) -> Share:
         """The daemon begins a write of a share; returns the ceiling of this moment."""
         self._writes += 1
-        ledger, bp = self.ledger, share.basis_points
-        lately_ms, before_bp = self._replaced
-        lately = self.world.now_ms() - lately_ms <= JUST_NOW_MS and bp == before_bp
-        if bp and (not slot_is_ours or (bp != ledger.wanted_bp and not lately) or ledger.ended):
-            self.fault("I1", f"the router is asked for {share}, but {ledger.wanted_bp} bp is recorded")
-        if bp > self.world.engine.share_bp:
+        ledger = self.ledger
+        lately_ms, before = self._replaced
+        lately = self.world.now_ms() - lately_ms <= JUST_NOW_MS and share == before
+        # Of a ring's share a hand may have changed both ways: what it lowered stays, what it raised is taken back.
+        partly = bool(share.segments or ledger.wanted.segments) and share <= ledger.wanted
+        if share != ZERO and (
+            not slot_is_ours or (share != ledger.wanted and not lately and not partly) or ledger.ended
+        ):
+            self.fault("I1", f"the router is asked for {share}, but {ledger.wanted} is recorded")
+        if not share <= self.world.engine.share:
             self.raising()
-        lowers = bp == 0 and ledger.wanted_bp and self.world.engine.base is not CHALLENGER_SLOT
+        lowers = share == ZERO and ledger.wanted != ZERO and self.world.engine.base is not CHALLENGER_SLOT
         if lowers and not lately:
             self._unrecorded_ms = self.world.now_ms()
             if not self.world.store_was_in_trouble:
-                self.fault("I4", f"the router is asked for 0%, but {ledger.wanted_bp} bp is recorded")
-        return max(ledger.ceiling_bp, before_bp if lately else 0)
+                self.fault("I4", f"the router is asked for 0%, but {ledger.wanted} is recorded")
+        return ledger.ceiling.join(before) if lately else ledger.ceiling
 
-    def calling_base(self, slot_is_ours: bool) -> int:
+    def calling_base(self, slot_is_ours: bool) -> Share:
         """The daemon begins to move the base; returns the ceiling of this moment."""
         self._writes += 1
         if slot_is_ours:
             self.raising()
         if slot_is_ours and not self.ledger.finishing:
             self.fault("I1", "the challenger is made the base, but no finish is recorded")
-        return self.ledger.ceiling_bp
+        return self.ledger.ceiling
 
     def changed(self, change: Change) -> None:
-        """The challenger's share on the router became another one."""
-        now_ms, ledger = self.world.now_ms(), self.ledger
-        self.world.trace.say(f"router {change.before_bp} -> {change.after_bp} bp by {change.cause.value}")
-        self.world.flow(change.before_bp)
-        self._shown.append((now_ms, change.after_bp))
+        """What the challenger is given became something else."""
+        now_ms, ledger, after = self.world.now_ms(), self.ledger, change.after
+        self.world.trace.say(f"router {change.before} -> {after} by {change.cause.value}{self.isolation.words()}")
+        self.world.flow(change.had)
+        self.isolation.changed(change)
         self._causes.add(change.cause)
+        if after == change.before:
+            return
+        self._shown.append((now_ms, after))
         if change.cause is not Cause.DAEMON:
-            self._lost_version = ledger.version if change.after_bp < change.before_bp else self._lost_version
+            self._lost_version = self._lost_version if after >= change.before else ledger.version
             return
-        if change.after_bp <= change.before_bp:
+        if after <= change.before:
             return
-        if change.after_bp > max(change.allowed_bp, ledger.ceiling_bp):
-            self.fault("I1", f"the daemon raised the router to {change.after_bp} bp, above {ledger.ceiling_bp}")
+        if not after <= change.allowed and not after <= ledger.ceiling:
+            self.fault("I1", f"the daemon raised the router to {after}, above {ledger.ceiling}")
         if ledger.ended in ("aborted", "rolled_back") or (ledger.receding and ledger.zero_read_back):
-            self.fault("I2", f"the router went up to {change.after_bp} bp after zero was confirmed")
+            self.fault("I2", f"the router went up to {after} after zero was confirmed")
         if self._lost_version == ledger.version and ledger.settled and not ledger.finishing:
-            self.fault("I8", f"a share that the router had lost was put back to {change.after_bp} bp without a word")
+            self.fault("I8", f"a share that the router had lost was put back to {after} without a word")
 
     def process_started(self) -> None:
         """A new process opened the journal."""
@@ -191,21 +213,22 @@ class Checkers:
 
     def look(self) -> None:
         """Compare the router with the record. Called again and again while a process lives."""
-        now_ms, ledger, shown = self.world.now_ms(), self.ledger, self.world.engine.share_bp
+        now_ms, ledger, shown = self.world.now_ms(), self.ledger, self.world.engine.share
         # Before the checks have passed no slot is ours, and a share that is found there is not ours to touch.
         calm = ledger.checked and now_ms - self.world.disturbed_ms > self.patience_ms
-        self._above_since_ms = self._since(shown > ledger.ceiling_bp, self._above_since_ms)
-        equal = shown in ledger.may_show_bp or ledger.ended != "" or (ledger.not_obeyed and self._rounded)
+        self._above_since_ms = self._since(not shown <= ledger.ceiling, self._above_since_ms)
+        equal = shown in ledger.may_show or ledger.ended != "" or (ledger.not_obeyed and self._rounded)
         self._differs_since_ms = self._since(not equal, self._differs_since_ms)
         if calm and not ledger.ended and self._too_long(self._above_since_ms):
-            self.fault("I1", f"the router has shown {shown} bp, above {ledger.ceiling_bp}, for more than two ticks")
+            self.fault("I1", f"the router has shown {shown}, above {ledger.ceiling}, for more than two ticks")
         if calm and not self.world.raising_stopped and self._too_long(self._differs_since_ms):
-            self.fault("I6", f"the router has shown {shown} bp, not {ledger.wanted_bp}, for more than two ticks")
+            self.fault("I6", f"the router has shown {shown}, not {ledger.wanted}, for more than two ticks")
         if calm and self._too_long(self._unrecorded_ms) and not self.world.nothing_kept:
             self.fault("I4", "the share was taken to zero before the record, and no reason has been recorded since")
         if self._writes > WRITES_A_LOOK_MOST:
             self.fault("I12", f"{self._writes} writes to the router within half a tick")
         self._writes = 0
+        self.isolation.look(now_ms, calm=calm)
         self.sight.look(now_ms, shown, self.world.disturbed_ms)
 
     @property
@@ -220,11 +243,11 @@ class Checkers:
     def _too_long(self, since_ms: int | None) -> bool:
         return since_ms is not None and self.world.now_ms() - since_ms > self.patience_ms
 
-    def _showed(self, share_bp: int, now_ms: int) -> bool:
+    def _showed(self, share: Share, now_ms: int) -> bool:
         """Whether the router showed this share at some instant that a read-back can have seen."""
         until_ms = now_ms
-        for at_ms, bp in reversed(self._shown):
-            if bp == share_bp:
+        for at_ms, shown in reversed(self._shown):
+            if shown == share:
                 return True
             if until_ms < now_ms - READ_BACK_MS:
                 return False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from rolloutd.core import events as ev
-from rolloutd.core.values import FULL_BP
+from rolloutd.core.values import FULL, ZERO, Share
 from rolloutd.story import tell
 
 RAISING = (ev.BasisKind.VERDICT, ev.BasisKind.PERSON)
@@ -13,12 +13,14 @@ RAISING = (ev.BasisKind.VERDICT, ev.BasisKind.PERSON)
 
 @dataclass
 class Ledger:
-    """What is durable, as far as traffic is concerned. Shares are basis points of the challenger."""
+    """What is durable, as far as traffic is concerned. Shares are the challenger's, ``off`` who is isolated."""
 
     version: int = 0
     epoch: int = 0
-    wanted_bp: int = 0
-    confirmed_bp: int = 0
+    wanted: Share = ZERO
+    confirmed: Share = ZERO
+    off: set[str] = field(default_factory=set)
+    ever_off: bool = False
     stage: int = -1
     stage_confirmed_ms: int | None = None
     left_stage: int = -1
@@ -42,23 +44,23 @@ class Ledger:
     @property
     def settled(self) -> bool:
         """Whether what was wanted was also confirmed."""
-        return self.wanted_bp == self.confirmed_bp
+        return self.wanted == self.confirmed
 
     @property
-    def ceiling_bp(self) -> int:
+    def ceiling(self) -> Share:
         """The most that the router may show now (invariant I1)."""
         if self.ended:
-            return FULL_BP if self.ended == "done" else 0
-        return FULL_BP if self.finishing else max(self.wanted_bp, self.confirmed_bp)
+            return FULL if self.ended == "done" else ZERO
+        return FULL if self.finishing else self.wanted.join(self.confirmed)
 
     @property
-    def may_show_bp(self) -> frozenset[int]:
+    def may_show(self) -> frozenset[Share]:
         """The shares at which the router equals the record."""
         if self.ended:
-            return frozenset({self.ceiling_bp})
+            return frozenset({self.ceiling})
         if self.finishing:
-            return frozenset({FULL_BP} if self.base_moved else {FULL_BP, self.wanted_bp})
-        return frozenset({self.wanted_bp})
+            return frozenset({FULL} if self.base_moved else {FULL, self.wanted})
+        return frozenset({self.wanted})
 
     def take(self, row: ev.Recorded, now_ms: int) -> None:
         """One more durable event, at the true time ``now_ms``."""
@@ -70,15 +72,15 @@ class Ledger:
                 self.left_stage, self.left_confirmed_ms = self.stage, self.stage_confirmed_ms
                 self.stage, self.stage_confirmed_ms, self.asking = index, None, None
             case ev.TrafficWanted(share=share):
-                self.wanted_bp, self.not_obeyed = share.basis_points, False
+                self.wanted, self.not_obeyed = share, False
             case ev.TrafficConfirmed(share=share):
-                self.confirmed_bp, self.not_obeyed = share.basis_points, False
-                self.zero_read_back = self.receding and self.confirmed_bp == 0
+                self.confirmed, self.not_obeyed = share, False
+                self.zero_read_back = self.receding and self.confirmed == ZERO
                 self.stage_confirmed_ms = now_ms if self.stage_confirmed_ms is None else self.stage_confirmed_ms
             case ev.TrafficNotObeyed():
                 self.not_obeyed = True
             case ev.RouterRestarted(observed=observed):
-                self.confirmed_bp = observed.basis_points
+                self.confirmed = observed
                 self.doubts_ms.append(now_ms)
             case ev.LeaseLapsed() | ev.DriftSeen():
                 self._differs(row.event, now_ms)
@@ -86,18 +88,23 @@ class Ledger:
                 self.doubts_ms.append(now_ms)
             case ev.BaseConfirmed():
                 self._base(row.event)
+            case ev.SegmentIsolated(segment=segment):
+                self.off.add(segment)
+                self.ever_off = True
+            case ev.SegmentPutBack(segment=segment):
+                self.off.discard(segment)
             case _:
                 self._phase(row.event)
 
     def _differs(self, event: ev.LeaseLapsed | ev.DriftSeen, now_ms: int) -> None:
         self.doubts_ms.append(now_ms)
-        if event.observed < event.recorded:
-            self.wanted_bp = self.confirmed_bp = event.observed.basis_points
+        if not event.observed >= event.recorded:  # for somebody; what a hand gave others besides is not wanted
+            self.wanted, self.confirmed = event.observed.meet(self.wanted), event.observed
 
     def _base(self, event: ev.BaseConfirmed) -> None:
         self.base_moved = self.finishing
         if self.base_moved:
-            self.wanted_bp = self.confirmed_bp = FULL_BP
+            self.wanted = self.confirmed = FULL
 
     def _phase(self, event: ev.Event) -> None:
         match event:

@@ -15,7 +15,7 @@ from rolloutd.core.values import Actor, ActorKind, Role
 from rolloutd.simulation.checkers import Checkers
 from rolloutd.simulation.life import Life
 from rolloutd.simulation.plans import NAME
-from rolloutd.simulation.scenario import Request, Scenario, changed
+from rolloutd.simulation.scenario import Challenger, Request, Scenario, changed
 from rolloutd.simulation.world import World
 
 OPERATOR = Actor(ActorKind.PERSON, "ops1", 1001, Role.OPERATOR, "cli")
@@ -97,6 +97,7 @@ class People:
             reason="drawn by the simulator" if request.override else "",
             override=override,
             confirm=NAME if override else "",
+            segment=request.segment,
             spec=changed(self._scenario.spec) if request.verb is Verb.ADOPT_PLAN else None,
         )
         command_id = self._new_id(act)
@@ -136,7 +137,7 @@ class People:
             else:
                 self.aborted = True
                 self._checkers.abort_acknowledged()
-        if act.verb in (Verb.PROMOTE, Verb.RESUME) and not refused:
+        if act.verb in (Verb.PROMOTE, Verb.RESUME, Verb.PUTBACK) and not refused:
             self.promoted = True
 
     async def _through(self, ask: Callable[[Life], Coroutine[Any, Any, Decision]]) -> Decision | None:
@@ -170,6 +171,9 @@ class People:
         elif ledger.asking is not None:
             verb = Verb.APPROVE if ledger.asking is Question.APPROVAL else Verb.EXTEND
             act = Act(verb, patient, ledger.version, "all is quiet again now")
+        elif ledger.off and self._scenario.challenger is Challenger.HEALTHY:
+            name, why = min(ledger.off), "all is quiet again now"
+            act = Act(Verb.PUTBACK, patient, ledger.version, why, override=True, confirm=NAME, segment=name)
         else:
             return
         self._helping = True

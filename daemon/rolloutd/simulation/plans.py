@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from random import Random
 
 from rolloutd.core.metrics import GateKind, LabelMatch, MatchKind, MetricTemplate, Selector
-from rolloutd.core.plan import Gate, OnFail, OnUndecided, Plan, Spec, Stage, Timing
+from rolloutd.core.plan import Gate, OnFail, OnSegment, OnUndecided, Plan, Spec, Stage, Timing
+from rolloutd.core.segments import Segments
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import Share
 
@@ -14,6 +16,8 @@ SOURCE = "proxy"
 NAME = "ranker-v42"
 CHAMPION, CHALLENGER = "v41", "v42"
 LIMIT = 0.3
+LABEL = "region"
+REGIONS = Segments("x-region", LABEL, ("eu", "us", "apac"))
 LADDERS = ((5_000,), (500, 9_000), (1_000, 10_000), (500, 5_000, 9_900), (100, 1_000, 5_000, 10_000))
 
 
@@ -66,4 +70,32 @@ def _gate(rng: Random, name: str, tick_ms: int) -> Gate:
         accept=Margin.ratio(rng.choice((3.0, 4.0))),
         limit=LIMIT,
         on_fail=OnFail.HOLD if rng.random() < 0.1 else OnFail.ROLLBACK,
+    )
+
+
+def with_regions(rng: Random, spec: Spec) -> Spec:
+    """The same rollout on a route with segments: gates that are judged in each of them, and often rings before all."""
+    plan = spec.plan
+    rings = _rings(rng, plan.stages[0]) if rng.random() < 0.5 else ()
+    least = rings[-1].share if rings else Share(0)
+    stages = (*rings, *(replace(stage, share=stage.share.join(least)) for stage in plan.stages))
+    gates = tuple(
+        _by_region(rng, gate) if rings or place == 0 or rng.random() < 0.8 else gate
+        for place, gate in enumerate(plan.gates)
+    )
+    return replace(spec, plan=replace(plan, stages=stages, gates=gates, segments=REGIONS))
+
+
+def _by_region(rng: Random, gate: Gate) -> Gate:
+    return replace(gate, by=LABEL, on_segment=OnSegment.ISOLATE if rng.random() < 0.7 else OnSegment.AS_ON_FAIL)
+
+
+def _rings(rng: Random, like: Stage) -> tuple[Stage, ...]:
+    """One or two stages for a segment or two, with the clock of the first stage."""
+    names = rng.sample(REGIONS.names, rng.choice((1, 2)))
+    own = [(name, rng.choice((2_000, 5_000))) for name in names]
+    shares = [Share(0, tuple(own[: place + 1])) for place in range(len(own))]
+    return tuple(
+        replace(like, name=f"ring{place}", share=share, segments=(name,), approval=False)
+        for place, (name, share) in enumerate(zip(names, shares, strict=True))
     )

@@ -39,7 +39,8 @@ class SimulatedRouter:
     def abilities(self) -> Abilities:
         """See ``Router.abilities``."""
         scenario = self._world.scenario
-        return Abilities("simulated", scenario.lease_ms is not None, scenario.finest_step_bp)
+        segmented = scenario.plan.segments is not None
+        return Abilities("simulated", scenario.lease_ms is not None, scenario.finest_step_bp, segments=segmented)
 
     async def read(self, route: str) -> RouteReading:
         """See ``Router.read``."""
@@ -52,8 +53,8 @@ class SimulatedRouter:
     async def set_share(self, route: str, slot: Slot, share: Share) -> None:
         """See ``Router.set_share``."""
         self._cross("router-before")
-        allowed_bp = self._checkers.calling(slot is CHALLENGER_SLOT, share)
-        await self._write(partial(self._world.engine.set_share, slot, share, Cause.DAEMON, allowed_bp))
+        allowed = self._checkers.calling(slot is CHALLENGER_SLOT, share)
+        await self._write(partial(self._world.engine.set_share, slot, share, Cause.DAEMON, allowed))
 
     async def renew(self, route: str, slot: Slot, share: Share) -> RouteReading | None:
         """See ``Router.renew``."""
@@ -64,13 +65,13 @@ class SimulatedRouter:
     async def set_base(self, route: str, slot: Slot) -> None:
         """See ``Router.set_base``."""
         self._cross("router-before")
-        allowed_bp = self._checkers.calling_base(slot is CHALLENGER_SLOT)
-        await self._write(partial(self._world.engine.set_base, slot, Cause.DAEMON, allowed_bp))
+        allowed = self._checkers.calling_base(slot is CHALLENGER_SLOT)
+        await self._write(partial(self._world.engine.set_base, slot, Cause.DAEMON, allowed))
 
     async def isolate(self, route: str, segments: tuple[str, ...]) -> None:
         """See ``Router.isolate``."""
         self._cross("router-before")
-        await self._write(partial(self._world.engine.isolate, segments))
+        await self._write(partial(self._world.engine.isolate, segments, Cause.DAEMON))
 
     async def close(self) -> None:
         """Nothing is kept open."""

@@ -157,20 +157,23 @@ class Run:
 
     async def _aftermath(self) -> None:
         """Two more ticks, in which nothing may move; then whether this was the right end."""
-        ended, shown_bp = self.checkers.ledger.ended, self.world.engine.share_bp
+        ended, shown = self.checkers.ledger.ended, self.world.engine.share
         for _ in range(4):
             await asyncio.sleep(self.scenario.tick_ms / 2000)
             self._look()
-        for sentence in judge_end(self.scenario, ended, self.people):
+        for sentence in judge_end(self.scenario, ended, self.people, ever_off=self.checkers.ledger.ever_off):
             self.checkers.fault("liveness", sentence)
         for finding in audit(chain.recorded(linked.row) for linked in self.disk.journal.rows).findings:
             self.checkers.fault("I4", str(finding))
         if ended == "done" and self.world.engine.base.value != "b":
-            self.checkers.fault("I6", f"done, but the base is slot a and {shown_bp} bp are on the challenger")
+            self.checkers.fault("I6", f"done, but the base is slot a and {shown} is on the challenger")
 
 
-def judge_end(scenario: Scenario, ended: str, people: People) -> list[str]:
-    """Sentences about an end that may not be: each kind of challenger has its own right ends."""
+def judge_end(scenario: Scenario, ended: str, people: People, *, ever_off: bool) -> list[str]:
+    """Sentences about an end that may not be: each kind of challenger has its own right ends.
+
+    With a segment that was ever off, a rollout may stand for good: only a person lets it in, or ends all of it.
+    """
     wrong: list[str] = []
     kind = scenario.challenger
     rounded = scenario.finest_step_bp > 1  # such a router never shows what was asked, and nothing goes up on it
@@ -178,11 +181,11 @@ def judge_end(scenario: Scenario, ended: str, people: People) -> list[str]:
     if kind is Challenger.HEALTHY:
         if ended == "rolled_back" and not people.may_time_out:
             wrong.append("a healthy challenger was rolled back")
-        if people.gave_up and not rounded:
+        if people.gave_up and not rounded and not ever_off:
             wrong.append("a healthy challenger did not get through although nothing stood in its way any more")
     if kind is Challenger.HARMFUL and ended == "done" and not people.promoted:
         wrong.append("a harmful challenger is done")
-    if kind is Challenger.HARMFUL and people.gave_up and not people.on_hold_gate and not rounded:
+    if kind is Challenger.HARMFUL and people.gave_up and not people.on_hold_gate and not (rounded or ever_off):
         wrong.append("a harmful challenger was never rolled back")
     if ended == "refused" and not scenario.faults:
         wrong.append("the start was refused although nothing was wrong")

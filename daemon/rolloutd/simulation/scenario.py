@@ -13,7 +13,8 @@ from rolloutd.core.commands import Verb
 from rolloutd.core.metrics import BlindReason
 from rolloutd.core.plan import Plan, Spec
 from rolloutd.freeze import NEVER, Calendar
-from rolloutd.simulation.plans import draw_spec
+from rolloutd.simulation.engine import EVERYBODY
+from rolloutd.simulation.plans import REGIONS, draw_spec, with_regions
 from rolloutd.simulation.timewarp import WALL_AT_START_MS
 
 FAULT_TICKS = 30
@@ -56,6 +57,8 @@ class Kind(StrEnum):
     STORE_FULL = "store full"
     STORE_SLOW = "store slow"
     WALL_JUMP = "wall clock set"
+    HAND_ISOLATES = "hand isolates a segment"
+    HAND_LETS_IN = "hand lets all segments in"
 
 
 WEIGHTS: dict[Kind, int] = {
@@ -71,12 +74,18 @@ WEIGHTS: dict[Kind, int] = {
     **dict.fromkeys((Kind.SERIES_MISSING, Kind.LATE_ANSWERS, Kind.CHAMPION_DOWN, Kind.CHALLENGER_DOWN), 4),
     **dict.fromkeys((Kind.STORE_FULL, Kind.STORE_SLOW, Kind.WALL_JUMP), 4),
 }
-"""How often each fault is drawn, beside the others."""
+"""How often each fault is drawn, beside the others; those of segments have chances of their own."""
 
-AT_ONCE = frozenset({Kind.ROUTER_FORGETS, Kind.HAND_RAISES, Kind.HAND_LOWERS, Kind.COUNTER_RESET, Kind.WALL_JUMP})
+AT_ONCE = frozenset(
+    {
+        Kind.ROUTER_FORGETS, Kind.HAND_RAISES, Kind.HAND_LOWERS, Kind.COUNTER_RESET, Kind.WALL_JUMP,
+        Kind.HAND_ISOLATES, Kind.HAND_LETS_IN,
+    }
+)  # fmt: skip
 """Faults that happen at one moment and have no end of their own."""
 
 _PLANNED = 0.15
+_SEGMENTED = 0.12
 _WORST = frozenset({Kind.STORE_FULL, Kind.STORE_SLOW, Kind.CRASH, Kind.ROUTER_SLOW})
 
 CROSSINGS = (
@@ -124,6 +133,7 @@ class Request:
     twice: bool
     override: bool
     at_raise: int = 0
+    segment: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +141,7 @@ class Scenario:
     """One seed, drawn out. Times are milliseconds since the run began; nothing new goes wrong after ``quiet_ms``.
 
     ``by_night`` is the part of the traffic that is gone in the middle of the night, ``wall_from_ms`` the wall clock at
-    the beginning, ``staffed`` when somebody is there.
+    the beginning, ``staffed`` when somebody is there. ``harm_in`` is the only segment that a bad version is bad in.
     """
 
     seed: int
@@ -149,6 +159,12 @@ class Scenario:
     by_night: float = 0.0
     wall_from_ms: int = WALL_AT_START_MS
     staffed: Calendar = NEVER
+    harm_in: str = ""
+
+    @property
+    def segments(self) -> tuple[str, ...]:
+        """Everybody, told apart where the route does."""
+        return EVERYBODY if self.plan.segments is None else self.plan.segments.everybody
 
     @property
     def plan(self) -> Plan:
@@ -172,7 +188,7 @@ def draw(seed: int) -> Scenario:
     people = (*_people(rng, tick_ms, faults), *_planner(Random(f"plan {seed}"), tick_ms))
     last_ms = max([f.at_ms + f.for_ms for f in faults] + [r.at_ms for r in people if not r.at_raise], default=0)
     champion_rate = rng.choice((0.02, 0.05))
-    return Scenario(
+    drawn = Scenario(
         seed=seed,
         spec=spec,
         challenger=challenger,
@@ -185,6 +201,42 @@ def draw(seed: int) -> Scenario:
         faults=faults,
         people=people,
         quiet_ms=last_ms + tick_ms,
+    )
+    apart = Random(f"rings {seed}")  # so that seeds without segments are what they were before there were any
+    return _segmented(apart, drawn) if apart.random() < _SEGMENTED else drawn
+
+
+def _segmented(rng: Random, drawn: Scenario) -> Scenario:
+    """The same seed on a route with segments, which people and hands isolate and let in, and often a bad one."""
+    tick_ms = drawn.tick_ms
+    names = REGIONS.everybody
+    kinds = (Kind.HAND_ISOLATES, Kind.HAND_LETS_IN, Kind.ROUTER_FORGETS, Kind.CRASH)
+    more = [_fault(rng, rng.choice(kinds), tick_ms, drawn.lease_ms) for _ in range(rng.choice((0, 1, 2)))]
+    faults = [replace(f, word=rng.choice(names)) if f.kind is Kind.HAND_ISOLATES else f for f in more]
+    people = [_about(rng, rng.choice(names), tick_ms) for _ in range(rng.choice((0, 1, 1, 2, 3)))]
+    if rng.random() < 0.5:  # somebody is taken off, and then the router loses the share, or a hand lets them in
+        off_ms = rng.randrange(2 * tick_ms, FAULT_TICKS // 3 * tick_ms)
+        people.append(replace(_about(rng, rng.choice(names), tick_ms), at_ms=off_ms, verb=Verb.ISOLATE))
+        lost = rng.choice((Kind.ROUTER_FORGETS, Kind.ROUTER_FORGETS, Kind.HAND_LETS_IN))
+        faults.append(Fault(lost, off_ms + rng.randrange(tick_ms, FAULT_TICKS // 3 * tick_ms), 0))
+    last_ms = max([f.at_ms + f.for_ms for f in faults] + [r.at_ms for r in people], default=0)
+    return replace(
+        drawn,
+        spec=with_regions(rng, drawn.spec),
+        requests_per_s=max(2_000, drawn.requests_per_s),
+        faults=(*drawn.faults, *faults),
+        people=(*drawn.people, *people),
+        quiet_ms=max(drawn.quiet_ms, last_ms + tick_ms),
+        harm_in=rng.choice(names) if rng.random() < 0.6 else "",
+    )
+
+
+def _about(rng: Random, segment: str, tick_ms: int) -> Request:
+    """A person who wants a segment taken off the challenger, or let in again."""
+    verb = Verb.ISOLATE if rng.random() < 0.6 else Verb.PUTBACK
+    looked_ms = rng.choice((0, 0, tick_ms // 2))
+    return Request(
+        _moment_ms(rng, tick_ms), verb, rng.random() < 0.7, looked_ms, rng.random() < 0.2, True, segment=segment
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from rolloutd.core import events as ev
+from rolloutd.core.values import ZERO, Share
 from rolloutd.simulation.ledger import Ledger
 from rolloutd.simulation.scenario import Scenario
 
@@ -123,16 +124,16 @@ class SightCheckers:
         """Whether this process was given nothing but blind answers for so long that the gate must know it."""
         since_ms = self._metrics[metric].blind_since_ms
         long_ms = 3 * self._scenario.tick_ms // 2 + 3_500
-        live = self._ledger.confirmed_bp > 0 and not self._ledger.ended  # without traffic silence is no blindness
+        live = self._ledger.confirmed > ZERO and not self._ledger.ended  # without traffic silence is no blindness
         return live and since_ms is not None and now_ms - max(since_ms, self._life_from_ms) > long_ms
 
-    def look(self, now_ms: int, shown_bp: int, able_since_ms: int) -> None:
+    def look(self, now_ms: int, shown: Share, able_since_ms: int) -> None:
         """Blind for long enough means zero. Since ``able_since_ms`` nothing kept the daemon from acting."""
         ledger, timing = self._ledger, self._scenario.plan.timing
-        if not shown_bp or not ledger.confirmed_bp or ledger.finishing or ledger.receding or ledger.ended:
+        if ZERO in (shown, ledger.confirmed) or ledger.finishing or ledger.receding or ledger.ended:
             return
         patience_ms = (timing.blind_recede_ticks + 3) * timing.tick_ms + 4_500
         for metric, known in self._metrics.items():
             since_ms = known.blind_since_ms
             if since_ms is not None and now_ms - max(since_ms, able_since_ms) > patience_ms:
-                self._fault("I7", f"{metric} has been blind for {now_ms - since_ms} ms and {shown_bp} bp are served")
+                self._fault("I7", f"{metric} has been blind for {now_ms - since_ms} ms and {shown} is served")

@@ -9,9 +9,9 @@ import asyncio
 from collections.abc import Callable
 
 from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, Point, Question, Unreadable
-from rolloutd.core.values import Slot
+from rolloutd.core.values import FULL_BP, Slot
 from rolloutd.simulation.engine import CHALLENGER_SLOT, CHAMPION_SLOT
-from rolloutd.simulation.plans import SOURCE
+from rolloutd.simulation.plans import LABEL, SOURCE
 from rolloutd.simulation.scenario import Fault, Kind
 from rolloutd.simulation.servers import Counters
 from rolloutd.simulation.sight import Sight
@@ -58,8 +58,7 @@ class SimulatedSource:
 
     def _arm(self, metric: str, slot: Slot, at_ms: int) -> tuple[ArmReading, Sight]:
         """What is said about one arm, and what that is worth."""
-        arm = self._world.servers.arms[slot]
-        truth = counted(arm, at_ms)
+        truth = self._counted(slot, at_ms)
         frozen = self._world.active.get(Kind.FROZEN)
         if frozen is None:
             self._frozen.pop(slot, None)
@@ -84,13 +83,22 @@ class SimulatedSource:
             bad = Point(truth.part[0].series, float(fault.word), at_ms)
             return Counted(truth.total, (bad, *truth.part[1:])), Sight.BLIND
         if fault.kind is Kind.ZEROES:
-            return counted(Counters(), at_ms), Sight.VAGUE if self._no_traffic(slot) else Sight.EMPTY
+            zero = self._counted(slot, at_ms, Counters())
+            return zero, Sight.VAGUE if self._no_traffic(slot) else Sight.EMPTY
         return Counted(truth.total[:1], truth.part[:1]), Sight.VAGUE
 
     def _no_traffic(self, slot: Slot) -> bool:
         """Whether this arm's silence says nothing, because no traffic is meant to reach it."""
-        share_bp = self._world.engine.share_bp
-        return share_bp == 0 if slot is CHALLENGER_SLOT else share_bp == 10_000
+        given = self._world.engine.given.values()
+        return not any(given) if slot is CHALLENGER_SLOT else min(given) == FULL_BP
+
+    def _counted(self, slot: Slot, at_ms: int, instead: Counters | None = None) -> Counted:
+        """An arm's counters as its servers show them, each segment's by itself."""
+        by_segment = self._world.servers.by_segment
+        each = [counted(instead or arm, at_ms, name) for (whose, name), arm in by_segment.items() if whose is slot]
+        if len(each) == 1:
+            return each[0]
+        return Counted(tuple(p for one in each for p in one.total), tuple(p for one in each for p in one.part))
 
     async def close(self) -> None:
         """Nothing is kept open."""
@@ -101,15 +109,16 @@ _WRONG = frozenset(
 )
 
 
-def counted(arm: Counters, at_ms: int) -> Counted:
-    """An arm's counters as two servers of it would show them."""
+def counted(arm: Counters, at_ms: int, segment: str = "") -> Counted:
+    """An arm's counters as two servers of it would show them, for all users or for those of a segment."""
+    of = f'{{{LABEL}="{segment}"}}' if segment else ""
     halves = (
         (arm.shown // 2, arm.shown_failed // 2),
         (arm.shown - arm.shown // 2, arm.shown_failed - arm.shown_failed // 2),
     )
     return Counted(
-        tuple(Point(f"total/{number}", float(n), at_ms) for number, (n, _) in enumerate(halves)),
-        tuple(Point(f"failed/{number}", float(bad), at_ms) for number, (_, bad) in enumerate(halves)),
+        tuple(Point(f"total/{number}{of}", float(n), at_ms) for number, (n, _) in enumerate(halves)),
+        tuple(Point(f"failed/{number}{of}", float(bad), at_ms) for number, (_, bad) in enumerate(halves)),
     )
 
 

@@ -132,6 +132,10 @@ class VirtualClock:
         true_ms = self.true_ms()
         return Instant(CLOCK_AT_START_MS + true_ms - self.behind_ms, WALL_AT_START_MS + true_ms + self.wall_jump_ms)
 
+    def true_of(self, at: Instant) -> int:
+        """The true time of a moment that this process took from its clock."""
+        return at.clock_ms - CLOCK_AT_START_MS + self.behind_ms
+
     def true_ms(self) -> int:
         """Milliseconds since the run began, whatever anybody's clock says."""
         return round(self._loop.time() * 1000)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from random import Random
 
 from rolloutd.core.values import Share, Slot
-from rolloutd.simulation.engine import CHAMPION_SLOT, Cause, Change, Engine, higher
+from rolloutd.simulation.engine import CHAMPION_SLOT, Cause, Change, Engine, Given, higher
 from rolloutd.simulation.scenario import Fault, Kind, Scenario
 from rolloutd.simulation.servers import Servers
 from rolloutd.simulation.timewarp import WALL_AT_START_MS, VirtualClock, VirtualLoop
@@ -36,7 +36,7 @@ class World:
         self.trace = Trace(self.clock.true_ms)
         self.servers = Servers(scenario, self.rng)
         self.engine_told: Callable[[Change], None] = _nobody
-        self.engine = Engine(scenario.lease_ms, scenario.finest_step_bp, self._changed)
+        self.engine = Engine(scenario.lease_ms, scenario.finest_step_bp, self._changed, scenario.segments)
         self.active: dict[Kind, Fault] = {}
         self.met: Counter[str] = Counter()
         self.hand_ms = -1_000_000
@@ -55,6 +55,11 @@ class World:
         return self.clock.true_ms()
 
     @property
+    def patience_ms(self) -> int:
+        """How long the daemon may need for anything it must do about the router: two ticks and two calls."""
+        return 2 * self.scenario.tick_ms + 4_500
+
+    @property
     def disturbed_ms(self) -> int:
         """Now while something disturbs, otherwise when it ended."""
         if not DISTURBING.isdisjoint(self.active):
@@ -65,9 +70,9 @@ class World:
         """Something else kept the daemon from its work until now: it was dead, or the host slept."""
         self._disturbed_ms = self.now_ms()
 
-    def flow(self, share_bp: int | None = None) -> None:
+    def flow(self, given: Given | None = None) -> None:
         """Let traffic flow until now."""
-        self.servers.flow(self.now_ms(), self.engine.share_bp if share_bp is None else share_bp)
+        self.servers.flow(self.now_ms(), self.engine.given if given is None else given)
 
     def begin(self, fault: Fault) -> None:
         """A fault begins; one that happens at a moment happens here."""
@@ -79,9 +84,13 @@ class World:
             self.engine.forget()
         elif fault.kind in (Kind.HAND_RAISES, Kind.HAND_LOWERS):
             self._hand(fault)
+        elif fault.kind in (Kind.HAND_ISOLATES, Kind.HAND_LETS_IN):
+            self.hand_ms = self.now_ms()
+            off = {*self.engine.isolated, fault.word} if fault.kind is Kind.HAND_ISOLATES else set[str]()
+            self.engine.isolate(tuple(off), Cause.HAND)
         elif fault.kind is Kind.COUNTER_RESET:
             self.flow()
-            self.servers.arms[self.rng.choice(tuple(Slot))].reset()
+            self.servers.reset(self.rng.choice(tuple(Slot)))
         elif fault.kind is Kind.WALL_JUMP:
             self.clock.wall_jump_ms = fault.amount
         else:
