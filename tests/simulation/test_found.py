@@ -28,6 +28,59 @@ def counted(**series: float) -> Counted:
     return Counted(tuple(Point(name, value, 0) for name, value in series.items()), ())
 
 
+def after(last: ArmCounters, around: float = 0.0, **series: float) -> ArmDelta:
+    """What these counters added; fails where that cannot be said."""
+    found = arm_delta(last, counted(**series), around)
+    assert isinstance(found, ArmDelta)
+    return found
+
+
+LATELY = ArmCounters({"a": 1_000.0}, pace=500.0)
+
+
+def test_a_series_that_is_seen_late_brings_no_past_and_one_that_is_born_its_all() -> None:
+    """I3, seeds 301459 and 502077: missing at the first reading, it counted with its whole life once it came."""
+    late = after(LATELY, a=1_500.0, b=160_000.0)
+    assert late.baseline_only
+    assert after(late.counters, a=2_000.0, b=160_400.0).n == 500 + 400
+    born = after(LATELY, a=1_500.0, b=1_900.0)
+    assert (born.baseline_only, born.n) == (False, 500 + 1_900)
+
+
+def test_a_counter_that_was_told_as_zero_for_a_while_brings_no_past() -> None:
+    """I3, seed 507688: zero for absent is a reset to zero, and what comes after stands on that zero."""
+    zero = after(LATELY, a=0.0)
+    assert zero.n == 0
+    assert after(zero.counters, a=200_000.0).baseline_only
+
+
+def test_an_older_moment_blinds_and_moves_no_baseline_and_a_restart_counts() -> None:
+    """I3, seed 507331: a cache answers with what was true before; taken for a reset, it counted a past again."""
+    last = ArmCounters({"a": 5_020.0}, pace=500.0)
+    for _ in range(2):
+        assert isinstance(arm_delta(last, counted(a=2_500.0)), Unreadable)
+        last = shorter(last)
+    assert after(last, a=5_500.0).n == 480
+    assert after(last, a=2_500.0).baseline_only, "for good, it is where the counter stands"
+    assert after(ArmCounters({"a": 5_020.0}, pace=500.0), a=300.0).n == 300
+
+
+def test_where_nothing_is_known_what_begins_at_zero_counts_and_the_other_arm_is_a_measure() -> None:
+    """The first requests of a rollout, or of a challenger that gets half of them at once."""
+    assert after(ArmCounters({"a": 0.0}), a=100_000.0).n == 100_000
+    assert after(ArmCounters({"a": 0.0}), 2_000.0, a=2_100.0).n == 2_100
+    assert after(ArmCounters({"a": 0.0}), 2_000.0, a=100_000.0).baseline_only
+
+
+@pytest.mark.parametrize(("part_counts", "counts"), [(True, False), (False, True)])
+def test_a_part_is_not_larger_than_its_whole(part_counts: bool, counts: bool) -> None:
+    """I3: errors of a whole life are not errors of one tick, whose requests are fewer; a sum may be what it is."""
+    reading = Counted((Point("a", 1_500.0, 0),), (Point("bad", 10_000.0, 0),))
+    found = arm_delta(LATELY, reading, part_counts=part_counts)
+    assert isinstance(found, ArmDelta)
+    assert found.baseline_only is not counts
+
+
 def test_a_series_that_comes_back_goes_on_where_it_was() -> None:
     """I3: a server that was away for some readings is not counted again with all its history."""
     last = ArmCounters({"a": 100.0, "b": 1_000.0})

@@ -6,8 +6,9 @@ Differences are taken per series and summed afterwards, so that one restarted se
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
+from typing import NamedTuple
 
 from rolloutd.core.metrics import ArmReading, BlindReason, Counted, Point, Unreadable
 from rolloutd.core.stats.increment import Increment
@@ -16,19 +17,38 @@ from rolloutd.core.stats.increment import Increment
 SHORT_READINGS_MAX = 3
 # So many series that went away are remembered for each arm, the last ones: one that comes back goes on where it was.
 REMEMBERED_MAX = 50
+# A series born or reset adds its whole value, which may be its whole past. More than so many times what a reading added
+# lately, and so many requests, is no news of one reading.
+NEWS_TIMES_MAX, NEWS_SLACK = 4.0, 20.0
 
 
 @dataclass(frozen=True, slots=True)
 class ArmCounters:
     """The last raw value of every series of one arm. ``short_readings`` counts readings in which some were missing.
 
-    ``gone`` has the last values of series that went away, of both kinds.
+    ``gone`` has the last values of series that went away, of both kinds. ``pace`` is how many requests the last reading
+    added that added any.
     """
 
     total: Mapping[str, float] = field(default_factory=dict)
     part: Mapping[str, float] = field(default_factory=dict)
     short_readings: int = 0
     gone: Mapping[str, float] = field(default_factory=dict)
+    pace: float = 0.0
+
+
+class Gain(NamedTuple):
+    """What series added in one reading: of it what was born (or stood at zero before), and what came after a reset."""
+
+    added: float = 0.0
+    born: float = 0.0
+    reset: float = 0.0
+    resets: int = 0
+
+    @property
+    def proven(self) -> float:
+        """What stands on an earlier value."""
+        return self.added - self.born - self.reset
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +86,17 @@ def usable(reading: ArmReading, read_at_ms: int, max_age_ms: int) -> ArmReading:
     return reading
 
 
-def arm_delta(last: ArmCounters | None, reading: Counted) -> ArmDelta | Unreadable:
+def arm_delta(
+    last: ArmCounters | None, reading: Counted, around: float = 0.0, *, part_counts: bool = True
+) -> ArmDelta | Unreadable:
     """What the arm added since ``last``. Missing series blind it for a few readings, then count as gone.
 
     A counter below its last value was reset: its new value is what it added (statistics: counter resets). A series
     that is new was born since the last reading and added its whole value, unless another one vanished with it: that
-    is relabelling, and its history must not pass for news.
+    is relabelling, and its history must not pass for news. Nor may it where it is out of all proportion: to ``around``,
+    the requests that either arm added in a reading lately, or, of a part (of requests, where it ``part_counts``), to
+    the whole. Then a series that was there all the time is seen at last. A reset that is out of proportion to what the
+    arm itself added lately is none: the reading shows an older moment, and blinds for as long as missing series do.
     """
     total, part = _values(reading.total), _values(reading.part)
     if last is None or not last.total:
@@ -84,12 +109,34 @@ def arm_delta(last: ArmCounters | None, reading: Counted) -> ArmDelta | Unreadab
             return Unreadable(BlindReason.PARTIAL, f"{len(missing)} series are missing, such as {missing[0]}")
         went = {name: {**last.total, **last.part}[name] for name in missing}
         gone = dict(list({**last.gone, **went}.items())[-REMEMBERED_MAX:])
-        return ArmDelta(ArmCounters(total, part, gone=gone), baseline_only=True)
-    n, total_resets = _added({**last.gone, **last.total}, total)
-    summed, part_resets = _gained({**last.gone, **last.part}, part)
+        return ArmDelta(ArmCounters(total, part, gone=gone, pace=last.pace), baseline_only=True)
+    whole, bad = _gained({**last.gone, **last.total}, total), _gained({**last.gone, **last.part}, part)
+    n, resets = round(whole.added), whole.resets + bad.resets
     gone = {name: value for name, value in last.gone.items() if name not in total and name not in part}
-    counters = ArmCounters(total, part, gone=gone)
-    return ArmDelta(counters, n, round(summed), total_resets + part_resets, summed=summed)
+    counters = ArmCounters(total, part, gone=gone, pace=n or last.pace)
+    older = _no_news(whole.reset, max(last.pace, whole.proven))
+    if older and last.short_readings + 1 < SHORT_READINGS_MAX:
+        return Unreadable(BlindReason.BAD_ANSWER, "the counters show an older moment than the last reading did")
+    late = _no_news(whole.born, max(around, last.pace, whole.proven))
+    if older or late or (part_counts and bad.born + bad.reset > whole.added + NEWS_SLACK):
+        return ArmDelta(replace(counters, pace=last.pace), baseline_only=True)
+    return ArmDelta(counters, n, round(bad.added), resets, summed=bad.added)
+
+
+def both_deltas(
+    champion: tuple[ArmCounters | None, ArmReading],
+    challenger: tuple[ArmCounters | None, ArmReading],
+    *,
+    part_counts: bool,
+) -> tuple[ArmDelta | Unreadable | None, ArmDelta | Unreadable | None]:
+    """What each arm added, None for one without counters; what is news of one is measured by both."""
+    around = max((last.pace for last, _ in (champion, challenger) if last is not None), default=0.0)
+    found: list[ArmDelta | Unreadable | None] = []
+    for last, reading in (champion, challenger):
+        delta = arm_delta(last, reading, around, part_counts=part_counts) if isinstance(reading, Counted) else None
+        around = max(around, delta.n) if isinstance(delta, ArmDelta) else around
+        found.append(delta)
+    return found[0], found[1]
 
 
 def added_in(last: ArmCounters, reading: Counted, name_of: Callable[[str], str | None]) -> dict[str, ArmDelta]:
@@ -97,9 +144,9 @@ def added_in(last: ArmCounters, reading: Counted, name_of: Callable[[str], str |
     total, part = _values(reading.total), _values(reading.part)
     found: dict[str, ArmDelta] = {}
     for name in {name for name in map(name_of, (*total, *part)) if name is not None}:
-        n, _ = _added({**last.gone, **last.total}, _only(total, name, name_of))
-        bad, _ = _added({**last.gone, **last.part}, _only(part, name, name_of))
-        found[name] = ArmDelta(last, n, bad)
+        n = _gained({**last.gone, **last.total}, _only(total, name, name_of)).added
+        bad = _gained({**last.gone, **last.part}, _only(part, name, name_of)).added
+        found[name] = ArmDelta(last, round(n), round(bad))
     return found
 
 
@@ -109,7 +156,7 @@ def _only(values: Mapping[str, float], name: str, name_of: Callable[[str], str |
 
 def shorter(last: ArmCounters) -> ArmCounters:
     """The same counters after one more reading in which some series were missing."""
-    return ArmCounters(last.total, last.part, last.short_readings + 1, last.gone)
+    return replace(last, short_readings=last.short_readings + 1)
 
 
 def increment(champion: ArmDelta | None, challenger: ArmDelta, part_is_good: bool) -> Increment:
@@ -129,20 +176,20 @@ def _values(points: Iterable[Point]) -> dict[str, float]:
     return {point.series: point.value for point in points}
 
 
-def _added(last: Mapping[str, float], now: Mapping[str, float]) -> tuple[int, int]:
-    """The sum of what each series added, as a count, and how many were reset."""
-    added, resets = _gained(last, now)
-    return round(added), resets
+def _no_news(gain: float, lately: float) -> bool:
+    """Whether this is more than can have come since the last reading; never where nothing is known to measure it by."""
+    return lately > 0 and gain > NEWS_TIMES_MAX * lately + NEWS_SLACK
 
 
-def _gained(last: Mapping[str, float], now: Mapping[str, float]) -> tuple[float, int]:
-    """The sum of what each series added, and how many were reset."""
-    added, resets = 0.0, 0
+def _gained(last: Mapping[str, float], now: Mapping[str, float]) -> Gain:
+    """What each series added, together."""
+    added, born, reset, resets = 0.0, 0.0, 0.0, 0
     for name, value in now.items():
         before = last.get(name, 0.0)
         if value < before:
-            resets += 1
-            added += value
-        else:
-            added += value - before
-    return added, resets
+            added, reset, resets = added + value, reset + value, resets + 1
+            continue
+        added += value - before
+        if before == 0.0:
+            born += value
+    return Gain(added, born, reset, resets)

@@ -11,7 +11,7 @@ from math import log
 
 from rolloutd.core.averages import Averages, tick_of
 from rolloutd.core.by_segment import BySegment, Ticks, labelled
-from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, bad_of, increment, shorter, usable
+from rolloutd.core.counting import ArmCounters, ArmDelta, bad_of, both_deltas, increment, shorter, usable
 from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, GateKind, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.ratio import RatioWatch
@@ -200,8 +200,8 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
     excused = not setting.live(gate) or (ev.ripening is not None and ev.ripening.unripe(gate, setting.now_ms))
     if isinstance(challenger, Unreadable) and not (excused and _silent(challenger)):
         return replace(ev, blind=_named("challenger", challenger))
-    champion_delta = _delta(ev.champion, champion)
-    challenger_delta = _delta(ev.challenger, challenger)
+    arms, part_counts = ((ev.champion, champion), (ev.challenger, challenger)), ev.averages is None
+    champion_delta, challenger_delta = both_deltas(*arms, part_counts=part_counts)
     if isinstance(champion_delta, Unreadable) or isinstance(challenger_delta, Unreadable):
         return _short_reading(ev, champion_delta, challenger_delta)
     seen = replace(
@@ -376,10 +376,6 @@ def _reading(answer: Answer, arm: str, gate: Gate) -> ArmReading:
 
 def _labelled(ev: GateEvidence, reading: ArmReading) -> ArmReading:
     return reading if ev.by is None else labelled(reading, ev.by.segments)
-
-
-def _delta(last: ArmCounters | None, reading: ArmReading) -> ArmDelta | Unreadable | None:
-    return None if isinstance(reading, Unreadable) else arm_delta(last, reading)
 
 
 def _silent(why: Unreadable) -> bool:
