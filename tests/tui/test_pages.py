@@ -222,6 +222,16 @@ def test_what_is_never_cut(size: tuple[int, int]) -> None:
         assert "ABORT" in shown
 
 
+@pytest.mark.parametrize(
+    "size", [size for size in EVERY_SIZE if size[0] >= 40], ids=lambda size: "x".join(map(str, size))
+)
+def test_a_list_of_ends_alone_says_so_at_every_size(size: tuple[int, int]) -> None:
+    """Nobody takes it for the whole fleet, however small the terminal is."""
+    shown = texts(render_fleet(_ended(size)))
+    assert "ENDED ONLY" in shown
+    assert "ranker" not in shown
+
+
 @pytest.mark.parametrize("simulated", [True, False])
 def test_in_the_smallest_terminal_the_name_gives_way_to_state_and_share(simulated: bool) -> None:
     """Twenty cells, with a mark before them or without: HARM and 10.0% are whole."""

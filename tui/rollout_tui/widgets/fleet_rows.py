@@ -22,7 +22,8 @@ _kept: dict[str, tuple[FleetRow, tuple[object, ...], Line]] = {}
 def render_heading(scene: Scene) -> Line:
     """The names of the columns."""
     cells = _columns(scene)
-    text = f"   {fit('STATE', 13)}{fit('ROLLOUT', cells[0])}"
+    what = "ENDED ONLY" if scene.listing.ended else "ROLLOUT"  # also where there is no line for settings
+    text = f"   {fit('STATE', 13)}{fit(what, cells[0])}"
     if scene.room in {Room.WIDE, Room.NORMAL}:
         text += f"{fit('HOST', _host_cells(scene))}{fit('STAGE', 7)}{right('ON NEW', 7)} {fit('(router)', 11)}"
         text += f"{fit('WORST SIGNAL', cells[1])}{fit('NEXT', cells[2])}WHO"
