@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from bench.__main__ import names
-from tests.docs.acceptance import PAGE, ROOT, kept, page, read_report, selected
+from tests.docs.acceptance import PAGE, ROOT, apart, kept, page, read_report, selected
 from tests.docs.acceptance_rows import GOALS
 
 
@@ -22,6 +22,12 @@ def test_all_rows_are_there_and_each_has_something_that_measures_it() -> None:
     assert [goal.number for goal in GOALS] == list(range(1, 27))
     assert all(goal.tests or goal.benches for goal in GOALS)
     assert {bench for goal in GOALS for bench, _ in goal.benches} <= set(names())
+
+
+def test_what_is_named_twice_is_run_once_and_whole() -> None:
+    """A file beside one of its tests is the file; a folder beside its files is the folder."""
+    assert apart(["a.py", "a.py::one", "b/c.py::two", "b"]) == ["a.py", "b"]
+    assert apart(["a.py::one", "ab.py", "a.py::one_more"]) == ["a.py::one", "ab.py", "a.py::one_more"]
 
 
 @pytest.mark.parametrize("test", selected())
