@@ -93,6 +93,8 @@ class Share:
         return self._by_segment(other, min)
 
     def _by_segment(self, other: Share, pick: Callable[[int, int], int]) -> Share:
+        if not (self.segments or other.segments):
+            return self if pick(self.basis_points, other.basis_points) == self.basis_points else other
         names = dict((*self.segments, *other.segments))
         own = {name: pick(self.of(name).basis_points, other.of(name).basis_points) for name in names}
         return Share(pick(self.basis_points, other.basis_points), tuple(own.items()))

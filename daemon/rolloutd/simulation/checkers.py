@@ -217,7 +217,8 @@ class Checkers:
         # Before the checks have passed no slot is ours, and a share that is found there is not ours to touch.
         calm = ledger.checked and now_ms - self.world.disturbed_ms > self.patience_ms
         self._above_since_ms = self._since(not shown <= ledger.ceiling, self._above_since_ms)
-        equal = shown in ledger.may_show or ledger.ended != "" or (ledger.not_obeyed and self._rounded)
+        as_wanted = shown == ledger.wanted or shown in ledger.may_show
+        equal = as_wanted or ledger.ended != "" or (ledger.not_obeyed and self._rounded)
         self._differs_since_ms = self._since(not equal, self._differs_since_ms)
         if calm and not ledger.ended and self._too_long(self._above_since_ms):
             self.fault("I1", f"the router has shown {shown}, above {ledger.ceiling}, for more than two ticks")

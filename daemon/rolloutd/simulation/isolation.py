@@ -62,10 +62,11 @@ class IsolationCheckers:
 
     def look(self, now_ms: int, *, calm: bool) -> None:
         """Whoever is recorded as isolated is out within two ticks; who was let in again is in."""
-        ledger, given, isolated = self._ledger, self._world.engine.given, set(self._world.engine.isolated)
+        ledger, isolated = self._ledger, set(self._world.engine.isolated)
         if not (ledger.off or isolated):
+            self._in_since_ms, self._left_since_ms = {}, None
             return
-        patience_ms = self._world.patience_ms
+        given, patience_ms = self._world.engine.given, self._world.patience_ms
         self._note()
         inside = {name for name in ledger.off if given[name] > 0} if not ledger.ended else set()
         self._in_since_ms = {name: self._in_since_ms.get(name, now_ms) for name in inside}
