@@ -2,7 +2,7 @@
 
 Both run against the daemon's real server in the same run, in turns. Quiet: nothing but heartbeats. Busy: twenty rows in
 sight change each second. Storm: five hundred. Unfocused: the terminal says that nobody looks. Also ``rollout status``
-beside a bare ``python -c pass``, and how long the demo takes to show harm. A whole run takes about eight minutes and
+beside a bare ``python -c pass``, and how long the demo takes to show harm. A whole run takes about ten minutes and
 wants the machine for itself.
 """
 
