@@ -77,9 +77,11 @@ class EvidenceKeeper:
     async def leased_at_ms(self, rollout: Rollout) -> int | None:
         """When this rollout's lease was last renewed, or what it leases was asked for, on the rollout clock.
 
-        Renewals are kept with each pulse; a process that died before one still leased what it had asked for.
+        Renewals are kept with each pulse; a process that died before one still leased what it had asked for. What was
+        never confirmed may have begun no lease, so it counts for none: in doubt a share that is gone has lapsed, and
+        nobody is said to have lowered it.
         """
-        asked_at = rollout.traffic.wanted_at
+        asked_at = rollout.traffic.wanted_at if rollout.traffic.settled else None
         kept = (await self.renewed_at_ms(rollout.name), None if asked_at is None else asked_at.clock_ms)
         return max((at_ms for at_ms in kept if at_ms is not None), default=None)
 

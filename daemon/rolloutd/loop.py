@@ -362,13 +362,16 @@ class Loop(Raising):
 
     async def catch_up(self) -> None:
         """Record what was carried out before the journal could take it, also of rollouts that have ended since."""
-        for name in self._recorder.behind:
+        behind = self._recorder.behind
+        for name in behind:
             async with self._lock(name):
                 try:
                     await self._recorder.catch_up(name)
                 except (StoreFull, StoreBusy):
                     return
                 self._recorder.settled(name)
+        if behind:
+            self.set_raising("", "space")
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())

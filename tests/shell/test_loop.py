@@ -135,6 +135,27 @@ async def test_abort_with_a_full_store_lowers_and_is_recorded_when_there_is_spac
     assert rig.loop.why_not_raise == ""
 
 
+async def test_once_what_was_behind_is_recorded_nothing_stands_against_increases(tmp_path: Path) -> None:
+    """I4, I6, found by seed 604522: with nothing more to record the share that a restart took away never came back."""
+    rig, name = await _running(tmp_path)
+    rig.journal.faults.fail_next(StoreFull("No space."))
+    await rig.loop.audit_refusal(name, "promote", "gate", "no", OPERATOR)
+    assert "No space" in rig.loop.why_not_raise
+    await rig.loop.catch_up()
+    assert rig.loop.why_not_raise == ""
+    assert rig.loop.lanes[name].seen.may_raise
+
+
+async def test_what_was_asked_for_and_never_confirmed_began_no_lease(tmp_path: Path) -> None:
+    """I8, found by seed 605466: a share whose lease had run out was told as lowered by somebody."""
+    rig, name = await _running(tmp_path)
+    rollout, keeper = rig.loop.lanes[name].rollout, rig.loop._keeper
+    assert rollout.traffic.wanted_at is not None
+    assert await keeper.leased_at_ms(rollout) == rollout.traffic.wanted_at.clock_ms
+    in_flight = replace(rollout.traffic, wanted=Share(5_000))
+    assert await keeper.leased_at_ms(replace(rollout, traffic=in_flight)) is None
+
+
 async def test_a_full_store_stops_increases_and_ends_nothing(tmp_path: Path) -> None:
     """I4: what cannot be recorded is not done; the daemon goes on, says why, and raises again when there is space."""
     rig = Rig(tmp_path)

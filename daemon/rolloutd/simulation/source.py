@@ -32,6 +32,8 @@ class SimulatedSource:
         self._told = told
         self._alive = alive
         self._frozen: dict[Slot, Counted] = {}
+        self._frozen_told: set[tuple[str, Slot]] = set()
+        """Who has heard of the frozen counters; the first time they tell what came until they froze."""
 
     async def read(self, question: Question, deadline_s: float) -> Answer:
         """See ``MetricSource.read``."""
@@ -62,14 +64,15 @@ class SimulatedSource:
         frozen = self._world.active.get(Kind.FROZEN)
         if frozen is None:
             self._frozen.pop(slot, None)
+            self._frozen_told.discard((metric, slot))
         for kind, fault in self._world.active.items():
             if kind is Kind.SERIES_MISSING and not self._world.all_series_shown:
                 continue  # a series that was never shown before is a new one when it comes
             if kind in _WRONG and _hits(fault, metric, slot):
-                return self._wrong(fault, slot, truth, at_ms)
+                return self._wrong(fault, metric, slot, truth, at_ms)
         return truth, Sight.GOOD
 
-    def _wrong(self, fault: Fault, slot: Slot, truth: Counted, at_ms: int) -> tuple[ArmReading, Sight]:
+    def _wrong(self, fault: Fault, metric: str, slot: Slot, truth: Counted, at_ms: int) -> tuple[ArmReading, Sight]:
         silent = Sight.VAGUE if self._no_traffic(slot) else Sight.BLIND
         if fault.kind is Kind.UNREADABLE:
             reading = Unreadable(BlindReason(fault.word), f"told to be {fault.word}")
@@ -78,7 +81,9 @@ class SimulatedSource:
             return _sampled(truth, fault.at_ms + WALL_AT_START_MS - 600_000), silent
         if fault.kind is Kind.FROZEN:
             kept = self._frozen.setdefault(slot, truth)
-            return _sampled(kept, at_ms), Sight.VAGUE if self._no_traffic(slot) else Sight.EMPTY
+            vague = self._no_traffic(slot) or (metric, slot) not in self._frozen_told
+            self._frozen_told.add((metric, slot))
+            return _sampled(kept, at_ms), Sight.VAGUE if vague else Sight.EMPTY
         if fault.kind is Kind.NOT_A_NUMBER:
             bad = Point(truth.part[0].series, float(fault.word), at_ms)
             return Counted(truth.total, (bad, *truth.part[1:])), Sight.BLIND
