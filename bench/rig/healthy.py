@@ -10,9 +10,10 @@ import random
 from dataclasses import dataclass, replace
 from math import exp, sqrt
 
-from rolloutd.core.evidence import GateEvidence, Setting, absorb
+from rolloutd.core.evidence import GateEvidence, absorb
 from rolloutd.core.metrics import Answer, Counted, Point
 from rolloutd.core.plan import Plan
+from rolloutd.core.setting import Setting
 from rolloutd.core.values import FULL_BP, Share
 
 CHAMPION, CHALLENGER = "champion", "challenger"

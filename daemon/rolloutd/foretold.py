@@ -33,6 +33,8 @@ def foretell(
     missing += (
         [f"How long {', '.join(means)} takes cannot be said: that depends on how a mean varies."] if means else []
     )
+    drifts = [gate.metric for gate in spec.plan.gates if gate.template.kind is GateKind.DRIFT]
+    missing += [f"{', '.join(drifts)} shows drift and never safety: it is left out of the times."] if drifts else []
     late = [_undecided(stage) for stage in found.stages[1:] if not stage.decides]
     plan = ruling.plan
     outlook = PlanOutlook(

@@ -107,17 +107,17 @@ class EvidenceKeeper:
         return self._pulse
 
     def _row(self, rollout: str, known: GateEvidence, at: Instant) -> EvidenceRow:
-        counts, means = known.last, None if known.averages is None else known.averages.last
+        champion_n, champion_bad, challenger_n, challenger_bad = counted(known)
         return EvidenceRow(
             rollout=rollout,
             gate=known.metric,
             tick=known.tick,
             body=self._text(rollout, known),
             at=at,
-            champion_n=counts.champion_n,
-            champion_bad=counts.champion_bad if means is None else means.champion_total,
-            challenger_n=counts.challenger_n,
-            challenger_bad=counts.challenger_bad if means is None else means.challenger_total,
+            champion_n=champion_n,
+            champion_bad=champion_bad,
+            challenger_n=challenger_n,
+            challenger_bad=challenger_bad,
             note=known.blind.detail if known.blind is not None else "",
             standing=standing(known),
         )
@@ -132,3 +132,15 @@ class EvidenceKeeper:
         text = codec.encode(known)
         self._texts[rollout, known.metric] = (known, text)
         return text
+
+
+def counted(known: GateEvidence) -> tuple[float, float, float, float]:
+    """What the last tick counted of champion and challenger, all and bad; of a mean what it came to.
+
+    Of a drift no answer is a bad one, so it counts nothing: 0 of n would be drawn as a rate.
+    """
+    if known.drift is not None:
+        return 0, 0, 0, 0
+    last, means = known.last, None if known.averages is None else known.averages.last
+    bad = (last.champion_bad, last.challenger_bad) if means is None else (means.champion_total, means.challenger_total)
+    return last.champion_n, bad[0], last.challenger_n, bad[1]

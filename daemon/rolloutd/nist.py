@@ -105,6 +105,8 @@ def _results(case: Case) -> str:
     told = [
         f"{g.metric} {g.challenger:.6g} against {g.champion:.6g} on average"
         if g.kind == "mean" and g.challenger is not None and g.champion is not None
+        else f"{g.metric} {g.words or 'no figures'} of {g.challenger_n} against {g.champion_n} answers"
+        if g.kind == "drift"
         else f"{g.metric} {g.challenger_bad} of {g.challenger_n} against {g.champion_bad} of {g.champion_n}"
         for g in counted
     ]

@@ -100,6 +100,8 @@ def _gate(gate: Gate, known: GateEvidence | None, said: str) -> ReportedGate:
         return empty
     sums = known.total_sum
     champion, challenger = rates(sums.champion_n, sums.champion_bad), rates(sums.challenger_n, sums.challenger_bad)
+    if known.drift is not None:
+        champion = challenger = None
     both = champion is not None and challenger is not None and known.averages is None
     if known.averages is not None:
         champion, challenger = known.averages.total.champion, known.averages.total.challenger
@@ -114,6 +116,7 @@ def _gate(gate: Gate, known: GateEvidence | None, said: str) -> ReportedGate:
             "challenger": challenger,
             "delta": challenger - champion if champion is not None and challenger is not None else None,
             "range": found,
+            "words": "" if known.drift is None else known.drift.total_words(gate.template),
         }
     )
 

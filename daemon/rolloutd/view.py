@@ -216,10 +216,15 @@ def _gate(lane: Lane, verdict: GateVerdict, now: Instant, needs: Mapping[str, Ne
     ranges = ranges and not blind and not paired  # the range is of two separate samples
     champion = None if blind else rates(sums.champion_n, sums.champion_bad)
     challenger = None if blind else rates(sums.challenger_n, sums.challenger_bad)
+    if known.drift is not None:
+        champion = challenger = None
+        ranges = False
     if known.averages is not None and not blind:
         means = known.averages.stage
         champion, challenger, ranges = means.champion, means.challenger, False
     delta = challenger - champion if champion is not None and challenger is not None else None
+    if known.drift is not None and not blind and known.drift.total.n:
+        delta = known.drift.size
     age_s = None if known.fresh_at_ms is None else (now.clock_ms - known.fresh_at_ms) / 1000
     return wire.GateNow(
         metric=gate.metric,
@@ -228,7 +233,7 @@ def _gate(lane: Lane, verdict: GateVerdict, now: Instant, needs: Mapping[str, Ne
         champion=champion,
         challenger=challenger,
         delta=delta,
-        delta_kind="difference" if known.averages is None else "mean",
+        delta_kind="psi" if known.drift is not None else "difference" if known.averages is None else "mean",
         range=difference_range([sums], 1 - CONFIDENCE, known.harm.learnt.totals.phi) if ranges else None,
         confidence=CONFIDENCE,
         limit=gate.limit,
@@ -242,6 +247,7 @@ def _gate(lane: Lane, verdict: GateVerdict, now: Instant, needs: Mapping[str, Ne
         on_fail=gate.on_fail.value,
         slo_ms=gate.template.slo_ms,
         needs=needs.get(gate.metric),
+        words="" if known.drift is None or blind else known.drift.words(gate.template),
     )
 
 
@@ -295,6 +301,8 @@ def _worst(gate: wire.GateNow | None) -> str:
     if gate.harm_evidence < 0.05:
         return "none"
     delta = "" if gate.delta is None else f" {gate.delta * 100:+.2f}pp"
+    if gate.kind == GateKind.DRIFT and gate.delta is not None:
+        delta = f" PSI {gate.delta:.2f}"
     if gate.kind == GateKind.MEAN and gate.delta is not None:
         delta = f" {gate.delta:+.3g}"
     return f"{gate.metric}{delta} harm {gate.harm_evidence:.0%}"

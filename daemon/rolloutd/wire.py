@@ -87,9 +87,11 @@ class Samples(Model):
 
 
 class GateNow(Model):
-    """One gate. ``state`` is pass, collecting, fail, blind, overridden or not-checked.
+    """One gate. ``state`` is pass, collecting, fail, blind, overridden, not-checked or quiet.
 
     The evidence figures are the part of the way to the line on a log scale, 0 to 1; they are not probabilities.
+    ``words`` describe a drift, of which ``delta`` is the size (PSI less chance) and safe_evidence the part of the
+    answers that are enough for it to be quiet.
     """
 
     metric: str
@@ -112,6 +114,7 @@ class GateNow(Model):
     on_fail: str = "rollback"
     slo_ms: float | None = None
     needs: Needs | None = None
+    words: str = ""
 
 
 class RatioNow(Model):

@@ -28,7 +28,10 @@ class ReportedStage(Model):
 
 
 class ReportedGate(Model):
-    """One metric over the whole rollout: what was counted on each side, the difference and its range."""
+    """One metric over the whole rollout: what was counted on each side, the difference and its range.
+
+    A drift has neither: its figures are in ``words``, and no answer is a bad one.
+    """
 
     metric: str
     kind: str
@@ -42,6 +45,7 @@ class ReportedGate(Model):
     range: tuple[float, float] | None = None
     said: str = ""
     limit: float | None = None
+    words: str = ""
 
 
 class ReportedMoment(Model):

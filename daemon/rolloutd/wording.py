@@ -122,16 +122,24 @@ def _why_split(judgement: Judgement) -> list[str]:
     return lines
 
 
+def _why_harm(verdict: GateVerdict, alpha: float) -> str:
+    return f"harm {verdict.harm_progress:.0%} of the way to {1 / alpha:g}"
+
+
 def _why_gate(lane: Lane, verdict: GateVerdict, alpha: float, beta: float) -> str:
-    sums = lane.evidence[verdict.gate.metric].stage_sum
+    known = lane.evidence[verdict.gate.metric]
+    sums = known.stage_sum
     if verdict.verdict is Verdict.BLIND and verdict.blind is not None:
         return f"{verdict.gate.metric}: BLIND, {verdict.blind.detail}. No data is never a pass."
+    if known.drift is not None:
+        told = known.drift.why_words(verdict.gate.template)
+        return f"{verdict.gate.metric}: {verdict.verdict.value.upper()}, {told}; {_why_harm(verdict, alpha)}."
     counts = (
         f"champion {sums.champion_bad} of {sums.champion_n}, challenger {sums.challenger_bad} of {sums.challenger_n}"
     )
     return (
         f"{verdict.gate.metric}: {verdict.verdict.value.upper()}, {counts} on this stage; "
-        f"harm {verdict.harm_progress:.0%} of the way to {1 / alpha:g}, "
+        f"{_why_harm(verdict, alpha)}, "
         f"safe {verdict.safe_progress:.0%} of the way to {1 / beta:g} "
         f"(margins {margin_words(verdict.gate.harm)} and {margin_words(verdict.gate.accept)})."
     )

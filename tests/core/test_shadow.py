@@ -9,11 +9,12 @@ import pytest
 from rolloutd.core import events as ev
 from rolloutd.core.blockers import BlockerKind, blockers
 from rolloutd.core.commands import Refused, Verb
-from rolloutd.core.evidence import GateEvidence, Setting, absorb
+from rolloutd.core.evidence import GateEvidence, absorb
 from rolloutd.core.fold import LawBroken, evolve
 from rolloutd.core.metrics import Answer, BlindReason, Counted, GateKind, MetricTemplate, Point, Selector
 from rolloutd.core.plan import Gate, Plan, Smoke, Stage
 from rolloutd.core.reconcile import check_invariants
+from rolloutd.core.setting import Setting
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import FULL, ZERO, BadValue, Share, Slot
 from rolloutd.core.verdict import Verdict

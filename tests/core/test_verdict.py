@@ -72,7 +72,7 @@ def one(of: Gate, **sizes: float | None) -> Verdict:
 
 def test_the_words_of_verdicts_are_those_on_disk_and_wire() -> None:
     """The journal and the interface speak them."""
-    assert [verdict.value for verdict in Verdict] == ["pass", "fail", "collecting", "blind", "not-checked"]
+    assert [verdict.value for verdict in Verdict] == ["pass", "fail", "collecting", "blind", "not-checked", "quiet"]
 
 
 def test_safety_is_shown_at_its_line_and_not_before() -> None:

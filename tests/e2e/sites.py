@@ -125,13 +125,21 @@ def haproxy_site(
 
 @contextmanager
 def envoy_site(
-    folder: Path, *, failure_rate: float = 0.0, tick: str = "500ms", policy: str = ""
+    folder: Path,
+    *,
+    failure_rate: float = 0.0,
+    tick: str = "500ms",
+    policy: str = "",
+    more: str = "",
+    logs: bool = False,
 ) -> Iterator[Site[Envoy]]:
-    """A site on Envoy, judged by its own counters."""
+    """A site on Envoy, judged by its own counters, with ``more`` tables; its servers may log what they answer."""
     servers = make_servers(failure_rate)
+    for slot, server in servers.items():
+        server.log = f"{folder}/{slot}.jsonl" if logs else ""
     with ServerThread(*servers.values()) as thread, Envoy(folder, {ROUTE: servers}) as proxy:
         router = f'kind = "envoy"\nadmin = "{proxy.admin_url}"\nroutes_file = "{proxy.routes_file}"'
-        source = scrape(f"{proxy.admin_url}/stats/prometheus?filter=upstream_rq_(completed|5xx)")
+        source = scrape(f"{proxy.admin_url}/stats/prometheus?filter=upstream_rq_(completed|5xx)") + f"\n{more}"
         house = House(
             folder, Config(router, source, "envoy.errors", tick=tick, policy=policy).text(folder, proxy.routes)
         )

@@ -35,6 +35,7 @@ class ModelServer:
     healthy: bool = True
     log: str = ""
     differ_rate: float = 0.0
+    favour_rate: float = 0.0
     labels: str = ""
     labels_after_s: float = 4.0
     shows_metrics: bool = True
@@ -84,14 +85,16 @@ class ModelServer:
     def predict(self, request_id: str, code: int, took_s: float) -> None:
         """Write the answer into the prediction log: what follows from the request, or now and then something wrong.
 
-        Where there is a file for ``labels``, what was right is written there later; of some requests twice, and first
-        wrong. Failed requests have no answer that could be right.
+        With ``favour_rate`` it is label-0 more often than it should. Where there is a file for ``labels``, what was
+        right is written there later; of some requests twice, and first wrong. Failed requests have no answer that could
+        be right.
         """
         if not self.log:
             return
         truth = zlib.crc32(request_id.encode()) % 10
         wrong = self.chance.random() < self.differ_rate
         label = (truth + 1) % 10 if wrong else truth
+        label = 0 if self.favour_rate and self.chance.random() < self.favour_rate else label
         said = {"request_id": request_id, "arm": self.slot, "version": self.version, "status": code}
         _write(self.log, {**said, "latency_ms": 1_000 * took_s, "output": f"label-{label}"})
         if code == 200:

@@ -52,6 +52,14 @@ PAIRS = {
     "pairs.errors": GateKind.PAIRED,
     "pairs.slow": GateKind.PAIRED,
 }
+OTHERS = {
+    "answers.drift": MetricTemplate(
+        "answers.drift", GateKind.DRIFT, "arm", Selector("answers"), bad=Selector("by_class"), class_label="class"
+    ),
+    "labels.brier": MetricTemplate(
+        "labels.brier", GateKind.MEAN, "arm", Selector("scored"), bad=Selector("squared"), ripe_ms=1
+    ),
+}
 
 
 def template_of(name: str, arm_label: str | None, slo_ms: float | None) -> MetricTemplate:
@@ -59,6 +67,8 @@ def template_of(name: str, arm_label: str | None, slo_ms: float | None) -> Metri
     if name in PAIRS:
         bad = Selector(f"{name.replace('.', '_')}_total")
         return MetricTemplate(name, PAIRS[name], "arm", Selector("pairs_total"), bad=bad, slo_ms=slo_ms)
+    if name in OTHERS:
+        return OTHERS[name]
     if name not in TEMPLATES:
         raise ValueError(f"There is no template {name}. {did_you_mean(name, TEMPLATES)}")
     label = arm_label or "cluster"

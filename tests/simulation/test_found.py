@@ -10,11 +10,12 @@ import pytest
 from rolloutd.core import events as ev
 from rolloutd.core.counting import ArmCounters, ArmDelta, arm_delta, shorter, usable
 from rolloutd.core.effects import RouteSeen
-from rolloutd.core.evidence import GateEvidence, Setting, absorb
+from rolloutd.core.evidence import GateEvidence, absorb
 from rolloutd.core.lane import observe
 from rolloutd.core.metrics import Answer, BlindReason, Counted, Point, Unreadable
 from rolloutd.core.observed import RouteReading, Seen
 from rolloutd.core.reconcile import RouteVerdict, route_verdict
+from rolloutd.core.setting import Setting
 from rolloutd.core.values import FULL, ZERO, Instant, Share, Slot
 from rolloutd.journal import CommandKey
 from rolloutd.memory_journal import MemoryJournal

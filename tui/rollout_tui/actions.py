@@ -222,7 +222,8 @@ def _raising(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s
     if undecided and promotes:
         why = (f"Early, not decided yet: {', '.join(map(_undecided, undecided))}.", cli + ' --reason "..."')
         return Strip(name, row.verb, title, why, (Step.REASON, Step.YES), now_s, status.revision)
-    fact = "No gate shows harm, none is blind." if undecided else "All gates pass."
+    quiet = any(gate.state == "quiet" for gate in status.gates)
+    fact = "No gate shows harm, none is blind." if undecided or quiet else "All gates pass."
     if row.verb == "reapply":
         fact = words.BOTH_SHARES.format(theirs=_copied(status, mine=False), ours=_copied(status, mine=True)) + fact
     elif promotes:

@@ -28,11 +28,13 @@ def rate(fraction: float | None, kind: str = "") -> str:
 
 
 def delta(value: float | None, kind: str) -> str:
-    """A signed difference: ``pp`` for one of shares, ``%`` for a relative one, in its own unit for a ``mean``."""
+    """A signed difference: ``pp`` for shares, ``%`` for a relative one, a ``mean`` in its own unit, a drift's size."""
     if value is None:
         return "-"
     if kind == "mean":
         return f"{value:+.3g}"
+    if kind == "psi":
+        return f"PSI {value:.2f}"
     return f"{value * 100:+.1f}%" if kind == "relative" else f"{value * 100:+.2f}pp"
 
 

@@ -38,7 +38,7 @@ STATES: tuple[StateWord, ...] = (
     StateWord("going_up", "^", "^", "GOING UP", "a higher share is asked, the router has not confirmed it", Role.PLAIN),
     StateWord("checking", "·", ".", "CHECKING", "checks before the first traffic", Role.PLAIN),
     StateWord("collecting", "…", "..", "COLLECTING", "runs; gates have not decided", Role.PLAIN),
-    StateWord("clear", "✓", "ok", "CLEAR", "runs; all gates pass, waits only for time", Role.GOOD),
+    StateWord("clear", "✓", "ok", "CLEAR", "runs; no gate stands in the way, waits only for time", Role.GOOD),
     StateWord("watching", "w", "w", "WATCHING", "all traffic on the challenger, the champion still warm", Role.GOOD),
     StateWord("finishing", "f", "f", "FINISHING", "the challenger becomes the base of its route", Role.GOOD),
     StateWord("shadow", "○", "o", "SHADOW", "the challenger gets copies, no user sees it", Role.PLAIN),
@@ -79,7 +79,7 @@ def attention(state: str) -> int:
 
 GATE_ROLES = {
     "pass": Role.GOOD, "collecting": Role.PLAIN, "fail": Role.CRITICAL, "blind": Role.WARNING,
-    "overridden": Role.WARNING, "not-checked": Role.NOTICE,
+    "overridden": Role.WARNING, "not-checked": Role.NOTICE, "quiet": Role.PLAIN,
 }  # fmt: skip
 
 GRAVE = {

@@ -151,6 +151,14 @@ def _labels(name: str, arm_label: str, slo_ms: float | None, series: tuple[str, 
     return MetricTemplate(name, GateKind.PROPORTION, arm_label, Selector(total), bad=Selector(bad), ripe_ms=_UNSAID_MS)
 
 
+def _answers_drift(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
+    """What a source of predictions counts by class; which classes or edges there are the configuration says."""
+    if slo_ms is not None:
+        raise BadValue(f"{name} takes no slo; it says classes or edges.")
+    total, by_class = Selector("answers_total"), Selector("answers_class_total")
+    return MetricTemplate(name, GateKind.DRIFT, arm_label, total, bad=by_class, class_label="class")
+
+
 def _bound(name: str, slo_ms: float | None) -> Decimal:
     if slo_ms is None:
         raise BadValue(f"{name} needs an slo: the bound of a histogram's bucket, such as 250ms.")
@@ -166,6 +174,7 @@ def _equal(label: str, value: str) -> LabelMatch:
 
 _Maker = Callable[[str, str, float | None], MetricTemplate]
 _MAKERS: dict[str, tuple[str, _Maker]] = {
+    "answers.drift": ("arm", _answers_drift),
     "envoy.errors": ("envoy_cluster_name", _envoy_errors),
     "envoy.latency": ("envoy_cluster_name", _envoy_latency),
     "haproxy.errors": ("proxy", _haproxy_errors),

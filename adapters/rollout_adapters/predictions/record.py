@@ -126,7 +126,7 @@ def same(one: Output, other: Output, tolerance: float) -> bool:
     if isinstance(one, float) and isinstance(other, float):
         return abs(one - other) <= tolerance
     if isinstance(one, tuple) and isinstance(other, tuple):
-        return len(one) == len(other) and _greatest(one) == _greatest(other)
+        return len(one) == len(other) and greatest(one) == greatest(other)
     return one == other
 
 
@@ -136,7 +136,7 @@ def right(output: Output, label: Output, tolerance: float) -> bool | None:
     Of scores the label is the number of the right one, counted from zero, or scores with the same greatest one.
     """
     if isinstance(output, tuple) and isinstance(label, float):
-        return _greatest(output) == label
+        return greatest(output) == label
     if output is None or type(output) is not type(label):
         return None
     return same(output, label, tolerance)
@@ -159,7 +159,8 @@ def digest(value: object) -> str:
     return "sha256:" + hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def _greatest(scores: tuple[float, ...]) -> int:
+def greatest(scores: tuple[float, ...]) -> int:
+    """The number of the greatest score, counted from zero."""
     return max(range(len(scores)), key=scores.__getitem__)
 
 

@@ -1,8 +1,8 @@
 """Prediction logs as a metric source of kind ``predictions``: counts of pairs and labels, from files and a socket.
 
-It answers for metrics of pairs and of labels alone. A sample is as old as the arm's last pair, or the last answer that
-may get a label: without new ones it grows old, and what rests on it goes blind. It opens files and socket at the first
-question, and keeps nothing on disk.
+It answers for metrics of pairs, labels and drift alone. A sample is as old as the arm's last pair, or its last answer
+where no pair is asked for: without new ones it grows old, and what rests on it goes blind. It opens files and socket
+at the first question, and keeps nothing on disk.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from rollout_adapters.metrics.timing import DurationMs, SteadyWall
 from rollout_adapters.options import AdapterOptions, check_options
+from rollout_adapters.predictions.bins import BinBook
 from rollout_adapters.predictions.formats import FORMATS, Reader, reader_of
 from rollout_adapters.predictions.ingest import Ingest
 from rollout_adapters.predictions.joiner import ArmCounts, Joiner, Timed
@@ -125,6 +126,7 @@ class PredictionSource:
         self.clock = SteadyWall()
         self.joiner = Joiner(options.window_ms, options.most_waiting, options.tolerance)
         self.books: dict[int, LabelBook] = {}
+        self.bins: dict[tuple[str, ...], BinBook] = {}
         self._options = options
         self._tails = [(Tail(file.path), reader_of(file.format, file.arm)) for file in options.files]
         read = reader_of(options.listen_format, "")
@@ -137,8 +139,9 @@ class PredictionSource:
         template = question.template
         if template.slo_ms is not None:
             self.joiner.watch_latency(template.slo_ms)
-        if template.ripens and not self._has_book(template.ripe_ms):
-            detail = f"labels are asked for at more than {_BOOKS_MAX} ages"
+        if not self._has_book(template):
+            what = "labels are asked for at" if template.ripens else "answers are told apart in"
+            detail = f"{what} more than {_BOOKS_MAX} {'ages' if template.ripens else 'ways'}"
             return Answer.unreadable(question, self.clock.now_ms(), BlindReason.TOO_BIG, detail)
         if self._filling is None or self._filling.done():
             self._filling = asyncio.create_task(self._fill(), name=f"read {self.name}")
@@ -195,12 +198,34 @@ class PredictionSource:
         self.joiner.add([line for line in said if isinstance(line, Record)], now_ms)
         for book in self.books.values():
             book.add(said, now_ms)
+        for bins in self.bins.values():
+            bins.add(said, now_ms)
 
-    def _has_book(self, ripe_ms: int) -> bool:
-        """Whether answers of this age are counted, from now on at the latest."""
-        if ripe_ms not in self.books and len(self.books) < _BOOKS_MAX:
-            self.books[ripe_ms] = LabelBook(ripe_ms, self._options.most_waiting, self._options.tolerance)
-        return ripe_ms in self.books
+    def _has_book(self, template: MetricTemplate) -> bool:
+        """Whether what this metric needs beside pairs is counted, from now on at the latest."""
+        most, ripe_ms, bins = self._options.most_waiting, template.ripe_ms, template.bins
+        if template.kind is GateKind.DRIFT:
+            if bins not in self.bins and len(self.bins) < _BOOKS_MAX:
+                self.bins[bins] = BinBook(bins, template.edges, most)
+            return bins in self.bins
+        if template.ripens and ripe_ms not in self.books and len(self.books) < _BOOKS_MAX:
+            self.books[ripe_ms] = LabelBook(ripe_ms, most, self._options.tolerance)
+        return not template.ripens or ripe_ms in self.books
+
+    def _spread(self, template: MetricTemplate, arm: str) -> ArmReading:
+        """An arm's answers by their class."""
+        counts = self.bins[template.bins].arms.get(arm)
+        if counts is None:
+            return Unreadable(BlindReason.NO_SERIES, f"no answer of {arm} was logged yet")
+        labels, at_ms = f'arm="{arm}",from="{counts.from_ms}"', counts.record_at_ms
+        part = (template.bad or template.total).series
+        return Counted(
+            (Point(f"{template.total.series}{{{labels}}}", float(counts.n), at_ms),),
+            tuple(
+                Point(f'{part}{{{labels},{template.class_label}="{name}"}}', float(n), at_ms)
+                for name, n in counts.by_bin.items()
+            ),
+        )
 
     def _labelled(self, template: MetricTemplate, arm: str, now_ms: int) -> ArmReading:
         counts = self.books[template.ripe_ms].arms.get(arm)
@@ -226,8 +251,10 @@ class PredictionSource:
     def _reading(self, template: MetricTemplate, arm: str, now_ms: int) -> ArmReading:
         if template.ripens:
             return self._labelled(template, arm, now_ms)
+        if template.kind is GateKind.DRIFT:
+            return self._spread(template, arm)
         if not template.kind.of_pairs:
-            detail = f"{template.name} is no metric of pairs or labels, and these are predictions"
+            detail = f"{template.name} is no metric of pairs, labels or drift, and these are predictions"
             return Unreadable(BlindReason.BAD_ANSWER, detail)
         counts = self.joiner.arms.get(arm)
         if counts is None:

@@ -209,6 +209,8 @@ def _harm_sentence(rollout: Rollout, pic: Picture) -> str:
     if fired.segment and known.by is not None:
         sums, where = known.by.counted(fired.segment), f" in {known.by.segments.label}={fired.segment}"
     odds = f"evidence e^{pic.judgement.log_e_harm:.2f}, line {1 / rollout.spec.plan.alpha:g}"
+    if known.drift is not None:
+        return f"{fired.gate.metric} shows harm: {known.drift.harm_words(fired.gate.template)}; {odds}"
     if known.averages is not None:
         return f"{fired.gate.metric} shows harm: {known.averages.words}; {odds}"
     return (

@@ -12,6 +12,7 @@ from functools import cached_property
 
 from rolloutd.core import mirroring, smoke
 from rolloutd.core.evidence import GateEvidence
+from rolloutd.core.metrics import GateKind
 from rolloutd.core.observed import Seen
 from rolloutd.core.phases import Phase
 from rolloutd.core.reconcile import RouteVerdict, observed_share, route_verdict
@@ -103,8 +104,9 @@ class Picture:
     @property
     def counted(self) -> tuple[GateEvidence, ...]:
         """The evidence of the gates that are to see something on the present stage."""
-        off = {gate.metric for gate in self.rollout.spec.plan.gates if gate.template.kind.of_pairs}
-        off = set() if self.rollout.stage.shadow else off
+        kinds = {gate.metric: gate.template.kind for gate in self.rollout.spec.plan.gates}
+        shadow = self.rollout.stage.shadow
+        off = {metric for metric, kind in kinds.items() if (kind is GateKind.DRIFT if shadow else kind.of_pairs)}
         return tuple(known for metric, known in self.evidence.items() if metric not in off)
 
 

@@ -9,20 +9,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from math import log
 
+from rolloutd.core import drifting
 from rolloutd.core.averages import Averages, tick_of
 from rolloutd.core.by_segment import BySegment, Ticks, labelled
 from rolloutd.core.counting import ArmCounters, ArmDelta, bad_of, both_deltas, increment, shorter, usable
+from rolloutd.core.drifting import Drift
 from rolloutd.core.metrics import Answer, ArmReading, BlindReason, Counted, GateKind, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.ratio import RatioWatch
 from rolloutd.core.replacing import replace
 from rolloutd.core.ripening import Ripening, oldest_asked_ms
 from rolloutd.core.segments import Focus
+from rolloutd.core.setting import Setting
 from rolloutd.core.stats.earlier import NOTHING_KNOWN, Clinging
 from rolloutd.core.stats.increment import Increment
 from rolloutd.core.stats.jump import JumpEvidence
 from rolloutd.core.stats.proportion import HarmEvidence, LimitEvidence, SafeEvidence
-from rolloutd.core.values import SPARSE, ZERO, Share
+from rolloutd.core.values import SPARSE
 from rolloutd.core.whole_day import Hours, covered
 
 NOTHING = Increment(0, 0, 0, 0)
@@ -41,7 +44,8 @@ class GateEvidence:
     for a gate that is judged by segment. ``pairs_from_ms`` is from when on pairs count: what was answered before the
     exposure changed may have waited for its pair until then. ``hours`` is how much of each hour of a day the data
     covered since the stage began, on a stage that looks at a whole day. ``ripening`` says which requests' labels count,
-    for a gate on labels; ``averages`` is what a gate on a mean knows in the place of harm and safe.
+    for a gate on labels; ``averages`` is what a gate on a mean knows in the place of harm and safe, ``drift`` what one
+    on the classes of answers does.
     """
 
     metric: str
@@ -69,12 +73,14 @@ class GateEvidence:
     hours: Hours = field(default=(), metadata={SPARSE: True})
     ripening: Ripening | None = field(default=None, metadata={SPARSE: True})
     averages: Averages | None = field(default=None, metadata={SPARSE: True})
+    drift: Drift | None = field(default=None, metadata={SPARSE: True})
 
     @classmethod
     def start(cls, plan: Plan, gate: Gate, history: Clinging = NOTHING_KNOWN) -> GateEvidence:
         """Before the first reading of a rollout; ``history`` as earlier ones on its route showed it."""
         later = plan.last
-        alone = gate.limit is None or gate.template.kind.of_pairs
+        kind = gate.template.kind
+        alone = gate.limit is None or kind.of_pairs
         limit = None if alone or gate.limit is None else LimitEvidence.start(gate.limit, later)
         line, segments = _line(plan, gate), plan.segments if gate.by else None
         return cls(
@@ -84,11 +90,12 @@ class GateEvidence:
             limit=limit,
             champion_limit=limit,
             # Labels come late: what arrives now was split by the share of then.
-            ratio=None if gate.template.kind.of_pairs or gate.template.ripens else RatioWatch.start(later),
-            jump=JumpEvidence.start() if gate.template.kind.of_rates else None,
+            ratio=RatioWatch.start(later) if kind.tells_split and not gate.template.ripens else None,
+            jump=JumpEvidence.start() if kind.of_rates else None,
             by=None if segments is None else BySegment.start(segments, gate.harm, later, line),
             ripening=Ripening() if gate.template.ripens else None,
-            averages=Averages.start(gate) if gate.template.kind is GateKind.MEAN else None,
+            averages=Averages.start(gate) if kind is GateKind.MEAN else None,
+            drift=Drift.start(gate, line) if kind is GateKind.DRIFT else None,
         )
 
     @property
@@ -96,6 +103,8 @@ class GateEvidence:
         """log of the relative harm evidence now: over all segments where the gate is judged by them."""
         if self.averages is not None:
             return self.averages.harm.log_e
+        if self.drift is not None:
+            return self.drift.harm_log_e
         return self.harm.log_e if self.by is None else self.by.harm.log_e
 
     @property
@@ -137,6 +146,7 @@ class GateEvidence:
             ratio=self.ratio and self.ratio.on_stage(later=later),
             ripening=self.ripening and self.ripening.on_change(),
             averages=self.averages and self.averages.on_stage(),
+            drift=self.drift and self.drift.on_stage(),
         )
 
     def on_reopen(self, gate: Gate) -> GateEvidence:
@@ -146,41 +156,6 @@ class GateEvidence:
     def on_doubt(self) -> GateEvidence:
         """Something gave reason to doubt: the observation window begins again."""
         return replace(self, window_ms=0, skip_next=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Setting:
-    """What a reading means for the evidence: when it was taken and under which exposure.
-
-    ``champion_arm``/``challenger_arm`` are the arm-label values. ``share`` is what the router confirmed last,
-    ``warm_up`` whether only gross harm counts, ``sticky`` whether the router keeps a user on one side. ``focus`` is
-    where the arms are compared, where that is not everywhere. ``mirror`` is the part of the requests of which the
-    challenger was confirmed to get copies. ``whole_day`` says that the hours are kept which the data covers.
-    """
-
-    now_ms: int
-    tick_ms: int
-    champion_arm: str
-    challenger_arm: str
-    share: Share
-    warm_up: bool
-    sticky: bool = False
-    focus: Focus | None = None
-    mirror: Share = ZERO
-    whole_day: bool = False
-
-    def live(self, gate: Gate) -> bool:
-        """Whether the challenger has requests of the kind that this gate counts."""
-        return self.mirror > ZERO or (self.share > ZERO and not gate.template.kind.of_pairs)
-
-    def champion_has_none(self, gate: Gate) -> bool:
-        """Whether the plan leaves the champion none of them now."""
-        return not self.mirror > ZERO if gate.template.kind.of_pairs else self.compared.champion_has_none
-
-    @property
-    def compared(self) -> Focus:
-        """Where the arms are compared, and at which share."""
-        return Focus(self.share) if self.focus is None else self.focus
 
 
 def _line(plan: Plan, gate: Gate) -> float:
@@ -193,8 +168,8 @@ def _line(plan: Plan, gate: Gate) -> float:
 def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> GateEvidence:
     """The evidence after one answer. A reading that cannot be used blinds the gate and counts nothing."""
     ev = replace(ev, tick=ev.tick + 1, last=NOTHING, ripening=_looked(ev, gate, setting))
-    champion = _labelled(ev, _reading(answer, setting.champion_arm, gate))
-    challenger = _labelled(ev, _reading(answer, setting.challenger_arm, gate))
+    champion = drifting.fitting(_labelled(ev, _reading(answer, setting.champion_arm, gate)), gate)
+    challenger = drifting.told(_labelled(ev, _reading(answer, setting.challenger_arm, gate)), gate)
     if isinstance(champion, Unreadable) and not (setting.champion_has_none(gate) and _silent(champion)):
         return replace(ev, blind=_named("champion", champion))
     excused = not setting.live(gate) or (ev.ripening is not None and ev.ripening.unripe(gate, setting.now_ms))
@@ -225,6 +200,10 @@ def absorb(ev: GateEvidence, gate: Gate, answer: Answer, setting: Setting) -> Ga
     if seen.averages is not None:
         tick = tick_of(inc, champion_delta, challenger_delta)
         seen = replace(seen, averages=seen.averages.with_tick(tick))
+        inc = Increment(inc.champion_n, 0, inc.challenger_n, 0)
+    if seen.drift is not None:
+        added = drifting.tick_of(*arms, gate)
+        seen = replace(seen, drift=seen.drift.with_tick(*(added if setting.compared.whole else drifting.NONE)))
         inc = Increment(inc.champion_n, 0, inc.challenger_n, 0)
     if gate.template.kind.of_pairs:
         return _count_pairs(ev, seen, inc, setting, gate)
@@ -334,6 +313,7 @@ def _count(ev: GateEvidence, inc: Increment, compared: Increment, ticks: Ticks, 
         and ev.champion_limit.observe(mirrored, stage_started=started, gross_only=gross),
         by=ev.by and ev.by.observe(ticks, stage_started=started, gross_only=gross),
         averages=ev.averages and ev.averages.counted(gross_only=gross),
+        drift=ev.drift and ev.drift.counted(gross_only=gross),
     )
 
 

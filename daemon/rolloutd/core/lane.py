@@ -27,7 +27,7 @@ from rolloutd.core.effects import (
     SlotSmoked,
     TickPassed,
 )
-from rolloutd.core.evidence import GateEvidence, Setting, absorb
+from rolloutd.core.evidence import GateEvidence, absorb
 from rolloutd.core.fold import evolve
 from rolloutd.core.observed import Seen, SlotSeen
 from rolloutd.core.phases import Phase
@@ -36,6 +36,7 @@ from rolloutd.core.preflight import checking, preflight, unready
 from rolloutd.core.reconcile import check_invariants, observed_share, pending, reads
 from rolloutd.core.replacing import replace
 from rolloutd.core.rules import awaited
+from rolloutd.core.setting import Setting
 from rolloutd.core.smoke import note, smoking
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Slot

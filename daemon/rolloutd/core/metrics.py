@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from itertools import pairwise
 
 from rolloutd.core.values import SPARSE
 
@@ -40,10 +41,10 @@ class Selector:
 class GateKind(StrEnum):
     """What a gate's fraction means.
 
-    The last three are of pairs: one request that both versions answered, which there are only while it is mirrored.
+    The next three are of pairs: one request that both versions answered, which there are only while it is mirrored.
     PAIRED counts the pairs in which an arm was bad and the other was not, AGREEMENT those that differ, COVERAGE the
     champion's requests for which no answer of the challenger came. MEAN is no fraction: what something came to per
-    request, such as cost.
+    request, such as cost. DRIFT is none either: into which classes the answers fall.
     """
 
     PROPORTION = "proportion"
@@ -52,11 +53,17 @@ class GateKind(StrEnum):
     AGREEMENT = "agreement"
     COVERAGE = "coverage"
     MEAN = "mean"
+    DRIFT = "drift"
 
     @property
     def of_pairs(self) -> bool:
         """Whether it is judged on mirrored requests alone."""
         return self in _OF_PAIRS
+
+    @property
+    def tells_split(self) -> bool:
+        """Whether it counts the requests of both arms as the proxy splits them."""
+        return not self.of_pairs and self is not GateKind.DRIFT
 
     @property
     def of_rates(self) -> bool:
@@ -76,7 +83,8 @@ class MetricTemplate:
     histogram's ``le`` bucket) is given. ``arm_label`` is the label whose value names the slot (an Envoy cluster, a
     HAProxy backend, a ``slot`` label put on by a scrape target). ``slo_ms`` is the bucket's bound for latency.
     ``ripe_ms`` is how old a request must be before its outcome counts, zero where that is known at once. Of a mean
-    ``bad`` is what is summed, and ``higher_is_better`` says which way is better.
+    ``bad`` is what is summed, and ``higher_is_better`` says which way is better. Of drift ``bad`` are the answers with
+    their class in the label ``class_label``: one of ``classes``, or where the ``edges`` of a number leave it.
     """
 
     name: str
@@ -88,11 +96,22 @@ class MetricTemplate:
     slo_ms: float | None = None
     ripe_ms: int = field(default=0, metadata={SPARSE: True})
     higher_is_better: bool = field(default=False, metadata={SPARSE: True})
+    classes: tuple[str, ...] = field(default=(), metadata={SPARSE: True})
+    edges: tuple[float, ...] = field(default=(), metadata={SPARSE: True})
+    class_label: str = field(default="", metadata={SPARSE: True})
 
     @property
     def ripens(self) -> bool:
         """Whether its outcomes are labels, which come later than the requests."""
         return self.ripe_ms > 0
+
+    @property
+    def bins(self) -> tuple[str, ...]:
+        """The names of what answers are told apart into; an answer that fits none is in one more, which has no name."""
+        if self.classes or not self.edges:
+            return self.classes
+        named = [f"{edge:.12g}" for edge in self.edges]
+        return (f"<{named[0]}", *(f"{low}..{high}" for low, high in pairwise(named)), f">={named[-1]}")
 
     def __post_init__(self) -> None:
         if self.ripe_ms < 0:

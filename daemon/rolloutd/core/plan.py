@@ -49,7 +49,8 @@ class Gate:
     """One metric with its comparison. ``weight`` is its part of the harm evidence (the plan makes them sum to one).
 
     ``max_age_ms`` is how old a sample may be before the gate is blind; ``every_ms`` is its source's cadence. ``by`` is
-    the label of the segments in each of which it is judged too, empty where it is judged over everybody.
+    the label of the segments in each of which it is judged too, empty where it is judged over everybody. ``psi`` is how
+    large a drift must be to be harm.
     """
 
     metric: str
@@ -64,6 +65,7 @@ class Gate:
     weight: float = 1.0
     by: str = ""
     on_segment: OnSegment = OnSegment.AS_ON_FAIL
+    psi: float = field(default=0.0, metadata={SPARSE: True})
 
     def __post_init__(self) -> None:
         check_name(self.metric, "A metric's name")
@@ -81,6 +83,7 @@ class Gate:
             self._check_pairs()
         if self.template.kind is GateKind.MEAN:
             self._check_mean()
+        self._check_drift()
         if self.template.ripens and self.by:
             raise BadValue(f"{self.metric} waits for labels, and those are judged over everybody, not by segment.")
 
@@ -95,6 +98,14 @@ class Gate:
                 f"The ratios of {self.metric} say how much worse a mean may be, whichever way is better: harm is at "
                 "least 1, accept above 1."
             )
+
+    def _check_drift(self) -> None:
+        drift = self.template.kind is GateKind.DRIFT
+        if (self.psi > 0) != drift:
+            said = "needs psi, which is above zero" if drift else "is no gate on drift and has no psi"
+            raise BadValue(f"{self.metric} {said}.")
+        if drift and (self.by or self.limit is not None or not self.template.bins or self.template.ripens):
+            raise BadValue(f"{self.metric} is drift between classes or edges, over everybody; it has psi and no limit.")
 
     def _check_pairs(self) -> None:
         if self.by:
@@ -350,10 +361,13 @@ def _refuse_twins(names: list[str], what: str) -> None:
 
 def _refuse_lonely_pairs(plan: Plan) -> None:
     """Raise BadValue where gates on pairs would never speak, or where nothing else judges live traffic."""
-    if all(gate.template.kind.of_pairs for gate in plan.gates if gate.on_fail is not OnFail.OBSERVE):
+    judging = [gate.template.kind for gate in plan.gates if gate.on_fail is not OnFail.OBSERVE]
+    if all(kind.of_pairs for kind in judging):
         raise BadValue(
             "Every gate is on pairs, which there are only while requests are mirrored: live traffic needs a gate too."
         )
+    if all(kind.of_pairs or kind is GateKind.DRIFT for kind in judging):
+        raise BadValue("A gate on drift shows harm and never safety: live traffic needs a gate that can pass, too.")
     lonely = next((gate for gate in plan.gates if gate.template.kind.of_pairs and not plan.mirrors), None)
     if lonely is not None:
         raise BadValue(

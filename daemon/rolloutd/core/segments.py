@@ -47,7 +47,7 @@ class Segments:
 
     def segment_of(self, series: str) -> str | None:
         """The segment that a series counts for; None where it does not say."""
-        value = _label_of(series, self.label)
+        value = label_of(series, self.label)
         if value is None:
             return None
         return value.lower() if value.lower() in self.names else OTHER
@@ -86,7 +86,7 @@ def focus(
 
 
 @lru_cache(maxsize=4_096)
-def _label_of(series: str, label: str) -> str | None:
+def label_of(series: str, label: str) -> str | None:
     """The value of a label in a series' canonical text."""
     found = re.search(rf'[{{,]\s*{label}="((?:[^"\\]|\\.)*)"', series)
     return None if found is None else found[1]

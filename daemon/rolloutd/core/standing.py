@@ -34,9 +34,10 @@ class Standing:
 
 
 def standing(known: GateEvidence) -> Standing | None:
-    """None where there is nothing to compare, where the gate sees nothing, and for means, which are no rates."""
+    """None where there is nothing to compare, where the gate sees nothing, and for means and drift, which are none."""
     sums = known.stage_sum
-    if known.blind is not None or known.averages is not None or not sums.comparable:
+    rates = known.averages is None and known.drift is None
+    if known.blind is not None or not rates or not sums.comparable:
         return None
     phi = known.harm.learnt.totals.phi
     return Standing(sums.champion_n, sums.champion_bad, sums.challenger_n, sums.challenger_bad, phi)

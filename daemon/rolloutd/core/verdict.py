@@ -14,7 +14,7 @@ from math import exp, inf, log
 
 from rolloutd.core import pairs
 from rolloutd.core.evidence import GateEvidence
-from rolloutd.core.metrics import BlindReason, Unreadable
+from rolloutd.core.metrics import BlindReason, GateKind, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.segments import Focus
 from rolloutd.core.stats.logs import log_mixture
@@ -23,13 +23,18 @@ from rolloutd.core.values import ZERO, Share
 
 
 class Verdict(StrEnum):
-    """What a gate says now. NOT_CHECKED: the plan gives it nothing to compare with (no holdback, nothing mirrored)."""
+    """What a gate says now.
+
+    NOT_CHECKED: the plan gives it nothing to compare with (no holdback, nothing mirrored). QUIET is a gate that can
+    show harm and never safety: it has seen enough for a large one to show, and none does.
+    """
 
     PASS = "pass"  # noqa: S105 - a verdict, not a password
     FAIL = "fail"
     COLLECTING = "collecting"
     BLIND = "blind"
     NOT_CHECKED = "not-checked"
+    QUIET = "quiet"
 
 
 Limits = Mapping[str, float]
@@ -95,8 +100,8 @@ class Judgement:
 
     @property
     def undecided(self) -> tuple[GateVerdict, ...]:
-        """The gates that matter and neither pass nor are out of the plan's question."""
-        fine = (Verdict.PASS, Verdict.NOT_CHECKED)
+        """The gates that matter and neither pass, nor are quiet, nor are out of the plan's question."""
+        fine = (Verdict.PASS, Verdict.NOT_CHECKED, Verdict.QUIET)
         return tuple(g for g in self.gates if g.verdict not in fine and g.gate.on_fail is not OnFail.OBSERVE)
 
     @property
@@ -176,7 +181,7 @@ def _one(
 ) -> GateVerdict:
     line, safe_line = log(1.0 / plan.alpha), log(1.0 / plan.beta)
     safe = safe_of(gate, ev, mirror) if ev is not None else 0.0
-    blind = sight_now.blind
+    blind, drift = sight_now.blind, None if ev is None else ev.drift
     over_limit = limits.get(gate.metric, -inf) >= line
     own_harm = gate.on_fail is OnFail.OBSERVE and harm >= line
     if fired or own_harm:
@@ -185,6 +190,8 @@ def _one(
         verdict = Verdict.BLIND
     elif sight_now.not_checked:
         verdict = Verdict.NOT_CHECKED
+    elif drift is not None:
+        verdict = Verdict.QUIET if drift.quiet and sight_now.alike else Verdict.COLLECTING
     elif safe >= safe_line and sight_now.alike:
         verdict = Verdict.PASS
     else:
@@ -195,7 +202,7 @@ def _one(
         log_e_harm=harm,
         log_e_safe=safe,
         harm_progress=_progress(harm, line),
-        safe_progress=_progress(safe, safe_line),
+        safe_progress=_progress(safe, safe_line) if drift is None else drift.progress,
         over_limit=over_limit,
         blind=blind,
         blind_for_ms=sight_now.blind_for_ms,
@@ -219,6 +226,8 @@ def _sight(gate: Gate, ev: GateEvidence | None, looked_ms: tuple[int, int], expo
     """``looked_ms`` is now, and since when this process looks; ``exposure`` where the arms are compared, and copies."""
     focus, mirror = exposure
     blind, blind_for_ms = sight(gate, ev, *looked_ms)
+    if gate.template.kind is GateKind.DRIFT and mirror > ZERO:
+        return _Sight(None, 0, not_checked=True, alike=True)
     if not gate.template.kind.of_pairs:
         # Without its segments a gate compares unlike users.
         return _Sight(blind, blind_for_ms, focus.champion_has_none, focus.whole or bool(gate.by))

@@ -64,6 +64,10 @@ def gate(found: Found) -> str:
         if not needs
         else f", needs about {needs['requests']['mean']:.0f} more, about {span(needs['time_s']['mean'])}"
     )
+    if found.get("delta_kind") == "psi":
+        values = found.get("words") or "no answers yet"
+        harm, seen = percent(found["harm_evidence"], 0), percent(found["safe_evidence"], 0)
+        evidence = f"harm {harm} of the way, {seen} of what is enough"
     return f"{found['metric']}  {found['state'].upper()}{blind}  {values}  {evidence}{more}"
 
 

@@ -77,6 +77,10 @@ def gates(found: Found) -> Rows:
     """What each gate counted, with the range of the difference."""
     rows = [["metric", "champion", "challenger", "difference", f"{found['confidence']:.0%} range", "last said"]]
     for gate in found["gates"]:
+        if gate.get("words"):
+            counts = [f"{gate[f'{arm}_n']} answers" for arm in ("champion", "challenger")]
+            rows.append([gate["metric"], *counts, gate["words"], "-", gate["said"] or "-"])
+            continue
         if gate["delta"] is None:
             rows.append([gate["metric"], "no figures", "no figures", "-", "-", gate["said"] or "-"])
             continue

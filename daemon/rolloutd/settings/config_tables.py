@@ -209,6 +209,12 @@ class MetricTable(Table):
     """Or, for a mean: what is summed over all requests, such as cost, revenue, tokens or seconds; never below zero."""
     better: Literal["lower", "higher"] | None = None
     """Of a mean: which way is better. With it the column value of a query is a mean and no part of requests."""
+    classes: v.Classes = ()
+    """Of drift: the classes that answers are told apart into, such as ["cat", "dog"]; all others are one more."""
+    edges: v.Edges = ()
+    """Or, of drift where the answer is a number: the edges between which it lies, such as [0.2, 0.5, 0.8]."""
+    class_label: v.Label | None = None
+    """Of drift with total written out: the label whose value is the answer's class."""
 
 
 class FreezeTable(Table):

@@ -42,13 +42,23 @@ def _misfits(table: MetricTable) -> Iterable[tuple[str, str]]:
     """Keys that cannot stand beside each other, or not without each other."""
     written = [key for key in _WRITTEN_KEYS if getattr(table, key) is not None]
     if table.query is not None:
-        yield from _beside_query(table, written)
+        yield from _beside_query(table, [*written, *_of_drift(table)])
         return
     if table.template is not None:
         written += ["better"] if table.better is not None else []
+        written += ["class_label"] if table.class_label is not None else []
         for key in written:
             yield key, "This metric has a template, which says itself what is counted. Leave out the one or the other."
+        if table.classes and table.edges:
+            yield "edges", "Answers are told apart by classes or by edges, not by both."
         return
+    if _of_drift(table):
+        yield from _written_drift(table)
+        return
+    yield from _beside_total(table, written)
+
+
+def _beside_total(table: MetricTable, written: list[str]) -> Iterable[tuple[str, str]]:
     if table.total is None:
         yield "total", "A metric has a template, a query, or total with bad or good written out. This one has none."
         return
@@ -65,6 +75,29 @@ def _misfits(table: MetricTable) -> Iterable[tuple[str, str]]:
     for key in written:
         if table.arm_label in getattr(table, key).match:
             yield key, f"The label {table.arm_label} is the arm's; the daemon compares it itself."
+
+
+def _of_drift(table: MetricTable) -> list[str]:
+    """The keys of drift that are written."""
+    return [key for key in ("classes", "edges", "class_label") if getattr(table, key)]
+
+
+def _written_drift(table: MetricTable) -> Iterable[tuple[str, str]]:
+    """What is wrong with a drift that is read from counters with the class in a label."""
+    if table.edges:
+        yield "edges", "Edges belong to the template answers.drift; counters have classes, in a class_label."
+    if table.class_label is None or not table.classes:
+        yield (
+            "class_label",
+            "Drift from counters has class_label, where the class stands, and classes, which there are.",
+        )
+    if table.total is None:
+        yield "total", "Drift from counters has total: all answers, with their class in class_label."
+    for key in ("bad", "good", "sum", "better", "slo_ms", "ripe_ms"):
+        if getattr(table, key) is not None:
+            yield MetricTable.model_fields[key].alias or key, "A drift is of all answers alike; it has no such key."
+    if table.arm_label is None or table.arm_label == table.class_label:
+        yield "arm_label", "A written-out metric says in which label the arm stands, and that is not the class's."
 
 
 def _beside_query(table: MetricTable, written: list[str]) -> Iterable[tuple[str, str]]:
@@ -112,9 +145,15 @@ def _template(name: str, table: MetricTable, vocabulary: Vocabulary) -> MetricTe
     template = _shipped(table, vocabulary) if table.template else _written(name, table)
     if table.template and table.ripe_ms is not None and not template.ripens:
         raise BadValue(f"{table.template} is known at once; ripe belongs to labels, such as labels.wrong.")
+    if (template.kind is GateKind.DRIFT) != bool(table.classes or table.edges):
+        raise BadValue(
+            f"{table.template} needs classes, or edges where the answer is a number: what answers are told apart by."
+            if template.kind is GateKind.DRIFT
+            else f"{table.template} tells no answers apart; classes and edges belong to answers.drift."
+        )
     if template.ripens and table.ripe_ms is None:
         raise BadValue(f"{table.template} needs ripe: so old is a request when its label counts, such as 6h.")
-    return replace(template, ripe_ms=table.ripe_ms or 0)
+    return replace(template, ripe_ms=table.ripe_ms or 0, classes=table.classes, edges=table.edges)
 
 
 def _shipped(table: MetricTable, vocabulary: Vocabulary) -> MetricTemplate:
@@ -122,6 +161,11 @@ def _shipped(table: MetricTable, vocabulary: Vocabulary) -> MetricTemplate:
 
 
 def _written(name: str, table: MetricTable) -> MetricTemplate:
+    if table.class_label is not None:
+        total = _selector(table.total or SelectorTable(series="never"))
+        return MetricTemplate(
+            name, GateKind.DRIFT, table.arm_label or "", total, bad=total, class_label=table.class_label
+        )
     if table.sum is not None:
         total, summed = _selector(table.total or SelectorTable(series="never")), _selector(table.sum)
         made = MetricTemplate(name, GateKind.MEAN, table.arm_label or "", total, bad=summed)

@@ -137,6 +137,8 @@ class GateTable(Table):
     """The route's segment_label, such as ["region"]: judged in each segment too; left out, over everybody."""
     on_segment: Annotated[OnSegment, Strict(False)] = OnSegment.AS_ON_FAIL
     """What harm does that one segment shows alone: as-on-fail, or isolate (it goes back, the others go on)."""
+    psi: float | None = Field(None, gt=0, le=10, allow_inf_nan=False)
+    """Of drift: the population stability index above which a drift that is shown is harm; left out, 0.1."""
     weight: float | None = Field(None, gt=0, le=1, allow_inf_nan=False)
     """The gate's part of the harm evidence; left out everywhere, the first gate has 0.5, the others share the rest."""
 

@@ -24,6 +24,8 @@ _MINUTE_MS = 60_000
 _STANDARD = (("canary", "1%", 180), ("tenth", "10%", 120), ("half", "50%", 90), ("watch", "100%", 90))
 _STANDARD_MIN_MINUTES = 30
 PREVIEW_ROUNDS = 3
+DRIFT_PSI = 0.1
+"""How large a drift is harm, where a gate does not say it: the usual line between slight and moderate."""
 MEAN_ACCEPT = 1.05
 """What a gate on a mean accepts where nothing is written: a twentieth worse."""
 PAIRED_ACCEPT = 0.01
@@ -219,6 +221,7 @@ def _gate(table: GateTable, path: Path, weight: float, settings: Settings, fitti
             weight=weight,
             by=table.by[0] if table.by else "",
             on_segment=table.on_segment,
+            psi=table.psi or (DRIFT_PSI if metric.template.kind is GateKind.DRIFT else 0.0),
         )
     except BadValue as error:
         fitting.add(_key(path, "metric"), str(error))
@@ -230,6 +233,10 @@ def _margins(table: GateTable, kind: GateKind, policy: PolicyTable) -> tuple[Mar
     if kind in (GateKind.AGREEMENT, GateKind.COVERAGE):
         if table.harm is not None or table.accept is not None:
             raise BadValue(f"{table.metric} is held against its limit alone; it has neither harm nor accept.")
+        return Margin.ratio(1.0), Margin.ratio(1.0)
+    if kind is GateKind.DRIFT:
+        if table.harm is not None or table.accept is not None:
+            raise BadValue(f"{table.metric} is of drift; how large one is harm says psi, not harm or accept.")
         return Margin.ratio(1.0), Margin.ratio(1.0)
     if kind is GateKind.MEAN:
         harm = Margin.ratio(1.0) if table.harm is None else table.harm.margin()

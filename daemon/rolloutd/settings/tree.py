@@ -178,6 +178,11 @@ class Settings:
                 f"{name} is of labels, which come late. Write a [metrics.NAME] with this template and with ripe (so "
                 "old is a request when its label counts), and name that."
             )
+        if template.kind is GateKind.DRIFT:
+            raise BadValue(
+                f"{name} needs to know what answers are told apart by. Write a [metrics.NAME] with this template and "
+                "with classes, or with edges where the answer is a number, and name that."
+            )
         return Metric(name, template, next(iter(self.sources)))
 
     def refused(self, path: Path, message: str) -> SettingsError:

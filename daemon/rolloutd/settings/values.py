@@ -7,6 +7,7 @@ Everything is bounded in length and size before it is read, so that no value can
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from typing import Annotated
 from urllib.parse import urlsplit
 
@@ -93,6 +94,20 @@ def _printable(text: str) -> str:
     if not text.isprintable() or text != text.strip() or not text:
         raise ValueError("This is one line of visible text without blanks at its ends.")
     return text
+
+
+def _classes(names: tuple[str, ...]) -> tuple[str, ...]:
+    if any('"' in name or "\\" in name for name in names):
+        raise ValueError('A class is text without " and without backslashes.')
+    if len(set(names)) < len(names):
+        raise ValueError("Each class is named once.")
+    return names
+
+
+def _edges(edges: tuple[float, ...]) -> tuple[float, ...]:
+    if any(low >= high for low, high in pairwise(edges)):
+        raise ValueError("Edges are numbers that grow from one to the next, such as [0.2, 0.5, 0.8].")
+    return edges
 
 
 def _one_line(text: str) -> str:
@@ -205,5 +220,8 @@ Folder = Annotated[str, Field(max_length=TEXT_MAX), AfterValidator(_printable), 
 FileOrNone = Annotated[str, Field(max_length=TEXT_MAX), AfterValidator(_file_or_none)]
 SocketFolder = Annotated[Folder, AfterValidator(_socket_folder)]
 Groups = Annotated[tuple[Text, ...], Strict(False)]
+_Edge = Annotated[float, Field(allow_inf_nan=False)]
+Classes = Annotated[tuple[Text, ...], Strict(False), Field(max_length=50), AfterValidator(_classes)]
+Edges = Annotated[tuple[_Edge, ...], Strict(False), Field(max_length=49), AfterValidator(_edges)]
 Names = Annotated[tuple[Name, ...], Strict(False)]
 Ticks = Annotated[int, Field(ge=1, le=1_000_000)]

@@ -54,7 +54,7 @@ def test_every_name_makes_a_template() -> None:
     ("name", "slo_ms", "words"),
     [
         ("envoy.erors", None, "Did you mean envoy.errors?"),
-        ("zzz", None, "Known are envoy.errors"),
+        ("zzz", None, "Known are answers.drift, envoy.errors"),
         ("haproxy.latency", 250, "no histogram"),
         ("envoy.latency", None, "needs an slo"),
         ("envoy.latency", 300, "nearest end at 100 and 250 ms"),

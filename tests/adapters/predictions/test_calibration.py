@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 from rollout_adapters.metrics.templates import make_template
-from rolloutd.core.evidence import GateEvidence, Setting, absorb
+from rolloutd.core.evidence import GateEvidence, absorb
 from rolloutd.core.metrics import BlindReason, Question, Unreadable
 from rolloutd.core.plan import Gate, Plan, Stage, Timing
+from rolloutd.core.setting import Setting
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import Share
 from rolloutd.core.verdict import Verdict, judge

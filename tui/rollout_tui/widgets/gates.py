@@ -16,7 +16,7 @@ from rollout_tui.words import GATE_ROLES
 if TYPE_CHECKING:
     from rolloutd.wire import GateNow, Status
 
-_URGENCY = {"fail": 0, "blind": 1, "collecting": 2, "not-checked": 3, "overridden": 4, "pass": 5}
+_URGENCY = {"fail": 0, "blind": 1, "collecting": 2, "not-checked": 3, "overridden": 4, "quiet": 5, "pass": 6}
 
 
 def sorted_gates(status: Status) -> list[GateNow]:
@@ -43,6 +43,8 @@ def signal(gate: GateNow) -> str:
     """The stronger of the two evidences as words."""
     if gate.harm_evidence >= gate.safe_evidence and gate.harm_evidence > 0:
         return f"harm {figures.evidence(gate.harm_evidence):>4}"
+    if gate.delta_kind == "psi":  # it is never shown to be safe
+        return f"seen {figures.evidence(gate.safe_evidence):>4}"
     return f"safe {figures.evidence(gate.safe_evidence):>4}"
 
 
@@ -104,6 +106,8 @@ def _wide(scene: Scene, gate: GateNow) -> Line:
         f"{right(figures.delta(gate.delta, gate.delta_kind) + mark, 10)}"
         f"  {fit(figures.span(gate.range, gate.delta_kind) + mark, 18)}  "
     )
+    if gate.delta_kind == "psi":
+        numbers = f"  {fit(clean(gate.words) or 'no answers yet', 49 - len(mark))}{mark}  "
     extra = (clean(gate.harm_margin),) if scene.width >= 140 else ()
     return line(
         _mark(gate), name, numbers, *render_bar(gate.harm_evidence, gate.safe_evidence, half),
@@ -123,10 +127,13 @@ def _small(scene: Scene, gate: GateNow) -> Line:
         return line(_mark(gate), name, " ", fit(_no_data(scene, gate) + mark, 52), Span(" BLIND" + mark, state_role))
     old, new = figures.rate(gate.champion, gate.kind), figures.rate(gate.challenger, gate.kind)
     told = signal(gate) if gate.state == "collecting" else gate.state.replace("-", " ").upper()
+    numbers = (
+        f"{right(old + mark, 8)}{right(new + mark, 8)}{right(figures.delta(gate.delta, gate.delta_kind) + mark, 9)} "
+        f"{fit(figures.span(gate.range, gate.delta_kind).replace('pp', '') + mark, 15)} "
+    )
+    if gate.delta_kind == "psi":
+        numbers = f" {fit(clean(gate.words) or 'no answers yet', 40 - len(mark))}{mark} "
     return line(
-        _mark(gate), name,
-        right(old + mark, 8), right(new + mark, 8),
-        right(figures.delta(gate.delta, gate.delta_kind) + mark, 9), " ",
-        fit(figures.span(gate.range, gate.delta_kind).replace("pp", "") + mark, 15), " ",
+        _mark(gate), name, numbers,
         *render_bar(gate.harm_evidence, gate.safe_evidence, 4), " ", Span(told + mark, state_role),
     )  # fmt: skip

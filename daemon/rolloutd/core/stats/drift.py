@@ -97,7 +97,7 @@ def kolmogorov_smirnov(p: Sequence[float], q: Sequence[float]) -> float:
     return widest
 
 
-def proportions(counts: Sequence[int]) -> tuple[float, ...]:
+def proportions(counts: Sequence[float]) -> tuple[float, ...]:
     """Counts as a distribution without empty bins: half a pseudo-count each."""
     total = sum(counts) + _PSEUDO * len(counts)
     return tuple((c + _PSEUDO) / total for c in counts)
