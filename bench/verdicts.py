@@ -98,24 +98,25 @@ def run(options: argparse.Namespace) -> list[Row]:
     runs, rows = estimate.runs_of(options, 20), []
     for index, cell in enumerate(CELLS):
         if options.only in cell.name:
-            rows += compared(cell, [hours for hours in _measured(index, options, runs) if hours is not None])
+            measured = [hours for hours in _measured(index, options, runs) if hours is not None]
+            rows += compared(cell.name, cell.told, measured)
     if not (options.quick or options.only):
         figures.keep("verdicts", rows, f"seed {options.seed}, {runs} rehearsals a row")
     return rows
 
 
-def compared(cell: Cell, measured: Sequence[float], tolerance: float = TOLERANCE) -> list[Row]:
+def compared(name: str, told: Span | None, measured: Sequence[float], tolerance: float = TOLERANCE) -> list[Row]:
     """The measured mean, and what the forecast is of mean and ninth decile, with the standard errors of measuring."""
-    told, values = cell.told, np.asarray(measured, dtype=float)
+    values = np.asarray(measured, dtype=float)
     assert told is not None  # every row is of a verdict that comes
     mean, p90 = float(values.mean()), float(np.quantile(values, 0.9))
     error = float(values.std(ddof=1)) / sqrt(len(values)) / mean
     parts = [float(np.quantile(part, 0.9)) for part in np.array_split(values, 10)]
     wide = float(np.std(parts, ddof=1)) / sqrt(len(parts)) / p90
     return [
-        Row(f"{cell.name}: measured mean", mean * 60, "min"),
-        _within(f"{cell.name}: forecast / measured, mean", told.mean / mean, error, tolerance),
-        _within(f"{cell.name}: forecast / measured, p90", told.p90 / p90, wide, tolerance),
+        Row(f"{name}: measured mean", mean * 60, "min"),
+        _within(f"{name}: forecast / measured, mean", told.mean / mean, error, tolerance),
+        _within(f"{name}: forecast / measured, p90", told.p90 / p90, wide, tolerance),
     ]
 
 

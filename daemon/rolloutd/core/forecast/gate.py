@@ -62,7 +62,7 @@ def passage_to_safe(setting: Setting) -> Passage | None:
     """Ticks until a challenger as good as the champion is shown safe, counted from `safe_from_ms`."""
     flow, line, truth = setting.flow(setting.traffic.rate), log(1.0 / setting.plan.beta), setting.traffic.phi
     learning = Learning(truth, max(flow.champion_n, flow.challenger_n) * flow.champion_rate, PRIOR_ERRORS)
-    weights, phi, found = list(SAFE_LOG_WEIGHTS), truth, None
+    weights, phi, wider, found = list(SAFE_LOG_WEIGHTS), truth, 1.0, None
     for _ in range(2):  # how long it takes says how well phi will be known, and that how long it takes
         pace = _safe_pace(flow, setting.gate.accept, truth, round(phi, 3))
         found = first_passage(pace, weights, line)
@@ -71,9 +71,9 @@ def passage_to_safe(setting: Setting) -> Passage | None:
         if is_divided(flow, setting.gate.accept):
             phi = learning.expected(found.mean)
         else:
-            lost = learning.lost(lambda phi: _safe_pace(flow, setting.gate.accept, truth, phi), found.mean)
+            lost, wider = learning.lost(lambda phi: _safe_pace(flow, setting.gate.accept, truth, phi), found.mean)
             weights = [a + b for a, b in zip(SAFE_LOG_WEIGHTS, lost, strict=True)]
-    return found
+    return None if found is None else found.varying(wider)
 
 
 def passage_from(setting: Setting, logs: Sequence[float]) -> Passage | None:

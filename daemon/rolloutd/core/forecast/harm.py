@@ -109,7 +109,7 @@ def _after(setting: Setting, flow: Flow, ends: Sequence[_End], warm: int) -> Mix
     found = first_passage(pace, likeliest.logs, line)
     if found is None:
         return None
-    lost = _while_learning(setting, flow, pace, found.mean)
+    lost, wider = _while_learning(setting, flow, pace, found.mean)
     early = log(_early_mass(setting, warm + 1, max(1, int(found.mean / 4.0))))
     parts = []
     for odds, logs in ends:
@@ -117,15 +117,15 @@ def _after(setting: Setting, flow: Flow, ends: Sequence[_End], warm: int) -> Mix
         way = first_passage(pace, more, line)
         if way is None:
             return None
-        parts.append((odds, way))
+        parts.append((odds, way.varying(wider)))
     return Mixed(tuple(parts))
 
 
-def _while_learning(setting: Setting, flow: Flow, pace: Pace, ticks: float) -> list[float]:
-    """What bets win less while bursts are taken for other than they are: below 0."""
+def _while_learning(setting: Setting, flow: Flow, pace: Pace, ticks: float) -> tuple[list[float], float]:
+    """What bets win less, and vary more, while bursts are taken for other than they are."""
     phi = setting.traffic.phi
     if phi <= 1.0:
-        return [0.0] * len(pace.means)
+        return [0.0] * len(pace.means), 1.0
     scale = setting.gate.harm.factor * flow.challenger_n / flow.champion_n
     errors = flow.challenger_n * flow.challenger_rate + scale * scale * flow.champion_n * flow.champion_rate
     learning = Learning(round(phi, 3), errors, robust.PRIOR_ERRORS)

@@ -39,19 +39,32 @@ class Learning(NamedTuple):
         """Its mean."""
         return sum(self.taken_for(ticks)) / len(_AWAY)
 
-    def lost(self, pace_of: Callable[[float], Pace], ticks: float) -> list[float]:
-        """What each effect's evidence is below that of bets made for the true phi, after so many ticks."""
-        least, most = 1.0, _GREATEST * self.truth
-        knots = [least * (most / least) ** (k / (_KNOTS - 1)) for k in range(_KNOTS)]
-        means, true = [pace_of(round(knot, 3)).means for knot in knots], pace_of(self.truth).means
-        lost, before, now = [0.0] * len(true), 0.0, 1.0
+    def lost(self, pace_of: Callable[[float], Pace], ticks: float) -> tuple[list[float], float]:
+        """After so many ticks, what each effect's evidence is below that of bets made for the true phi.
+
+        And how many times as much it varies: bets that are too large win and lose more.
+        """
+        most = _GREATEST * self.truth
+        knots = [pace_of(round(most ** (k / (_KNOTS - 1)), 3)) for k in range(_KNOTS)]
+        true = pace_of(self.truth)
+        rows = [[*one.means, _wider(one, true)] for one in knots]
+        sums, before, now = [0.0] * len(rows[0]), 0.0, 1.0
         while before < ticks:
             now = min(now, ticks)
-            rows = [_between(means, log(phi) / log(most) * (_KNOTS - 1)) for phi in self.taken_for(now)]
-            for k, best in enumerate(true):
-                lost[k] += (now - before) * (sum([row[k] for row in rows]) / len(rows) - best)
+            ways = [_between(rows, log(phi) / log(most) * (_KNOTS - 1)) for phi in self.taken_for(now)]
+            sums = [
+                value + (now - before) * sum(column) / len(ways)
+                for value, column in zip(sums, zip(*ways, strict=True), strict=True)
+            ]
             before, now = now, _SLOWER * now
-        return lost
+        *found, wider = sums
+        return [value - ticks * mean for value, mean in zip(found, true.means, strict=True)], wider / ticks
+
+
+def _wider(pace: Pace, true: Pace) -> float:
+    """How many times as much the effects vary, on average."""
+    size = range(len(true.means))
+    return sum([pace.covariance[k][k] / true.covariance[k][k] for k in size]) / len(size)
 
 
 def _between(rows: Sequence[Sequence[float]], at: float) -> list[float]:
