@@ -136,9 +136,11 @@ def _why_gate(lane: Lane, verdict: GateVerdict, alpha: float, beta: float) -> st
         return f"{verdict.gate.metric}: {verdict.verdict.value.upper()}, {told}; {_why_harm(verdict, alpha)}."
     counts = (
         f"champion {sums.champion_bad} of {sums.champion_n}, challenger {sums.challenger_bad} of {sums.challenger_n}"
+        " on this stage"
     )
+    counts = counts if known.averages is None else known.averages.words  # of a mean no request is a bad one
     return (
-        f"{verdict.gate.metric}: {verdict.verdict.value.upper()}, {counts} on this stage; "
+        f"{verdict.gate.metric}: {verdict.verdict.value.upper()}, {counts}; "
         f"{_why_harm(verdict, alpha)}, "
         f"safe {verdict.safe_progress:.0%} of the way to {1 / beta:g} "
         f"(margins {margin_words(verdict.gate.harm)} and {margin_words(verdict.gate.accept)})."

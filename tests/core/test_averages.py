@@ -19,6 +19,7 @@ from rolloutd.core.values import BadValue, Slot
 from rolloutd.core.verdict import Verdict
 from rolloutd.ctl import render
 from rolloutd.view import Frame, status
+from rolloutd.wording import why_lines
 from tests.core.playbook import ARMS, Playbook, World, a_gate, a_plan, a_spec
 
 COST = MetricTemplate("cost", GateKind.MEAN, "slot", Selector("requests"), bad=Selector("cents"))
@@ -166,6 +167,8 @@ def test_the_screen_shows_the_means_themselves() -> None:
     assert shown.champion == pytest.approx(3.0, rel=0.05)
     assert shown.challenger == pytest.approx(2.4, rel=0.05)
     assert render.gate(shown.model_dump()).startswith("cost  ")
+    why = next(line for line in why_lines(book.lane, book.now) if line.startswith("cost"))
+    assert re.match(r"cost: [A-Z]+, challenger 2\.\d+ on average, champion [23]\.\d+ on average of ", why), why
     old, new = figures.rate(shown.champion, shown.kind), figures.rate(shown.challenger, shown.kind)
     assert f"{old} > {new}" in render.gate(shown.model_dump())
     assert "%" not in old + new + figures.delta(shown.delta, shown.delta_kind)

@@ -16,6 +16,7 @@ from rolloutd.core.metrics import (
     ArmReading,
     BlindReason,
     Counted,
+    GateKind,
     LabelMatch,
     MatchKind,
     MetricTemplate,
@@ -112,7 +113,7 @@ def _counted(template: MetricTemplate, samples: Sequence[Sample]) -> Counted:
         raise Blind(BlindReason.NO_SERIES, f"no series {template.total.series} for this arm")
     if template.good is not None and "le" in {match.label for match in template.good.match}:
         _check_buckets(template, total, part)
-    return Counted(_points(total), _points(part))
+    return Counted(_points(total), _points(part, counts=template.kind is not GateKind.MEAN))
 
 
 def _select(selector: Selector, samples: Sequence[Sample]) -> list[Sample]:
@@ -120,21 +121,30 @@ def _select(selector: Selector, samples: Sequence[Sample]) -> list[Sample]:
     return [sample for sample in samples if sample.name == selector.series and fits(sample.labels)]
 
 
-def _points(samples: Sequence[Sample]) -> tuple[Point, ...]:
+def _points(samples: Sequence[Sample], *, counts: bool = True) -> tuple[Point, ...]:
+    """Each series once; what a mean sums, such as a cost, counts nothing and need not be whole."""
     points = {}
     for sample in samples:
         series = series_text(sample.name, sample.labels)
         if series in points:
             raise Blind(BlindReason.BAD_ANSWER, f"{series} came twice")
-        points[series] = Point(series, _whole(series, sample.value), sample.sampled_at_ms)
+        value = _whole(series, sample.value) if counts else _finite(series, sample.value)
+        points[series] = Point(series, value, sample.sampled_at_ms)
     return tuple(points.values())
 
 
 def _whole(series: str, value: float) -> float:
     """The value of a counter of requests: whole and not negative."""
+    if not _finite(series, value).is_integer():
+        raise Blind(BlindReason.BAD_ANSWER, f"{series} is {value:g}, which is no count of requests")
+    return value
+
+
+def _finite(series: str, value: float) -> float:
+    """The value of any counter: a number, and not negative."""
     if not math.isfinite(value):
         raise Blind(BlindReason.NOT_A_NUMBER, f"{series} is {value}")
-    if value < 0 or not value.is_integer():
+    if value < 0:
         raise Blind(BlindReason.BAD_ANSWER, f"{series} is {value:g}, which is no count of requests")
     return value
 
