@@ -78,7 +78,7 @@ async def one_race(folder: Path, against: Verb, number: int) -> bool:
     went_up, stopped = await race(rig, name, against, random.Random(f"{against}{number}"))
     assert isinstance(stopped, Accepted), number
     assert all(share == ZERO for share in shares_after_the_stop(rig)), number
-    if isinstance(went_up, Refused):
+    if isinstance(went_up, Refused) and "the router does not agree" not in went_up.message:  # a reading came too late
         assert "ops1" in went_up.message, went_up.message
         assert " ago" in went_up.message, went_up.message
     if against is Verb.PAUSE:

@@ -103,7 +103,8 @@ class Checkers:
             self.fault("I4", f"{event.share} was called confirmed, but the router never showed it lately")
         elif isinstance(event, ev.RolloutEnded) and event.outcome in (ev.Outcome.ABORTED, ev.Outcome.ROLLED_BACK):
             shown = self.world.engine.share
-            if shown != ZERO and ledger.checked and not self._by_hand_lately(now_ms):
+            by_hand = self._by_hand_lately(now_ms) or self.world.hand_ms >= self._happened_ms(row, now_ms)
+            if shown != ZERO and ledger.checked and not by_hand:
                 self.fault("I2", f"ended {event.outcome.value} while {shown} was on the router")
 
     def _told_apart(self, event: ev.LeaseLapsed | ev.DriftSeen | ev.RouterRestarted) -> None:
@@ -143,6 +144,8 @@ class Checkers:
         lately = self.world.now_ms() - lately_ms <= JUST_NOW_MS and share == before
         # Of a ring's share a hand may have changed both ways: what it lowered stays, what it raised is taken back.
         partly = bool(share.segments or ledger.wanted.segments) and share <= ledger.wanted
+        # What a hand lowered is kept; while the disk is full that may be unrecorded when the next hand raises it.
+        partly |= self.world.store_was_in_trouble and share <= ledger.wanted and share <= self.world.engine.share
         if share != ZERO and (
             not slot_is_ours or (share != ledger.wanted and not lately and not partly) or ledger.ended
         ):
