@@ -92,7 +92,7 @@ def test_a_strategy_gives_its_gates_and_the_file_replaces_them_one_by_one() -> N
     """A gate on the same metric takes the strategy's place and its weight; the others stay."""
     settings = read_settings(EXAMPLE, "config.toml", FULL_VOCABULARY)
     changed = '[[gate]]\nmetric = "errors"\nlimit = "2%"\nweight = 0.4\n'
-    first, second, _ = read_spec(SPEC + changed, "ranker.toml", settings).plan.gates
+    first, second = read_spec(SPEC + changed, "ranker.toml", settings).plan.gates
     assert (first.metric, first.limit, first.weight, second.metric) == ("errors", 0.02, 0.4, "latency")
 
 
