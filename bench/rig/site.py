@@ -90,6 +90,10 @@ _REGISTRY = '[registries.versions]\nkind = "mlflow"\nurl = "http://127.0.0.1:{po
 """At the fleet's own server: it dies and hangs with the rest, and before that it has no sensible answer either."""
 
 
+REGISTERED_MAX = 500
+"""So many routes have a model there: a configuration of a thousand with one is longer than the daemon takes."""
+
+
 class FleetProxy(HAProxy):
     """HAProxy with a line in its base map for every route of the fleet."""
 
@@ -175,7 +179,7 @@ def _route(number: int, name: str, port: int, registered: bool) -> str:
         f'probe_url = "http://127.0.0.1:{port}/{version}/version"\n'
         for slot, version in ((Slot.A, "v1"), (Slot.B, "v2"))
     )
-    registry = f'registry = "versions"\nmodel = "{name}"\n' if registered else ""
+    registry = f'registry = "versions"\nmodel = "{name}"\n' if registered and number < REGISTERED_MAX else ""
     return f'[routes.{name}]\nrouter = "edge"\n{registry}{slots}'
 
 
