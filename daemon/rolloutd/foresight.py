@@ -88,8 +88,9 @@ def _running(lane: Lane, pic: Picture, against: tuple[Blocker, ...], now: Instan
     if blind:
         timing = lane.rollout.spec.plan.timing
         left_ms = max(0, timing.blind_recede_ticks * timing.tick_ms - max(g.blind_for_ms for g in blind))
-        text = f"held until {blind[0].gate.metric} has data; the share goes to 0% in {format_duration(left_ms)} without"
-        short = f"held; 0% in {format_duration(left_ms)}"
+        left, metric = format_duration(left_ms), blind[0].gate.metric
+        text = f"held until {metric} has data; without any in {left} the share goes to 0%"
+        short = f"held; 0% in {left}"
         by = f"gate:{blind[0].gate.metric}"
         return Next(action="recede", by=by, sentence=text, eta_s=left_ms / 1000, short=short)
     return _up(lane, pic, against, now, needs)

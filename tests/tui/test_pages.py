@@ -24,7 +24,7 @@ from rollout_tui.scene import Look, Scene, Tab
 from rollout_tui.screens.by_hand import render_by_hand
 from rollout_tui.strip import Strip
 from rollout_tui.widgets.finder import Found, render_finder
-from rollout_tui.widgets.link_line import marked
+from rollout_tui.widgets.link_line import marked, render_sources
 from rollout_tui.widgets.report import Page as ReportPage
 from rollout_tui.widgets.report import render_report
 from rollout_tui.widgets.wizard import render_wizard
@@ -274,6 +274,16 @@ def test_what_the_daemon_has_to_say_stands_on_every_screen() -> None:
     known = replace(known, beat=worlds.heartbeat().model_copy(update={"message": "the journal cannot be written"}))
     for shown in (render_fleet(scene(known, (80, 24), on_rollout=False)), render_rollout(scene(known, (60, 20)))):
         assert "The daemon says: the journal cannot be written" in texts(shown)
+
+
+@pytest.mark.parametrize(("since_s", "doubted"), [(0.0, False), (0.9, False), (1.6, True)])
+def test_a_quick_source_is_not_doubted_for_the_rhythm_of_the_heartbeats(since_s: float, doubted: bool) -> None:
+    """Its age is told once a second, four times its cadence; what is older than that and two readings is doubted."""
+    beat = worlds.heartbeat(prom_s=0.2)
+    quick = beat.model_copy(update={"sources": [beat.sources[0].model_copy(update={"every_s": 0.25})]})
+    at = scene(facts(worlds.status()), (120, 36), on_rollout=False)
+    told = render_sources(replace(at, facts=replace(at.facts, beat=quick, beat_s=at.now_s - since_s)))
+    assert ("s ?" in told.partition("router")[0]) is doubted
 
 
 def test_an_end_is_told_by_who_has_the_traffic() -> None:

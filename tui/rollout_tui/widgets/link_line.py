@@ -15,6 +15,8 @@ from rollout_tui.scene import Room, Scene
 if TYPE_CHECKING:
     from rolloutd.wire import Status
 
+BEAT_S = 1.0
+"""The daemon tells its sources' ages once a second; between two words a quick source only looks older than it is."""
 _LINK_ROLES = {LinkState.LIVE: Role.GOOD, LinkState.LATE: Role.WARNING}
 
 
@@ -107,7 +109,7 @@ def render_doubts(scene: Scene) -> Line:
 
 
 def render_sources(scene: Scene) -> str:
-    """The ages of metric sources and routers; a source older than twice its interval ends in ``?``."""
+    """The ages of metric sources and routers; one older than twice its interval and a heartbeat ends in ``?``."""
     beat = scene.facts.beat
     if beat is None:
         return ""
@@ -119,7 +121,7 @@ def render_sources(scene: Scene) -> str:
             f"{clean(one.name)} idle"
             if one.state == "idle"
             else f"{clean(one.name)} {figures.age(None if one.age_s is None else one.age_s + since_s)}{scene.stale}"
-            + (" ?" if one.age_s is None or one.age_s + known_s > 2 * one.every_s or one.state != "ok" else "")
+            + (" ?" if one.age_s is None or one.age_s + known_s > 2 * one.every_s + BEAT_S or one.state != "ok" else "")
             for one in ages
         ]
         if told:
