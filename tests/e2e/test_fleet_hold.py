@@ -2,31 +2,13 @@
 
 from __future__ import annotations
 
-import grp
-import os
 import signal
-import tempfile
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from rolloutd.ctl.exits import Failure
-from rolloutd.simdemo.stories import STORIES, config_text, spec
+from rolloutd.simdemo.stories import STORIES, spec
 from tests.e2e.house import House
-
-
-@pytest.fixture
-def house() -> Iterator[House]:
-    """The real daemon on a router and a source in memory."""
-    with tempfile.TemporaryDirectory(prefix="ro") as name:  # short: a socket's path may have 107 bytes
-        place = Path(name)
-        found = House(place, config_text(place, grp.getgrgid(os.getegid()).gr_name))
-        found.start()
-        try:
-            yield found
-        finally:
-            found.stop()
 
 
 def test_a_hold_outlives_a_killed_daemon_and_nothing_starts_while_it_lasts(house: House) -> None:

@@ -3,37 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-import grp
-import os
 import signal
-import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from rolloutd.core.values import ZERO
 from rolloutd.ctl.exits import Failure
-from rolloutd.simdemo.stories import STORIES, config_text, spec
+from rolloutd.simdemo.stories import STORIES, spec
 from tests.e2e.house import House
 from tests.e2e.paper import spec as paper
 from tests.e2e.sites import FIRST, NAME, haproxy_site
 from tests.engines.processes import wait_until
 
 ALWAYS = 'freeze.weekly = ["mon 00:00 - mon 00:00"]\n'
-
-
-@pytest.fixture
-def house() -> Iterator[House]:
-    """The real daemon on a router and a source in memory."""
-    with tempfile.TemporaryDirectory(prefix="ro") as name:  # short: a socket's path may have 107 bytes
-        place = Path(name)
-        found = House(place, config_text(place, grp.getgrgid(os.getegid()).gr_name))
-        found.start()
-        try:
-            yield found
-        finally:
-            found.stop()
 
 
 def frozen(house: House, more: str = "") -> str:
