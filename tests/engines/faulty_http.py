@@ -127,7 +127,8 @@ class FaultyHTTP:
             for byte in data:
                 await self._send(writer, bytes([byte]))
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(reader.read(1), 0.005)
+                    async with asyncio.timeout(0.005):
+                        await reader.read(1)
                 if reader.at_eof():
                     return
 

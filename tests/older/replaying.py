@@ -69,7 +69,8 @@ class Replayed:
         while not self.over.is_set():
             await writer.drain()
             with suppress(TimeoutError):
-                await asyncio.wait_for(self.over.wait(), 0.2)
+                async with asyncio.timeout(0.2):
+                    await self.over.wait()
             writer.write(f"event: heartbeat\ndata: {json.dumps(beat)}\n\n".encode())
 
 

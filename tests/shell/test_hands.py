@@ -26,7 +26,8 @@ async def reported(router: MemoryRouter, effect: Effect) -> RouteSeen:
 
     hands = Hands({"ranker": router}, WorldProber(World()), CLOCK, report)
     hands.perform("r1", effect)
-    seen = await asyncio.wait_for(told, 5)
+    async with asyncio.timeout(5):
+        seen = await told
     assert isinstance(seen, RouteSeen)
     return seen
 
@@ -71,7 +72,8 @@ async def test_an_end_does_not_ask_a_router_that_is_gone_for_ever(share: Share) 
 
     hands = Hands({"ranker": router}, WorldProber(World()), CLOCK, report)
     hands.perform("r1", effect)
-    await asyncio.wait_for(hands.end(), 10)
+    async with asyncio.timeout(10):
+        await hands.end()
     assert tried <= 3  # the first may fail before the end begins, and what it asked for is under way then
 
 
@@ -86,5 +88,6 @@ async def test_harm_that_is_found_at_the_very_end_is_still_taken_back() -> None:
 
     hands = Hands({"ranker": router}, WorldProber(World()), CLOCK, report)
     hands.perform("r1", ReadRoute("ranker"))
-    await asyncio.wait_for(hands.end(), 10)
+    async with asyncio.timeout(10):
+        await hands.end()
     assert (await router.read("ranker")).share_of(Slot.B) == Share(0)

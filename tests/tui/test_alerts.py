@@ -81,7 +81,7 @@ def test_mute_silences_for_half_an_hour_and_is_shown() -> None:
     bell.alarms = mute(bell.alarms, 0)
     assert bell.say(60) == "bell off 29m00s"
     bell.alarms = _into(bell.alarms, "harm", 60)
-    bell.tick({}, 0, lost=False, now_s=60)
+    bell.tick({}, frozenset(), lost=False, now_s=60)
     assert not any("\x07" in one for one in rung)
     assert bell.say(1801) == "bell on"
     bell.alarms = mute(mute(bell.alarms, 1900), 1901)
@@ -93,7 +93,7 @@ def test_lost_contact_rings_and_names_itself_in_the_title() -> None:
     rung: list[str] = []
     bell = Bell(Ways(), rung.append)
     for lost, now_s in ((False, 0), (True, 10), (True, 11), (False, 12)):
-        bell.tick({}, 0, lost=lost, now_s=now_s)
+        bell.tick({}, frozenset(), lost=lost, now_s=now_s)
     assert bell.rung == 1
     assert [one for one in rung if "]2;" in one] == [
         "\x1b]2;rolloutd\x1b\\", "\x1b]2;LOST rolloutd\x1b\\", "\x1b]2;rolloutd\x1b\\",
@@ -103,8 +103,9 @@ def test_lost_contact_rings_and_names_itself_in_the_title() -> None:
 def test_the_title_names_the_most_urgent() -> None:
     """How many, and the first of them."""
     rows: dict[str, FleetRow] = {row.name: row for row in worlds.fleet().rollouts}
-    assert title(rows, 6, lost=False) == "(6!) rolloutd: fraud-score NOT OBEYED"
-    assert title({}, 0, lost=False) == "rolloutd"
+    urgent = frozenset(name for name, row in rows.items() if row.needs_you)
+    assert title(rows, urgent, lost=False) == "(6!) rolloutd: fraud-score NOT OBEYED"
+    assert title({}, frozenset(), lost=False) == "rolloutd"
 
 
 @pytest.mark.parametrize(

@@ -48,15 +48,14 @@ def _through(note: str) -> str:
     return f"{ESC}Ptmux;{note.replace(ESC, ESC + ESC)}{END}"
 
 
-def title(rows: Mapping[str, FleetRow], needs: int, *, lost: bool) -> str:
-    """The window's title: how many need somebody, and the most urgent of them."""
+def title(rows: Mapping[str, FleetRow], urgent: frozenset[str], *, lost: bool) -> str:
+    """The window's title: how many need somebody, and the most urgent of them; ``urgent`` names those that do."""
     if lost:
         return "LOST rolloutd"
-    if not needs:
+    if not urgent:
         return "rolloutd"
-    urgent = [row for row in rows.values() if row.needs_you]
-    top = min(urgent, key=lambda row: (attention(row.state), -row.asked, row.name), default=None)
-    return f"({needs}!) rolloutd" + (f": {top.name} {state_word(top.state).word}" if top else "")
+    top = min((rows[name] for name in urgent), key=lambda row: (attention(row.state), -row.asked, row.name))
+    return f"({len(urgent)}!) rolloutd: {top.name} {state_word(top.state).word}"
 
 
 class Bell:
@@ -65,7 +64,7 @@ class Bell:
     def __init__(self, ways: Ways, write: Callable[[str], None]) -> None:
         self.ways = ways
         self._write = write
-        self._titled: tuple[Mapping[str, FleetRow], int, bool] | None = None
+        self._titled: tuple[Mapping[str, FleetRow], frozenset[str], bool] | None = None
         self._title = ""
         self.alarms = Alarms()
         self.rung = 0
@@ -85,17 +84,17 @@ class Bell:
             f"bell off {figures.age(left_s)}" if left_s > 0 else "bell off" if self.ways.notify == "off" else "bell on"
         )
 
-    def tick(self, rows: Mapping[str, FleetRow], needs: int, *, lost: bool, now_s: float) -> None:
+    def tick(self, rows: Mapping[str, FleetRow], urgent: frozenset[str], *, lost: bool, now_s: float) -> None:
         """Ring what is due; write the title when it changed."""
         self.alarms = alerts.link(self.alarms, lost=lost)
         self.alarms, ring = alerts.due(self.alarms, now_s)
         if ring is not None:
             self.rung += 1
             self._write(sequence(self.ways, ring.text))
-        if self._titled is not None and self._titled[0] is rows and self._titled[1:] == (needs, lost):
-            return  # 5,000 rows are not gone through each second for the same title
-        self._titled = (rows, needs, lost)
-        fresh = title(rows, needs, lost=lost)
+        if self._titled is not None and self._titled[0] is rows and self._titled[1:] == (urgent, lost):
+            return
+        self._titled = (rows, urgent, lost)
+        fresh = title(rows, urgent, lost=lost)
         if fresh != self._title:
             self._title = fresh
             self._write(f"{ESC}]2;{clean(fresh)}{END}")

@@ -161,10 +161,13 @@ class RolloutApp(App[None]):
         self._soon()
 
     def _soon(self) -> None:
-        """One more look within a quarter of a second, however many ask for it; the next second's where nobody looks."""
+        """One more look within a quarter of a second, however many ask for it; the next second's where nobody looks.
+
+        The loop's own timer: the toolkit's is a task, a message and an inspection of the callback each time.
+        """
         if not self._looking and self.is_running and self.watched:
             self._looking = True
-            self.set_timer(SOON_S, self._look)
+            asyncio.get_running_loop().call_later(SOON_S, self._look)
 
     def _look(self) -> None:
         self._looking = False
@@ -185,7 +188,7 @@ class RolloutApp(App[None]):
         self.archive.tick()
         self._settle(now_s)
         lost = self.facts.fleet_link.state(now_s) is LinkState.LOST
-        self.ringer.tick(self.facts.rows, self.facts.needs_you, lost=lost, now_s=now_s)
+        self.ringer.tick(self.facts.rows, self.facts.urgent, lost=lost, now_s=now_s)
         changed = self._dirty or self.strip is not None or self.drawn.aged(now_s, self._links(), self._ages())
         if changed and (self.watched or now_s - self.drawn.at_s >= UNSEEN_S):
             self.draw()
@@ -271,7 +274,7 @@ class RolloutApp(App[None]):
 
     def other(self, way: int) -> None:
         """The next rollout that needs somebody, or the one before, in place of this one."""
-        waiting = arrange(Listing(), {name: row for name, row in self.facts.rows.items() if row.needs_you}).order
+        waiting = arrange(Listing(), {name: self.facts.rows[name] for name in self.facts.urgent}).order
         names = [name for name in waiting if name != self.facts.name]
         if not names:
             self.note = words.NO_OTHER

@@ -52,6 +52,7 @@ class Facts:
     """Everything that came, with the time it came at (seconds on the screen's clock).
 
     ``fleet_link`` belongs to the stream of all rollouts, ``detail_link`` to the one of the open rollout ``name``.
+    ``urgent`` names the rows that need somebody, so that nobody goes through 5,000 of them each second.
     ``ahead_s`` is how far this machine's clock is ahead of the daemon's; ages do not use it.
     """
 
@@ -60,7 +61,7 @@ class Facts:
     beat_s: float = 0.0
     rows: Mapping[str, FleetRow] = field(default_factory=lambda: NOTHING)
     total: int = 0
-    needs_you: int = 0
+    urgent: frozenset[str] = frozenset()
     hold: bool = False
     as_of: str = ""
     fleet_link: Link = field(default_factory=Link)
@@ -71,6 +72,11 @@ class Facts:
     restart: Restart | None = None
     hosts: Mapping[str, Contact] = field(default_factory=lambda: NO_HOSTS)
     ahead_s: float = 0.0
+
+    @property
+    def needs_you(self) -> int:
+        """How many rollouts need somebody."""
+        return len(self.urgent)
 
     def link_of(self, name: str) -> Link:
         """The link that a rollout's row depends on: its own host's where there are several."""

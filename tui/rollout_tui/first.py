@@ -49,7 +49,7 @@ def lines(early: Early, listing: Listing, base: Scene, wall_s: float | None = No
             hello=cast("Hello", SimpleNamespace(**hello)),
             rows=MappingProxyType(rows),
             total=told["total"],
-            needs_you=sum(1 for row in rows.values() if row.needs_you),
+            urgent=frozenset(name for name, row in rows.items() if row.needs_you),
             hold=told["hold"],
             as_of=told["as_of"],
             fleet_link=Link(open=True, synced=True, heard_s=base.now_s),

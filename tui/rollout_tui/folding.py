@@ -74,19 +74,20 @@ def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:
         return replace(facts, beat=came, beat_s=now_s, as_of=came.as_of, hold=came.held is not None)
     if isinstance(came, Fleet):
         rows = Rows.of(came.rollouts)
-        needs = sum(1 for row in came.rollouts if row.needs_you)
-        return replace(facts, rows=rows, total=came.total, needs_you=needs, hold=came.hold, as_of=came.as_of)
+        urgent = frozenset(row.name for row in came.rollouts if row.needs_you)
+        return replace(facts, rows=rows, total=came.total, urgent=urgent, hold=came.hold, as_of=came.as_of)
     if isinstance(came, FleetRow):
         before = facts.rows.get(came.name)
         if before is not None and before.revision > came.revision:
             return facts
         total = facts.total + (before is None)
-        needs = facts.needs_you + came.needs_you - (before is not None and before.needs_you)
-        return replace(facts, rows=_rows(facts).put(came), total=total, needs_you=needs)
+        urgent = facts.urgent
+        if came.needs_you != (came.name in urgent):
+            urgent = urgent ^ {came.name}
+        return replace(facts, rows=_rows(facts).put(came), total=total, urgent=urgent)
     if isinstance(came, Gone) and came.name in facts.rows:
         rows = _rows(facts).without(came.name)
-        needs = facts.needs_you - facts.rows[came.name].needs_you
-        return replace(facts, rows=rows, total=facts.total - 1, needs_you=needs)
+        return replace(facts, rows=rows, total=facts.total - 1, urgent=facts.urgent - {came.name})
     return facts
 
 

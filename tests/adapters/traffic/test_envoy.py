@@ -192,5 +192,6 @@ async def test_an_admin_port_that_misbehaves_is_unreachable(envoy: EnvoyRig, fau
         envoy.engine.admin_url = broken.url
         router = envoy.second()
         with pytest.raises((RouterUnreachable, RouterBadAnswer)):
-            await asyncio.wait_for(router.read(ROUTE), 5)
+            async with asyncio.timeout(5):
+                await router.read(ROUTE)
         await router.close()

@@ -223,7 +223,8 @@ async def test_a_readback_that_misbehaves_is_no_reading(nginx: NginxRig, fault: 
         nginx.engine.readback = broken.url
         router = nginx.second()
         with pytest.raises((RouterUnreachable, RouterBadAnswer)):
-            await asyncio.wait_for(router.read(ROUTE), 5)
+            async with asyncio.timeout(5):
+                await router.read(ROUTE)
         await router.close()
 
 
