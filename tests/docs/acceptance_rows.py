@@ -77,6 +77,7 @@ GOALS: tuple[Goal, ...] = (
         "live within 3 s, the gap shown",
         (
             "tests/tui/test_desk_contact.py::test_after_contact_is_back_the_picture_is_the_present_one",
+            "tests/tui/test_desk_contact.py::test_contact_that_is_back_shows_its_gap_until_acknowledged",
             "tests/tui/test_desk_contact.py::test_a_restarted_daemon_is_said_until_acknowledged",
             "tests/tui/test_tmux.py::test_a_daemon_that_was_killed_and_started_again_says_so",
         ),

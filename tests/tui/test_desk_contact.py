@@ -128,6 +128,19 @@ async def test_after_contact_is_back_the_picture_is_the_present_one(daemon: Fake
         assert "~" not in desk.text
 
 
+async def test_contact_that_is_back_shows_its_gap_until_acknowledged(daemon: FakeDaemon) -> None:
+    """How long nothing was heard of the same daemon; Esc takes the note away and leaves the screen as it is."""
+    async with driven(daemon) as desk:
+        await desk.open_ranker()
+        await daemon.stop()
+        desk.clock.forward(21.0)
+        await daemon.start()
+        await desk.sees("LIVE", "Contact is back after 21s.", "what happened meanwhile is in the timeline")
+        await desk.keys("escape")
+        await desk.until(lambda: "Contact is back" not in desk.text)
+        assert "[1 Stages]" in desk.text
+
+
 async def test_a_restarted_daemon_is_said_until_acknowledged(daemon: FakeDaemon) -> None:
     """Another boot id means that no checks ran for a while: the note stays until Esc."""
     async with driven(daemon) as desk:

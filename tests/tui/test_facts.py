@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from rollout_tui.facts import Facts, open_rollout
+from rollout_tui.facts import Facts, Gap, open_rollout
 from rollout_tui.folding import fold
-from rollout_tui.link import Link, LinkState
+from rollout_tui.link import LATE_S, Link, LinkState
 from rolloutd.wire import Fleet
 from tests.tui import worlds
 
@@ -39,11 +39,21 @@ def test_never_is_not_lost() -> None:
 def test_another_boot_id_is_a_restart_with_its_gap() -> None:
     """The gap is the silence before the new hello."""
     facts = fold(Facts(), worlds.hello(), detail=False, now_s=100.0)
-    facts = fold(facts, worlds.hello(), detail=False, now_s=105.0)
-    assert facts.restart is None
-    facts = fold(facts, worlds.hello(boot="boot-2"), detail=False, now_s=126.0)
-    assert facts.restart is not None
-    assert facts.restart.gap_s == 21.0
+    facts = fold(facts, worlds.hello(), detail=False, now_s=102.0)
+    assert facts.gap is None
+    facts = fold(facts, worlds.hello(boot="boot-2"), detail=False, now_s=123.0)
+    assert facts.gap == Gap(21.0, restarted=True)
+
+
+def test_contact_that_is_back_says_how_long_it_was_away() -> None:
+    """Of the same process, from the silence on that makes numbers old; the open rollout's own stream says nothing."""
+    facts = fold(Facts(), worlds.hello(), detail=False, now_s=100.0)
+    assert fold(facts, worlds.hello(), detail=False, now_s=100.0 + LATE_S - 0.1).gap is None
+    assert fold(facts, worlds.hello(), detail=False, now_s=112.0).gap == Gap(12.0, restarted=False)
+    assert (
+        fold(fold(facts, worlds.hello(), detail=True, now_s=101.0), worlds.hello(), detail=True, now_s=120.0).gap
+        is None
+    )
 
 
 def test_an_older_row_does_not_overwrite_a_newer_one() -> None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from rollout_tui.actions import lead
-from rollout_tui.facts import Facts, Restart, open_rollout
+from rollout_tui.facts import Facts, Gap, open_rollout
 from rollout_tui.folding import fold
 from rollout_tui.keys import Place
 from rollout_tui.lines import Line, line_width, texts
@@ -145,7 +145,10 @@ PICTURES: dict[str, Drawn] = {
         scene(replace(facts(), beat=worlds.heartbeat(prom_s=134.0)), size, on_rollout=False)
     ),
     "rollout-restarted": lambda size: render_rollout(
-        scene(replace(facts(worlds.status()), restart=Restart(21.0)), size)
+        scene(replace(facts(worlds.status()), gap=Gap(21.0, restarted=True)), size)
+    ),
+    "rollout-regained": lambda size: render_rollout(
+        scene(replace(facts(worlds.status()), gap=Gap(21.0, restarted=False, host="edge-2")), size)
     ),
     "never": lambda size: render_fleet(Scene(Facts(), 5.0, *size, look=Look(ascii=True), where="/run/rolloutd")),
     "rollout-harm": lambda size: render_rollout(scene(facts(worlds.status()), size)),

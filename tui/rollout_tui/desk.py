@@ -316,8 +316,8 @@ class RolloutApp(App[None]):
         self.look = replace(self.look, zone=None if self.look.zone is UTC else UTC)
 
     def acknowledge(self) -> None:
-        """The person has seen that the daemon restarted."""
-        self.facts = replace(self.facts, restart=None)
+        """The person has seen that the daemon was not heard for a while."""
+        self.facts = replace(self.facts, gap=None)
 
     def errand(self, work: Coroutine[None, None, None]) -> None:
         """Ask the daemon something beside the streams."""

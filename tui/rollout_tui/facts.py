@@ -21,10 +21,14 @@ NO_HOSTS: Mapping[str, Contact] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
-class Restart:
-    """The daemon came back as a new process, after so many seconds of silence; ``host`` where there are several."""
+class Gap:
+    """The daemon is heard again after so many seconds of silence, as a new process or as the same one.
 
-    gap_s: float
+    ``host`` names it where there are several.
+    """
+
+    length_s: float
+    restarted: bool
     host: str = ""
 
 
@@ -69,7 +73,7 @@ class Facts:
     status: Status | None = None
     status_s: float = 0.0
     detail_link: Link = field(default_factory=Link)
-    restart: Restart | None = None
+    gap: Gap | None = None
     hosts: Mapping[str, Contact] = field(default_factory=lambda: NO_HOSTS)
     ahead_s: float = 0.0
 

@@ -8,8 +8,8 @@ from types import MappingProxyType
 
 from pydantic import BaseModel, ValidationError
 
-from rollout_tui.facts import Contact, Facts, Restart, with_link
-from rollout_tui.link import Link
+from rollout_tui.facts import Contact, Facts, Gap, with_link
+from rollout_tui.link import LATE_S, Link
 from rollout_tui.rows import Rows
 from rolloutd.wire import Fleet, FleetRow, Status
 from rolloutd.wire_daemon import Heartbeat, Hello
@@ -17,11 +17,10 @@ from rolloutd.wire_daemon import Heartbeat, Hello
 
 @dataclass(frozen=True, slots=True)
 class Contacts:
-    """How each of several hosts is, and which of them has restarted just now. Made on this side, never read."""
+    """How each of several hosts is, and which of them is heard again just now. Made on this side, never read."""
 
     hosts: Mapping[str, Contact]
-    restarted: str = ""
-    gap_s: float = 0.0
+    gap: Gap | None = None
 
 
 class Gone(BaseModel):
@@ -45,12 +44,14 @@ def opened(hello: bytes, fleet: bytes, at_s: float) -> Facts:
 def fold(facts: Facts, came: Incoming, *, detail: bool, now_s: float) -> Facts:
     """The facts after one message of a stream. ``detail`` says that it was the open rollout's own stream."""
     if isinstance(came, Contacts):
-        restart = Restart(came.gap_s, came.restarted) if came.restarted else facts.restart
-        return replace(facts, hosts=MappingProxyType(came.hosts), restart=restart)
+        return replace(facts, hosts=MappingProxyType(came.hosts), gap=came.gap or facts.gap)
     link = facts.detail_link if detail else facts.fleet_link
     if isinstance(came, Hello):
         new = link.opened(now_s)
-        return with_link(_hello(facts, came, link, now_s), new, detail=detail)
+        gap = gap_before(facts.hello, came, link, now_s)
+        if gap is not None and detail and not gap.restarted:
+            gap = None  # the stream of all rollouts says it
+        return with_link(replace(facts, hello=came, gap=gap or facts.gap), new, detail=detail)
     picture = isinstance(came, Status if detail else Fleet)
     facts = with_link(facts, link.heard(now_s, picture=picture), detail=detail)
     if detail:
@@ -60,12 +61,12 @@ def fold(facts: Facts, came: Incoming, *, detail: bool, now_s: float) -> Facts:
     return _fleet(facts, came, now_s)
 
 
-def _hello(facts: Facts, came: Hello, link: Link, now_s: float) -> Facts:
-    """Keep who we are; notice that the daemon is another process than before."""
-    before = facts.hello
-    if before is None or before.boot_id == came.boot_id:
-        return replace(facts, hello=came)
-    return replace(facts, hello=came, restart=Restart(link.age_s(now_s)))
+def gap_before(old: Hello | None, hello: Hello, link: Link, now_s: float, host: str = "") -> Gap | None:
+    """What lies between two greetings: another process than before, or a silence that had made the numbers old."""
+    if old is None:
+        return None
+    length_s, restarted = link.age_s(now_s), old.boot_id != hello.boot_id
+    return Gap(length_s, restarted, host) if restarted or length_s >= LATE_S else None
 
 
 def _fleet(facts: Facts, came: Incoming, now_s: float) -> Facts:

@@ -13,8 +13,8 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from rollout_tui.client import Client, follow, socket_dir
-from rollout_tui.facts import Contact, host_of, real_name
-from rollout_tui.folding import Contacts, Gone, Incoming
+from rollout_tui.facts import Contact, Gap, host_of, real_name
+from rollout_tui.folding import Contacts, Gone, Incoming, gap_before
 from rollout_tui.http import Unreachable
 from rollout_tui.link import LOST_S
 from rollout_tui.options import Options
@@ -174,17 +174,17 @@ class Hosts(Client):
         return []
 
     def _greeted(self, host: str, hello: Hello) -> list[Incoming]:
-        before, old = self.contacts[host], self._hellos.get(host)
-        gap_s = before.link.age_s(self._now()) if old is not None and old.boot_id != hello.boot_id else None
+        before = self.contacts[host]
+        gap = gap_before(self._hellos.get(host), hello, before.link, self._now(), host)
         first, self._greeting = self._greeting, False
         self._hellos[host] = hello
         link = before.link.opened(self._now())
         self.contacts[host] = Contact(link, hello.role, hello.read_only)
         told: list[Incoming] = [self._hello(hello)] if first else []
-        return [*told, self._contacts("" if gap_s is None else host, gap_s or 0.0)]
+        return [*told, self._contacts(gap)]
 
-    def _contacts(self, restarted: str = "", gap_s: float = 0.0) -> Contacts:
-        return Contacts(dict(self.contacts), restarted, gap_s)
+    def _contacts(self, gap: Gap | None = None) -> Contacts:
+        return Contacts(dict(self.contacts), gap)
 
     def _hello(self, hello: Hello) -> Hello:
         """Who answers: all of them; a restart of one is told on its own."""

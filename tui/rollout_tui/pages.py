@@ -60,13 +60,14 @@ def render_foot(scene: Scene, keys: Line | None = None) -> Lines:
     """What an action said, what was noted, the strip, and the keys: those of the screen, or the given ones."""
     small = scene.room in {Room.TINY, Room.LINE}
     lines: Lines = []
-    beat, restart = scene.facts.beat, scene.facts.restart
+    beat, gap = scene.facts.beat, scene.facts.gap
     if beat is not None and beat.message:
         text = words.DAEMON_SAYS.format(message=clean(beat.message))
         lines += [line(Span(row, Role.CRITICAL)) for row in wrap(text, scene.width, 2)]
-    if restart is not None and scene.strip is None:
-        text = words.RESTARTED.format(gap=figures.age(restart.gap_s))
-        text = f"{clean(restart.host)}: {text}" if restart.host else text
+    if gap is not None and scene.strip is None:
+        told = words.RESTARTED if gap.restarted else words.REGAINED
+        text = told.format(gap=figures.age(gap.length_s))
+        text = f"{clean(gap.host)}: {text}" if gap.host else text
         lines += [line(Span(row, Role.WARNING)) for row in wrap(text, scene.width, 2)]
     if scene.result is not None:
         for one in render_result(scene.result, scene.now_s):

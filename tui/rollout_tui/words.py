@@ -147,6 +147,9 @@ NO_ANSWER = (
     "{verb} for {name} got no answer: {why}. It is not known whether the daemon has it. "
     "Pressing {key} again is safe. By hand:  {command}"
 )
+REGAINED = (
+    "Contact is back after {gap}. Shown is the present state; what happened meanwhile is in the timeline. Esc: seen."
+)
 RESTARTED = "Daemon restarted. It was away for {gap}; no checks ran in that time. Now: its present state. Esc: seen."
 DAEMON_SAYS = "The daemon says: {message}"
 KEEP_TRYING = "{name}: keep trying to send ABORT for {seconds} s? There is no contact with the daemon now."

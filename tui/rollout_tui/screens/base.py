@@ -138,7 +138,7 @@ class Sheet(Screen[None]):
             desk.courier.stop()
         elif desk.courier.result is not None and desk.courier.result.over:
             desk.courier.dismiss()
-        elif desk.facts.restart is not None:
+        elif desk.facts.gap is not None:
             desk.acknowledge()
         else:
             return False
