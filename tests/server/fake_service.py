@@ -340,7 +340,9 @@ class FakeService:
 
     def heartbeat(self) -> wire_daemon.Heartbeat:
         """The time stands still here."""
-        return wire_daemon.Heartbeat(as_of=NOW, boot_id=BOOT_ID, seq=self.feed.seq)
+        return wire_daemon.Heartbeat(
+            as_of=NOW, boot_id=BOOT_ID, seq=self.feed.seq, proposed=[one.name for one in self.proposals]
+        )
 
     def hello(self, actor: Actor, read_only: bool) -> wire_daemon.Hello:
         """Who you are."""

@@ -18,6 +18,7 @@ from rollout_tui.lines import texts
 from rollout_tui.options import Options
 from rollout_tui.scene import Look
 from rollout_tui.widgets.canvas import Canvas
+from tests.ctl.test_proposals import V43
 from tests.engines.ssh import Sshd, client
 from tests.server.fake_service import FakeService, picture
 from tests.server.running import Running, running, until
@@ -140,8 +141,13 @@ async def test_keys_act_on_the_right_host_and_a_lost_one_hides_no_other(
 async def test_when_all_are_gone_nothing_is_live_and_hold_is_of_one_host(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Both cut: LOST as with one daemon. What is of the whole fleet is asked of no host by chance."""
+    """Both cut: LOST as with one daemon. What is of the whole fleet is asked of no host by chance.
+
+    What is proposed is shown with its host, whichever of them has told its news last.
+    """
     async with town(place, monkeypatch) as both:
+        both.daemons[WEST].service.proposals.append(V43)
+        await both.sees("rolloutd", f"PROPOSED {V43.name}@{WEST}")
         await both.still()
         await both.pilot.press("H")
         await both.sees("is of one host, and this screen shows several")

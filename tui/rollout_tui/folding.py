@@ -97,14 +97,19 @@ def _rows(facts: Facts) -> Rows:
     return facts.rows if isinstance(facts.rows, Rows) else Rows.of(facts.rows.values())
 
 
+def _words(beat: Heartbeat | None) -> object:
+    """What a heartbeat says beside ages."""
+    return None if beat is None else (beat.held, beat.proposed, beat.message)
+
+
 def tells(before: Facts, came: Incoming) -> bool:
-    """Whether a message changes more than numbers: a state, a revision, a share, or what is there at all."""
+    """Whether a message changes more than numbers: a state, a revision, a share, a word, or what is there at all."""
     if isinstance(came, Contacts):
         return {host: one.link.open for host, one in came.hosts.items()} != {
             host: one.link.open for host, one in before.hosts.items()
         }
     if isinstance(came, Heartbeat):
-        return False
+        return _words(came) != _words(before.beat)
     known = before.rows.get(came.name) if isinstance(came, FleetRow) else None
     if known is not None and isinstance(came, FleetRow):
         fresh = (came.state, came.revision, came.asked, came.observed)

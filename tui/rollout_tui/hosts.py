@@ -198,8 +198,9 @@ class Hosts(Client):
         routers = [_of_host(one, host) for host, beat in beats for one in beat.routers]
         message = "; ".join(f"{host}: {beat.message}" for host, beat in beats if beat.message)
         held = next((beat.held for _, beat in beats if beat.held), None)
+        proposed = [f"{name}@{host}" for host, beat in beats for name in beat.proposed]
         told = {"sources": sources, "routers": routers, "here": here, "message": message, "held": held, "boot_id": ALL}
-        return newest.model_copy(update=told)
+        return newest.model_copy(update={**told, "proposed": proposed})
 
 
 def client_for(options: Options, now: Callable[[], float]) -> Client:
