@@ -11,6 +11,7 @@ import pytest
 
 from rolloutd.wire_plan import Recommendation
 
+EXAMPLE = Path(__file__).parents[2] / "config.example.toml"
 SCRIPT = Path(sys.executable).with_name("rollout")
 SPEC = """
 [rollout]
@@ -125,6 +126,22 @@ def test_a_replay_of_a_file_tells_event_by_event(plan: Path, tmp_path: Path) -> 
     assert (found["schema"], found["outcome"]) == ("rollout.replay/1", "rollback")
     assert [event["kind"] for event in found["events"]][-1] == "RolloutEnded"
     assert "goes back (harm)" in run("replay", ticks, "--plan", plan).stdout
+
+
+def test_a_replay_leaves_out_what_ticks_do_not_tell(plan: Path, tmp_path: Path) -> None:
+    """A gate on drift is not taken for blind: it is left out, and that is said."""
+    drifting = tmp_path / "drift.toml"
+    drifting.write_text(plan.read_text() + '\n[[gate]]\nmetric = "outcomes"\n')
+    row = {"champion_n": 990, "champion_bad": 5, "challenger_n": 10, "challenger_bad": 0}
+    rows = [{"time_s": 10 * k, "metric": metric, **row} for k in range(1, 40) for metric in ("errors", "latency")]
+    ticks = tmp_path / "ticks.jsonl"
+    ticks.write_text("\n".join(map(json.dumps, rows)))
+    ran = run("replay", ticks, "--plan", drifting, "--config", EXAMPLE, "--json")
+    assert ran.returncode == 0, ran.stderr
+    found = json.loads(ran.stdout)
+    assert found["notes"] == ["outcomes is left out: its ticks have no classes. The others share its weight."]
+    assert set(found["gates"]) == {"errors", "latency"}
+    assert "blind" not in ran.stdout.lower()
 
 
 @pytest.mark.parametrize(

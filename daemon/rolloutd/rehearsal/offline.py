@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from rolloutd import codec
@@ -67,8 +68,9 @@ def simulate(text: str, file: str, asked: Mapping[str, Any]) -> Told:
 def replay_file(ticks: str, ticks_file: str, plan: str, plan_file: str, config: str | None) -> Told:
     """A plan over tick counts from a file. Raises Unusable."""
     found: PlanFile = read_plan(plan, plan_file, config)
-    told = replay(found.spec, read_ticks(ticks, ticks_file, found.spec.plan))
-    return _as_published(Replay, {**told, "read_by": found.by})
+    spec, notes = _of_counts(found.spec)
+    told = replay(spec, read_ticks(ticks, ticks_file, spec.plan))
+    return _as_published(Replay, {**told, "read_by": found.by, "notes": notes})
 
 
 def replay_recording(recording: Mapping[str, Any], plan: tuple[str, str] | None, config: str | None) -> Told:
@@ -78,6 +80,7 @@ def replay_recording(recording: Mapping[str, Any], plan: tuple[str, str] | None,
     if plan is not None:
         found = read_plan(*plan, config)
         spec, by = found.spec, found.by
+    spec, notes = _of_counts(spec)
     wanted = {gate.metric for gate in spec.plan.gates}
     missing = sorted(wanted - set(recording["gates"]))
     if missing:
@@ -92,18 +95,26 @@ def replay_recording(recording: Mapping[str, Any], plan: tuple[str, str] | None,
     ]  # fmt: skip
     if not ticks:
         raise Unusable("The record has no ticks.", "Nothing was read yet for this rollout.")
-    notes = [
+    cut = [
         f"The first {rows[0]['tick'] - 1} ticks of {metric} are no longer kept: evidence begins after them."
         for metric, rows in sorted(recording["gates"].items())
         if metric in wanted and rows and rows[0]["tick"] > 1
     ]
     ticks.sort(key=lambda one: (one.at_ms, one.metric))
     began = Instant(recording["from_clock_ms"], recording["from_wall_ms"])
-    if notes:
+    if cut:
         offset_ms = began.wall_ms - began.clock_ms
         began = Instant(ticks[0].at_ms, ticks[0].at_ms + offset_ms)
     told = replay(spec, ticks, began, own_plan=plan is None)
-    return _as_published(Replay, {**told, "read_by": by, "notes": notes})
+    return _as_published(Replay, {**told, "read_by": by, "notes": notes + cut})
+
+
+def _of_counts(spec: Spec) -> tuple[Spec, list[str]]:
+    """The plan without its gates on drift, and a note for each: the counts of a tick have no classes of answers."""
+    kept = tuple(gate for gate in spec.plan.gates if gate.template.kind is not GateKind.DRIFT)
+    left_out = [gate.metric for gate in spec.plan.gates if gate not in kept]
+    notes = [f"{metric} is left out: its ticks have no classes. The others share its weight." for metric in left_out]
+    return replace(spec, plan=replace(spec.plan, gates=kept)), notes
 
 
 def _as_published(model: type[PlanModel], told: Told) -> Told:
