@@ -34,7 +34,9 @@ async def emergency_abort(settings: Settings, outside: Outside, if_stale: str | 
         if age_ms is not None and age_ms < patience_ms:
             print(f"The daemon gave a sign of life {age_ms / 1000:.1f} s ago; nothing was changed.")
             return 0
-    results = await asyncio.gather(*(_lower(outside, route) for route in outside.routes))
+    results = await asyncio.gather(
+        *(lower(outside.routers[known.router], route) for route, known in outside.routes.items())
+    )
     for router in outside.routers.values():
         await router.close()
     await outside.prober.close()
@@ -50,16 +52,34 @@ def pulse_age_ms(state_dir: Path) -> int | None:
     return max(0, round((time.time() - touched_s) * 1000))
 
 
-async def _lower(outside: Outside, route: str) -> bool:
+async def lower(router: Router, route: str) -> bool:
     """Take one route's share to zero and read it back; True when the router shows zero."""
-    router = outside.routers[outside.routes[route].router]
     try:
         async with asyncio.timeout(DEADLINE_S):
             before, after = await take_back(router, route)
     except (RouterError, TimeoutError, OSError) as error:
-        print(f"{route}: NOT lowered: {str(error) or 'no answer in time'}. The share stays as it is.", file=sys.stderr)
-        return False
+        return await _look_again(router, route, _sentence(error))
     return _tell(route, before, after)
+
+
+async def _look_again(router: Router, route: str, trouble: str) -> bool:
+    """A write that failed may have come through: what the router shows now decides, not what it answered."""
+    try:
+        async with asyncio.timeout(DEADLINE_S):
+            now = await router.read(route)
+    except (RouterError, TimeoutError, OSError) as error:
+        said = f"{trouble} Nor can the router be read now: {_sentence(error)}"
+        print(f"{route}: NOT KNOWN to be lowered: {said} Look at the router, and stop it by hand.", file=sys.stderr)
+        return False
+    if _serves(now) or _copies(now):
+        print(f"{route}: NOT lowered: {trouble}", file=sys.stderr)
+        return _tell(route, now, now)
+    print(f"{route}: nothing is left on it, but this went wrong on the way: {trouble}")
+    return True
+
+
+def _sentence(error: Exception) -> str:
+    return f"{str(error).rstrip('.') or 'no answer in time'}."
 
 
 async def take_back(router: Router, route: str) -> tuple[RouteReading, RouteReading]:

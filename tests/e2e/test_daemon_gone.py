@@ -104,7 +104,7 @@ async def test_emergency_abort_if_stale_leaves_a_living_daemon_alone(site: AnySi
     house.freeze()
     while "nothing was changed" in done.stdout:
         done = await asyncio.to_thread(house.run_beside, "emergency-abort", "--if-stale", "3s")
-    assert "taken back" in done.stdout
+    assert done.returncode == 0, done.stderr
     assert await site.share() == ZERO
 
 
