@@ -61,9 +61,6 @@ KEEP_CLOCK_BEATS = 10
 TRUSTED_AFTER_BEATS = 10
 """A daemon that took over live rollouts is a sign of life for emergency-abort only from here on: one that dies sooner,
 again and again, must not keep a share alive that no lease ends."""
-YOUNG_ONLY = (700, 10, 1_000_000_000)
-"""Thresholds of Python's collector: looking through everything takes a fifth of a second where a thousand rollouts are
-live, and an abort would wait for it. It is done once an hour, beside the chain's verification."""
 log = logging.getLogger("rolloutd.daemon")
 
 
@@ -115,7 +112,6 @@ class Daemon:
     @classmethod
     async def open(cls, state_dir: Path, outside: Outside, read_spec: SpecReader) -> Daemon:
         """Lock, open, fold and look afresh. Nothing is raised before ``run`` has verified the chain."""
-        gc.set_threshold(*YOUNG_ONLY)
         lock_file = take_lock(state_dir)
         journal = SqliteJournal.open(state_dir / "journal.db")
         evidence = SqliteEvidence.open(state_dir / "evidence.db")
@@ -288,7 +284,7 @@ class Daemon:
                 return
             self.loop.set_raising("")
             await asyncio.sleep(VERIFY_EVERY_S)
-            gc.collect()
+            gc.collect()  # the whole of it, which by itself never comes (see main)
 
     async def _beat(self) -> None:
         """One turn of the loop: signs of life for systemd, for emergency-abort and for the next start."""
