@@ -88,8 +88,9 @@ async def test_the_screen_reads_it(commit: str) -> None:
     """Fleet, rollout, all tabs and why, on the real application; a refusal of what it did not know is borne."""
     async with replayed(commit) as daemon, driven(cast("FakeDaemon", daemon)) as screen:
         await screen.sees("LIVE", "harmful v1>v2", "healthy v1>v2")
-        while screen.app.listing.name != NAME:
-            await screen.keys("j")
+        async with asyncio.timeout(30):
+            while screen.app.listing.name != NAME:
+                await screen.keys("j")
         await screen.keys("enter")
         await screen.sees("[1 Stages]", NAME, "LAST", "NEXT", "canary")
         for key, shown in (("2", "[2 Charts]"), ("3", "[3 Segments]"), ("5", "[5 Plan]"), ("4", "entered stage")):

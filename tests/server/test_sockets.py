@@ -161,7 +161,7 @@ async def test_a_directory_that_hangs_does_not_hold_up_who_is_asking() -> None:
 
     def hang(uid: int) -> Account | None:
         asked.append(uid)
-        asyncio.run_coroutine_threadsafe(release.wait(), loop).result()
+        asyncio.run_coroutine_threadsafe(release.wait(), loop).result(30)
         return Account("late", frozenset())
 
     accounts = Accounts(hang, patience_s=0.05)

@@ -207,8 +207,9 @@ async def test_a_signal_is_recorded_as_one(office: Office) -> None:
     following = asyncio.create_task(reloading.follow(bell))
     office.write("[polcy]\n")
     bell.set()
-    while not await office.record():
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(30):
+        while not await office.record():
+            await asyncio.sleep(0.01)
     office.write(CONFIG.replace("3", "4"))
     bell.set()
     await office.rig.until(lambda: bool(office.adopted))

@@ -78,8 +78,9 @@ class Driven:
     async def open_ranker(self) -> None:
         """From the fleet to the ranker's screen."""
         await self.sees("ranker")
-        while self.app.listing.name != "ranker":
-            await self.keys("j")
+        async with asyncio.timeout(DEADLINE_S):
+            while self.app.listing.name != "ranker":
+                await self.keys("j")
         await self.keys("enter")
         await self.sees("asked 10.0%", "NEXT")
         self.clock.forward(1.0)

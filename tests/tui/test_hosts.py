@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -63,8 +64,9 @@ class Town:
     async def cursor_on(self, name: str) -> None:
         """Move the cursor to a rollout, as a person would."""
         at = self.app.listing.order.index(name)
-        while self.app.listing.cursor != at:
-            await self.pilot.press("j" if self.app.listing.cursor < at else "k")
+        async with asyncio.timeout(30):
+            while self.app.listing.cursor != at:
+                await self.pilot.press("j" if self.app.listing.cursor < at else "k")
         await self.still()
 
     async def still(self) -> None:

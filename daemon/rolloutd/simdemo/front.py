@@ -36,8 +36,8 @@ class Trouble(RuntimeError):
     """The demo's process is gone or never answered."""
 
 
-class Stopped(Exception):
-    """A signal says that this is enough."""
+class Stopped(BaseException):
+    """A signal says that this is enough. It may come anywhere, so nothing that expects errors may take it for one."""
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)

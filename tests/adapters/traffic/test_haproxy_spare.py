@@ -37,7 +37,9 @@ def shows_share(eye: socket.socket) -> bool:
     eye.sendall(f"show table lease key {ROUTE}/b\n".encode())
     answer = b""
     while not answer.endswith(b"\n> "):
-        answer += eye.recv(65_536)
+        piece = eye.recv(65_536)
+        assert piece, "HAProxy has closed the connection"
+        answer += piece
     return b"gpt0=1000" in answer
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 
 import pytest
@@ -110,9 +111,10 @@ async def test_a_lapse_raises_no_isolated_segment(tmp_path_factory: pytest.TempP
         await rig.router.isolate(ROUTE, ("apac",))
         await rig.router.set_share(ROUTE, Slot.B, Share(1_000, (("eu", 10_000),)))
         served = {"apac": 0, "eu": 0}
-        while (await rig.router.read(ROUTE)).override_slot is not None:
-            for name in served:
-                served[name] += (await rig.send(users(20), name)).slots["b"]
+        async with asyncio.timeout(30):
+            while (await rig.router.read(ROUTE)).override_slot is not None:
+                for name in served:
+                    served[name] += (await rig.send(users(20), name)).slots["b"]
         for name in served:
             served[name] += (await rig.send(users(200), name)).slots["b"]
         assert served["apac"] == 0 < served["eu"]
