@@ -48,8 +48,9 @@ async def test_from_the_fleet_to_a_rollout_at_its_first_share() -> None:
             await press("enter", "WOULD START", "y yes")
             assert true.daemon.desk.status(f"{FREE.route}-v2") is None, "a dry run starts nothing"
             await press("y", f"{FREE.route}-v2", "[1 Stages]", "router confirms")
-            begun = true.daemon.desk.status(f"{FREE.route}-v2")
-            assert begun is not None
-            assert begun.on_new.observed == begun.stages[0].share > 0
+            async with asyncio.timeout(DEADLINE_S):
+                while (begun := true.daemon.desk.status(f"{FREE.route}-v2")) is None or not begun.on_new.observed:
+                    await asyncio.sleep(0.02)
+            assert begun.on_new.observed == begun.stages[0].share
             rows = await true.daemon.journal.load(begun.name)
             assert (rows[0].actor.via, rows[0].actor.name) != ("test", "ci")

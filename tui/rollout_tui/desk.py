@@ -22,7 +22,7 @@ from rollout_tui.bell import Bell
 from rollout_tui.client import follow
 from rollout_tui.commands import common
 from rollout_tui.courier import Courier
-from rollout_tui.drawn import Drawn
+from rollout_tui.drawn import Drawn, soon_s
 from rollout_tui.driver import SleepingDriver
 from rollout_tui.facts import Facts, closed, open_rollout, trying
 from rollout_tui.folding import Incoming, fold, tells
@@ -40,7 +40,6 @@ from rolloutd.wire import Fleet, FleetRow, Status
 from rolloutd.wire_daemon import Hello
 
 TICK_S = 1.0
-SOON_S = 0.25
 SETTLE_S = 1.0
 UNSEEN_S = 5.0
 
@@ -73,13 +72,13 @@ class RolloutApp(App[None]):
         self.watched = True
         self.reasons: tuple[str, ...] = ()
         self.key_s = self.changed_s = self.moved_s = float("-inf")
-        self.courier = Courier(self.client, now, self.news, self.keys)
+        self.courier = Courier(self.client, now, self.answered, self.keys)
         self.archive = Archive(self.client, now, self.news)
         self.ringer = Bell(options.preferences.ways, self.say_to_terminal)
         self._streams: dict[bool, asyncio.Task[None]] = {}
         self._errands: set[asyncio.Task[None]] = set()
         self._dirty = self._looking = False
-        self._settled_s = float("-inf")
+        self._looked_s = self._settled_s = float("-inf")
         self._settled: tuple[Mapping[str, FleetRow], bool, tuple[object, ...]] | None = None
 
     def get_default_screen(self) -> Screen[None]:
@@ -160,17 +159,23 @@ class RolloutApp(App[None]):
         self._dirty = True
         self._soon()
 
-    def _soon(self) -> None:
-        """One more look within a quarter of a second, however many ask for it; the next second's where nobody looks.
+    def answered(self) -> None:
+        """What a person did has an answer: it is shown at once."""
+        if self.screen_stack:
+            self.draw()
 
-        The loop's own timer: the toolkit's is a task, a message and an inspection of the callback each time.
+    def _soon(self) -> None:
+        """One more look soon, however many ask for it; the next second's where nobody looks.
+
+        By the loop's own timer: the toolkit's is a task, a message and an inspection of the callback each time.
         """
         if not self._looking and self.is_running and self.watched:
             self._looking = True
-            asyncio.get_running_loop().call_later(SOON_S, self._look)
+            loop = asyncio.get_running_loop()
+            loop.call_later(soon_s(loop.time(), self._looked_s, asked=self.strip is not None), self._look)
 
     def _look(self) -> None:
-        self._looking = False
+        self._looking, self._looked_s = False, asyncio.get_running_loop().time()
         if self.screen_stack:  # none any more while the application closes
             self.tick()
 

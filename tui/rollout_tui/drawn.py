@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from rollout_tui.link import LinkState
 
+SOON_S, APART_S = 0.25, 0.5
 Links = tuple[LinkState, LinkState]
 
 
@@ -24,3 +25,11 @@ class Drawn:
         if links != self._links:
             return True
         return now_s - self.at_s >= 1.0 and (ages is None or ages != self._ages)
+
+
+def soon_s(now_s: float, looked_s: float, *, asked: bool) -> float:
+    """Seconds until news are looked at: a quarter of one, and no more than two looks a second while news keep coming.
+
+    Nobody reads faster. Where something is ``asked`` of a person it counts down, and each look is soon.
+    """
+    return SOON_S if asked else max(SOON_S, looked_s + APART_S - now_s)
