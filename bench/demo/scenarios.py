@@ -27,7 +27,7 @@ _SMOKE = '[[stage.smoke]]\nname = "predicts"\npath = "/predict"\nanswer = "predi
 _BLUE_GREEN = "".join(
     [
         _TIMING,
-        _stage("preview", "0%", "3s", _SMOKE),
+        _stage("preview", "0%", "8s", _SMOKE),  # longer than all starts together on a busy machine: it must be seen
         _stage("watch", "100%", "30s", 'holdback = "0%"'),
     ]
 )
