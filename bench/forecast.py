@@ -69,10 +69,10 @@ class Cell:
     told: Span
     measured: Sequence[float]
 
-    def rows(self) -> list[Row]:
+    def rows(self, *, quick: bool) -> list[Row]:
         """The figures, and how far off mean and ninth decile are."""
         told = Span(self.told.mean / HOUR_MS, self.told.p90 / HOUR_MS)
-        return compared(self.name, told, [value / HOUR_MS for value in self.measured])
+        return compared(self.name, told, [value / HOUR_MS for value in self.measured], quick=quick)
 
 
 def standard() -> Spec:
@@ -93,7 +93,7 @@ def run(options: argparse.Namespace) -> list[Row]:
     rows: list[Row] = []
     for rps in RPS:
         for cell in cells(rps, options.seed, runs, options.jobs):
-            rows += cell.rows()
+            rows += cell.rows(quick=options.quick)
     if not options.quick:
         note = f"seed {options.seed}, {runs} runs a rate, champion {RATES}"
         figures.keep("forecast", rows, note)

@@ -2,7 +2,7 @@
 
 The bench verdicts has whole rehearsals; here are the few situations in which a forecast that leaves something out
 shows: a short look, in which bursts are badly known; a strict margin; bursts at equal shares; harm that some runs show
-in the warm-up and others only after it.
+in the warm-up and others only after it; few errors, each of which goes far; a pass by luck.
 """
 
 from __future__ import annotations
@@ -71,6 +71,9 @@ def until_harm(cell: Cell, random: Random) -> int:
         Cell("harm, partly in the warm-up", BUSY, ratio=5.0),
         Cell("harm after it", BUSY, ratio=3.0),
         Cell("harm in bursts", replace(BUSY, phi=3.0), 0.05, 3.0),
+        Cell("harm at equal shares", replace(BUSY, rps=20.0), 0.50, 2.0),
+        Cell("harm, an error every tenth tick, three at a time", replace(BUSY, rps=65.0, phi=3.0), ratio=5.0),
+        Cell("safe, some by luck in the first ticks", replace(BUSY, phi=5.0), 0.05),
     ],
     ids=lambda cell: cell.name,
 )

@@ -17,9 +17,13 @@ from rolloutd.core.forecast.values import GateForecast, Span
 from rolloutd.core.stats.deflate import PRIOR_ERRORS
 from rolloutd.core.stats.grid import SAFE_LOG_WEIGHTS
 from rolloutd.core.stats.logs import logsumexp
+from rolloutd.core.stats.luck import MIDDLES, Law, Table, by_luck, safe_walk
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.pace import Flow, Pace, is_divided, safe_pace
 from rolloutd.core.stats.passage import Passage, first_passage
+
+_MANY_BURSTS = 100.0
+"""Of so many nobody passes by luck."""
 
 
 def forecast_gate(setting: Setting) -> GateForecast:
@@ -44,7 +48,7 @@ def time_to_safe(setting: Setting) -> Span | None:
     return None if passage is None else _time(setting, passage)
 
 
-def _time(setting: Setting, passage: Passage) -> Span:
+def _time(setting: Setting, passage: Law) -> Span:
     from_ms, p90 = safe_from_ms(setting), passage.quantile(WELL_SEEN)
     return Span(from_ms + passage.mean * setting.step_ms, from_ms + p90 * setting.step_ms)
 
@@ -58,8 +62,11 @@ def safe_from_ms(setting: Setting) -> int:
     return max(every_ms, setting.plan.timing.warm_up_ms - every_ms) + ripe_ms
 
 
-def passage_to_safe(setting: Setting) -> Passage | None:
-    """Ticks until a challenger as good as the champion is shown safe, counted from `safe_from_ms`."""
+def passage_to_safe(setting: Setting) -> Law | None:
+    """Ticks until a challenger as good as the champion is shown safe, counted from `safe_from_ms`.
+
+    Where evidence is divided by phi, and too few bursts come to be known well, some pass by luck.
+    """
     flow, line, truth = setting.flow(setting.traffic.rate), log(1.0 / setting.plan.beta), setting.traffic.phi
     learning = Learning(truth, max(flow.champion_n, flow.challenger_n) * flow.champion_rate, PRIOR_ERRORS)
     weights, phi, wider, found = list(SAFE_LOG_WEIGHTS), truth, 1.0, None
@@ -73,7 +80,18 @@ def passage_to_safe(setting: Setting) -> Passage | None:
         else:
             lost, wider = learning.lost(lambda phi: _safe_pace(flow, setting.gate.accept, truth, phi), found.mean)
             weights = [a + b for a, b in zip(SAFE_LOG_WEIGHTS, lost, strict=True)]
-    return None if found is None else found.varying(wider)
+    if found is None:
+        return None
+    if truth > 1.0 and is_divided(flow, setting.gate.accept):
+        bursts = found.mean * flow.challenger_n * flow.challenger_rate / truth
+        return _by_luck(flow, setting.gate.accept, line, learning) if bursts < _MANY_BURSTS else found
+    return found.varying(wider)
+
+
+@lru_cache(maxsize=256)
+def _by_luck(flow: Flow, accept: Margin, line: float, learning: Learning) -> Table:
+    walk = safe_walk(flow, accept, learning.truth)
+    return by_luck(walk, line, lambda ticks: learning.taken_for(ticks, MIDDLES))
 
 
 def passage_from(setting: Setting, logs: Sequence[float]) -> Passage | None:

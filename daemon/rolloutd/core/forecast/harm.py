@@ -22,7 +22,7 @@ from rolloutd.core.stats.grid import HARM, HARM_LATE
 from rolloutd.core.stats.logs import logaddexp, logsumexp
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.pace import Flow, Pace, harm_pace
-from rolloutd.core.stats.passage import OVERSHOOT, Mixed, first_passage
+from rolloutd.core.stats.passage import OVERSHOOT, Mixed, first_passage, worth_in_ticks
 from rolloutd.core.stats.restart import FIRST_TICK_MASS, LATER_STAGES_MASS, tick_mass
 
 _GROSSEST, _SLIGHTEST = 64.0, 1.01
@@ -110,10 +110,13 @@ def _after(setting: Setting, flow: Flow, ends: Sequence[_End], warm: int) -> Mix
     if found is None:
         return None
     lost, wider = _while_learning(setting, flow, pace, found.mean)
-    early = log(_early_mass(setting, warm + 1, max(1, int(found.mean / 4.0))))
+    late = [
+        log(_early_mass(setting, warm + 1, round(min(max(count, 1.0), max(found.mean, 1.0))))) + weight
+        for count, weight in zip(worth_in_ticks(pace), HARM_LATE.log_weights, strict=True)
+    ]
     parts = []
     for odds, logs in ends:
-        more = [logaddexp(a + b, early + c) for a, b, c in zip(logs, lost, HARM_LATE.log_weights, strict=True)]
+        more = [logaddexp(a + b, c) for a, b, c in zip(logs, lost, late, strict=True)]
         way = first_passage(pace, more, line)
         if way is None:
             return None
@@ -166,7 +169,7 @@ def _ends_of_warm_up(setting: Setting, weights: Sequence[float], gross: Pace, wa
     here to there, exp(-2 a b / variance) reach it on the way.
     """
     mean = _after_warm_up(setting, weights, gross, warm, (0.0,) * len(weights))
-    lead = max(range(len(mean)), key=lambda k: mean[k])
+    lead = max(range(len(mean)), key=lambda k: weights[k] + gross.means[k] * warm)
     spread = sqrt(gross.covariance[lead][lead])
     line = _line(setting) + OVERSHOOT * spread
     start, found = line - logsumexp(weights), []

@@ -27,12 +27,12 @@ class Learning(NamedTuple):
     errors: float
     prior: float
 
-    def taken_for(self, ticks: float) -> list[float]:
-        """What phi may be taken for after so many ticks, in five parts of equal odds."""
+    def taken_for(self, ticks: float, away: Sequence[float] = _AWAY) -> list[float]:
+        """What phi may be taken for after so many ticks, in five parts of equal odds, or so many deviations away."""
         seen = 2.0 * self.errors * ticks  # ticks are compared in pairs
         weight = seen / (self.prior + seen)
         spread = sqrt((3.0 + self.truth / self.errors) / max(ticks, 2.0)) / 3.0
-        cubes = [max(0.0, 1.0 - spread * spread + z * spread) ** 3 for z in _AWAY]  # chi-squared (Wilson and Hilferty)
+        cubes = [max(0.0, 1.0 - spread * spread + z * spread) ** 3 for z in away]  # chi-squared (Wilson and Hilferty)
         return [max(1.0, 1.0 + weight * (self.truth * cube - 1.0)) for cube in cubes]
 
     def expected(self, ticks: float) -> float:

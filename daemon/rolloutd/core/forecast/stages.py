@@ -10,7 +10,7 @@ from rolloutd.core.forecast.gate import forecast_gate, passage_to_safe, safe_fro
 from rolloutd.core.forecast.setting import Setting
 from rolloutd.core.forecast.values import GateForecast, PlanForecast, Span, StageForecast, Traffic
 from rolloutd.core.plan import OnFail, Plan, Stage
-from rolloutd.core.stats.passage import Passage
+from rolloutd.core.stats.luck import Law
 from rolloutd.core.values import ZERO
 from rolloutd.core.whole_day import DAY_MS
 
@@ -24,7 +24,7 @@ class _Passing:
 
     from_ms: int
     step_ms: float
-    passage: Passage
+    passage: Law
 
     def odds_by(self, time_ms: float) -> float:
         return self.passage.odds_by((time_ms - self.from_ms) / self.step_ms)

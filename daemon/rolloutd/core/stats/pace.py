@@ -25,6 +25,7 @@ from rolloutd.core.stats.safe import SafeEvidence
 _LONG_PAST = 1e9  # so much was seen before that one tick more teaches nothing
 _MOST_NODES = 9
 _UNLIKELY = 1e-6
+_TINY = 1e-300
 Steps = Callable[[Increment], Sequence[float]]
 
 
@@ -40,10 +41,14 @@ class Flow:
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """Mean step a tick of each effect's log, and the covariance of the steps."""
+    """Mean step a tick of each effect's log, the covariance of the steps, and how far off centre they are.
+
+    The last is the third central moment over the variance: about a step's size where few errors make all of it.
+    """
 
     means: tuple[float, ...]
     covariance: tuple[tuple[float, ...], ...]
+    skews: tuple[float, ...]
 
 
 class _Bare(Restart):
@@ -63,7 +68,11 @@ class _Bare(Restart):
 
 def safe_pace(flow: Flow, margin: Margin, phi: float, *, taken_for: float | None = None) -> Pace:
     """Of the evidence of safety, in the order of its own weights; ``taken_for``: phi as believed."""
-    believed = taken_for or phi
+    return _moments(flow, phi, safe_steps(flow, margin, taken_for or phi))
+
+
+def safe_steps(flow: Flow, margin: Margin, believed: float) -> Steps:
+    """What a tick adds to each effect of the evidence of safety, once rates are known and phi is taken for this."""
     known = Clustering(0.0, 0.0, believed * _LONG_PAST, _LONG_PAST)
     nothing = (0.0,) * len(SAFE_LOG_WEIGHTS)
     start = SafeEvidence(margin, _LONG_PAST, _LONG_PAST * flow.champion_rate, known, nothing, nothing)
@@ -72,7 +81,7 @@ def safe_pace(flow: Flow, margin: Margin, phi: float, *, taken_for: float | None
         after = start.observe(inc)
         return [exact + deflated / believed for exact, deflated in zip(after.exact, after.deflated, strict=True)]
 
-    return _moments(flow, phi, steps)
+    return steps
 
 
 def is_divided(flow: Flow, margin: Margin) -> bool:
@@ -93,7 +102,7 @@ def harm_pace(flow: Flow, margin: Margin, phi: float, *, gross: bool, taken_for:
     start = HarmEvidence.start(margin, 0)._replace(learnt=learnt, restart=_Bare(0, 0, 0.0, 1.0, ()))
     border = margin.widened(GROSS_FACTOR) if gross else margin
     sides = _either_side(flow)
-    ways = [theta(_tick(side, 0, 0), border) > LOPSIDED for side in sides]
+    ways = [theta(tick_of(side, 0, 0), border) > LOPSIDED for side in sides]
     paces = [
         _moments(side, phi, lambda inc: start.observe(inc, gross_only=gross).restart.logs)
         for side in (sides if ways[0] != ways[1] else (flow,))
@@ -115,12 +124,12 @@ def _halfway(one: Pace, other: Pace) -> Pace:
         return tuple([(x + y) / 2.0 for x, y in zip(a, b, strict=True)])
 
     rows = tuple([mean(a, b) for a, b in zip(one.covariance, other.covariance, strict=True)])
-    return Pace(mean(one.means, other.means), rows)
+    return Pace(mean(one.means, other.means), rows, mean(one.skews, other.skews))
 
 
 def _moments(flow: Flow, phi: float, steps: Steps) -> Pace:
     rows = [
-        (a * b, tuple(steps(_tick(flow, x0, x1))))
+        (a * b, tuple(steps(tick_of(flow, x0, x1))))
         for x1, a in in_bursts(flow.challenger_n, flow.challenger_rate, phi)
         for x0, b in in_bursts(flow.champion_n, flow.champion_rate, phi)
         if a * b > _UNLIKELY
@@ -130,10 +139,11 @@ def _moments(flow: Flow, phi: float, steps: Steps) -> Pace:
     away = [(odds, [value - mean for value, mean in zip(found, means, strict=True)]) for odds, found in rows]
     half = {(i, j): sum([odds * d[i] * d[j] for odds, d in away]) for i in size for j in size if j <= i}
     covariance = tuple([tuple([half[max(i, j), min(i, j)] for j in size]) for i in size])
-    return Pace(means, covariance)
+    skews = tuple([sum([odds * d[k] ** 3 for odds, d in away]) / max(half[k, k], _TINY) for k in size])
+    return Pace(means, covariance, skews)
 
 
-def _tick(flow: Flow, champion_bad: float, challenger_bad: float) -> Increment:
+def tick_of(flow: Flow, champion_bad: float, challenger_bad: float) -> Increment:
     """A tick as it may come. Bursts of 1.4 errors bring no whole number, and the tests' arithmetic needs none."""
     return Increment(flow.champion_n, cast("int", champion_bad), flow.challenger_n, cast("int", challenger_bad))
 

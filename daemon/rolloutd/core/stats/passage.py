@@ -1,16 +1,16 @@
 """When a mixture of walks will have reached its line: mean and spread of the first time; a plan, never evidence.
 
-Along its mean path the mixture's log is f(t) = log sum_k w_k exp(m_k t), raised by half the variance between its walks.
-The mean time is where f meets the line and the overshoot of one step. Around it the time is inverse Gaussian, as it is
-for one walk with the drift and variance that the mixture has there. Measured against the tests themselves: see
-``./dev bench forecast``.
+The walks move together, so the mixture is at its line when one of them, its common direction, is on a curve. The odds
+of meeting a curve follow from its tangents; mean and variance of the time are theirs, and around them it is taken for
+inverse Gaussian, as it is for one walk and a straight line. Measured against the tests themselves: see ``./dev bench
+verdicts``.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from math import erfc, exp, sqrt
+from math import erfc, exp, inf, log, sqrt
 
 from rolloutd.core.stats.logs import logsumexp
 from rolloutd.core.stats.pace import Pace
@@ -19,6 +19,10 @@ OVERSHOOT = 0.5826  # of a standard deviation of one step (Siegmund 1979)
 _LONGEST = 1e9
 _CLOSE = 1e-6
 _HALVINGS = 32
+_POINTS = 60
+_FAR = 24.0  # squared coefficients of variation: of an inverse Gaussian hardly e^-12 lies beyond, on either side
+_ASYMPTOTIC = 6.0
+_LEAST = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,10 +96,61 @@ def first_passage(pace: Pace, log_weights: Sequence[float], line: float) -> Pass
             return None
     at = 0.0 if low[1] >= 0.0 else _root(above, low, high)
     _, drift, variance = _path(pace, log_weights, at)
-    at = max(at, 1.0)  # nothing is reached before the first tick is over
-    cv_squared = variance / (drift * drift * at) if drift > 0.0 else 1.0
-    mean = at + 0.5 if at < 20.0 else at  # a tick is whole
-    return Passage(mean, mean / max(cv_squared, 1e-9))
+    if at <= 1.0 or drift <= 0.0:  # nothing is reached before the first tick is over
+        mean, spread = max(at, 1.0), variance * max(at, 1.0) / (drift * drift) if drift > 0.0 else max(at, 1.0) ** 2
+    else:
+        mean, spread = _moments(pace, log_weights, line, at, 1.0 + _FAR * variance / (drift * drift * at))
+    mean += 0.5 if mean < 20.0 else 0.0  # a tick is whole
+    return Passage(mean, mean**3 / max(spread, 1e-9))
+
+
+def _moments(pace: Pace, log_weights: Sequence[float], line: float, at: float, far: float) -> tuple[float, float]:
+    """Mean and variance of the time at which the mixture's direction meets the curve on which the mixture has its line.
+
+    What the walks vary besides lifts the mixture by half of it. The odds of meeting a curve b between t and t + dt are
+    those of its tangent there, (b - b't) / t^1.5 phi(b / sqrt t) dt (Jennen and Lerche 1981). Times are even in log t.
+    """
+    logs = [weight + mean * at for weight, mean in zip(log_weights, pace.means, strict=True)]
+    level = logsumexp(logs)
+    parts = [exp(value - level) for value in logs]
+    together = [_mixed(parts, row) for row in pace.covariance]
+    one = sqrt(_mixed(parts, together))
+    slopes = [max(value, 0.0) / one for value in together]
+    besides = [row[k] - slope * slope for k, (row, slope) in enumerate(zip(pace.covariance, slopes, strict=True))]
+    lift = 0.5 * max(_mixed(parts, besides), 0.0)
+    drifts = [mean + lift for mean in pace.means]
+    height = line + max(0.0, OVERSHOOT * one + _mixed(parts, pace.skews) / 6.0)
+    sums = (0.0, 0.0, 0.0)
+    for k in range(_POINTS + 1):
+        t = at * far ** (2.0 * k / _POINTS - 1.0)
+        here = [weight + drift * t for weight, drift in zip(log_weights, drifts, strict=True)]
+        place, slope = _curve(here, drifts, slopes, height)
+        odds = max(place - slope * t, 0.0) * exp(-0.5 * place * place / t) / sqrt(t)
+        sums = (sums[0] + odds, sums[1] + odds * t, sums[2] + odds * t * t)
+    mean = sums[1] / sums[0]
+    return mean, sums[2] / sums[0] - mean * mean
+
+
+def _mixed(parts: Sequence[float], values: Sequence[float]) -> float:
+    return sum([part * value for part, value in zip(parts, values, strict=True)])
+
+
+def _curve(
+    logs: Sequence[float], drifts: Sequence[float], slopes: Sequence[float], height: float
+) -> tuple[float, float]:
+    """Where the direction's walk is when the mixture has this height, and how fast that place moves; by Newton."""
+    place = min([(height - value) / slope for value, slope in zip(logs, slopes, strict=True) if slope > 0.0])
+    speed = 0.0
+    for _ in range(_HALVINGS):  # from above, on a convex curve: it never steps too far
+        moved = [value + slope * place for value, slope in zip(logs, slopes, strict=True)]
+        level = logsumexp(moved)
+        parts = [exp(value - level) for value in moved]
+        rise = _mixed(parts, slopes)
+        speed = -_mixed(parts, drifts) / rise
+        place -= (level - height) / rise
+        if level - height <= _CLOSE:
+            break
+    return place, speed
 
 
 def _root(above: Callable[[float], float], low: tuple[float, float], high: tuple[float, float]) -> float:
@@ -124,6 +179,30 @@ def _path(pace: Pace, log_weights: Sequence[float], ticks: float) -> tuple[float
     for a, row in zip(parts, pace.covariance, strict=True):
         variance += a * sum([b * c for b, c in zip(parts, row, strict=True)])
     return level + 0.5 * max(own - variance, 0.0) * ticks, drift, variance
+
+
+def worth_in_ticks(pace: Pace) -> list[float]:
+    """For each effect: a little put to work at every tick is worth so many ticks' part, all of it put to work at once.
+
+    What begins at tick j has lost nothing before: it is worth exp(-S_j) of what is there from the start. Of a walk of
+    drift m and variance v the sum over all j has the mean log log(2 / v) - digamma(2 m / v) (Dufresne 1990).
+    """
+    return [_worth(mean, row[k]) for k, (mean, row) in enumerate(zip(pace.means, pace.covariance, strict=True))]
+
+
+def _worth(mean: float, variance: float) -> float:
+    half = max(variance, _CLOSE) / 2.0
+    return inf if mean < _LEAST * half else exp(-_digamma(mean / half)) / half
+
+
+def _digamma(x: float) -> float:
+    """The derivative of log gamma, x > 0: by its series for large numbers, and x + 1 from x until it is one."""
+    before = 0.0
+    while x < _ASYMPTOTIC:
+        before += 1.0 / x
+        x += 1.0
+    square = 1.0 / (x * x)
+    return log(x) - 0.5 / x - square * (1.0 / 12.0 - square / 120.0) - before
 
 
 def below(z: float) -> float:
