@@ -84,7 +84,7 @@ def standard() -> Spec:
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """How much is measured."""
-    estimate.add_options(parser, 150)
+    estimate.add_options(parser, 400)
 
 
 def run(options: argparse.Namespace) -> list[Row]:
