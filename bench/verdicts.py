@@ -106,7 +106,8 @@ def run(options: argparse.Namespace) -> list[Row]:
             measured = [hours for hours in _measured(index, options, runs) if hours is not None]
             rows += compared(cell.name, cell.told, measured, quick=options.quick)
     if not (options.quick or options.only):
-        figures.keep("verdicts", rows, f"seed {options.seed}, {runs} rehearsals a row")
+        parts = ", measured in parts" if options.parts else ""
+        figures.keep("verdicts", rows, f"seed {options.seed}, {runs} rehearsals a row{parts}")
     return rows
 
 
