@@ -16,7 +16,7 @@ from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.metrics import Answer, BlindReason, Counted, GateKind, MetricTemplate, Point, Selector, Unreadable
 from rolloutd.core.plan import Gate, OnFail
 from rolloutd.core.standing import standing
-from rolloutd.core.stats.drift import psi
+from rolloutd.core.stats.drift import DriftEvidence, psi
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import BadValue, Share, Slot
 from rolloutd.core.verdict import GateVerdict, Verdict, judge
@@ -116,7 +116,9 @@ def test_it_is_collecting_until_a_stage_has_answers_enough() -> None:
     book.run(12)
     assert book.says_now.verdict is Verdict.COLLECTING
     assert book.drift.stage.worth < book.drift.enough == pytest.approx(6 * np.log(200) / 0.1)
-    assert book.says_now.safe_progress == pytest.approx(book.drift.stage.worth / book.drift.enough)
+    assert 1.0 <= book.drift.clumps.phi < 1.5
+    worth = book.drift.stage.worth / book.drift.clumps.phi
+    assert book.says_now.safe_progress == pytest.approx(worth / book.drift.enough)
     assert "of the answers that are enough to see one" in book.why
 
 
@@ -243,6 +245,44 @@ def test_false_alarms_stay_under_alpha(days: int) -> None:
     assert harm <= shown <= 8
 
 
+def _clumped(rng: np.random.Generator, n: int, clump: int) -> tuple[int, ...]:
+    """Answers that come ``clump`` of one class at a time, as those to one client's requests do."""
+    return tuple(map(int, [*clump * rng.multinomial(n // clump, USUAL), 0]))
+
+
+@pytest.mark.parametrize("clump", [3, 10, 30])
+def test_answers_that_come_several_at_a_time_are_no_drift(clump: int) -> None:
+    """At nominal 1 % over 100 rollouts: more than 4 is p < .004. Taken one by one, clumps of ten would show drift."""
+    rng, harm, exact, phis = np.random.default_rng(clump), 0, 0, list[float]()
+    for _ in range(100):
+        drift, plain = Drift.start(GATE, LINE), DriftEvidence.start(11)
+        one_by_one = called = False
+        for _ in range(60):
+            other, one = _clumped(rng, 900, clump), _clumped(rng, 90, clump)
+            drift, plain = drift.with_tick(other, one).counted(gross_only=False), plain.observe(one, other)
+            one_by_one, called = one_by_one or plain.log_e >= LINE, called or drift.harm_log_e >= LINE
+        exact, harm = exact + one_by_one, harm + called
+        phis.append(drift.clumps.phi)
+    assert np.mean(phis) == pytest.approx(clump, rel=0.2)
+    assert harm <= 4
+    assert clump == 3 or exact > 20
+
+
+def test_before_it_is_known_how_answers_come_nothing_is_said_of_drift() -> None:
+    """I3: neither harm nor quiet, also for answers that could not differ more; a warm-up is enough to learn it."""
+    one, other = (0,) * 5 + (100,) * 5 + (0,), (100,) * 5 + (0,) * 5 + (0,)
+    drift = Drift.start(GATE, LINE)
+    for _ in range(2):
+        drift = drift.with_tick(other, one).counted(gross_only=False)
+    assert (drift.harm_log_e, drift.progress, drift.size) == (0.0, 0.0, 0.0)
+    assert "chance not known yet" in drift.words(ANSWERS)
+    warm = Drift.start(GATE, LINE)
+    for _ in range(7):
+        warm = warm.with_tick(other, one).counted(gross_only=True)
+    assert warm.with_tick(other, one).counted(gross_only=False).clumps.phi == 1.0
+    assert warm.total.n == 0
+
+
 def test_days_and_nights_make_no_drift_of_a_change_of_share() -> None:
     """By night few requests at a share of 10 %, by day many at half: the champion is weighted as the challenger is."""
     rng, drift, plain = np.random.default_rng(5), Drift.start(GATE, LINE), np.zeros((2, 11))
@@ -255,7 +295,7 @@ def test_days_and_nights_make_no_drift_of_a_change_of_share() -> None:
         drift = drift.with_tick(other, one).counted(gross_only=False)
     pooled = psi(*(tuple((row + 0.5) / (row + 0.5).sum()) for row in plain))
     assert pooled > 0.1
-    assert drift.total.size < 0.01
+    assert drift.total.size(drift.clumps.phi) < 0.01
     assert not drift.harm_log_e >= LINE
 
 
@@ -297,7 +337,8 @@ def test_only_numbers_have_a_distance_along_their_order() -> None:
     """KS is of edges; classes have no order."""
     by_edge = replace(ANSWERS, classes=(), edges=tuple(float(number) for number in range(9)))
     drift = Drift.start(replace(GATE, template=by_edge), LINE)
-    drift = drift.with_tick((40,) * 10 + (0,), (60,) * 5 + (20,) * 5 + (0,)).counted(gross_only=False)
+    for _ in range(4):
+        drift = drift.with_tick((40,) * 10 + (0,), (60,) * 5 + (20,) * 5 + (0,)).counted(gross_only=False)
     assert re.fullmatch(r"PSI 0\.\d\d \(chance 0\.\d\d\), JS 0\.\d{3}, KS 0\.25", drift.words(by_edge))
     assert "KS" not in drift.words(ANSWERS)
 

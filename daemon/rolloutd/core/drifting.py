@@ -3,18 +3,20 @@
 A part of the gate's evidence (evidence.py). It must not decide. That there is a drift only the exact test says; how
 large it is the population stability index does (PSI), which is no evidence. Harm is both: a drift that is shown, and
 large. That there is none cannot be shown, so such a gate never passes: once there are answers enough it is quiet.
+Answers of one class that come several at a time count as one, as the champion's own ticks show them to come.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from math import inf
 
 from rolloutd.core.counting import ArmCounters, added_in
 from rolloutd.core.metrics import ArmReading, BlindReason, Counted, MetricTemplate, Unreadable
 from rolloutd.core.plan import Gate
 from rolloutd.core.segments import label_of
-from rolloutd.core.stats.drift import DriftEvidence, jensen_shannon, kolmogorov_smirnov, proportions, psi
+from rolloutd.core.stats.drift import Clumps, DriftEvidence, jensen_shannon, kolmogorov_smirnov, proportions, psi
 
 _OVER_ORACLE = 3.0  # so many times what whoever knew both distributions would need (statistics: plug-in estimates)
 _STAGE_SPEAKS = 0.25  # of the answers that are enough, for a stage's own size to count beside the rollout's
@@ -75,18 +77,16 @@ class Spread:
         """The population stability index."""
         return psi(*self.pair)
 
-    @property
-    def chance(self) -> float:
-        """What the index comes to on average where there is no drift at all."""
+    def chance(self, phi: float) -> float:
+        """What the index comes to on average where there is no drift at all and ``phi`` answers count as one."""
         if not self.n:
             return 0.0
         used = sum(1 for old, new in zip(self.champion, self.challenger, strict=True) if old or new)
-        return (used - 1) / self.worth
+        return phi * (used - 1) / self.worth
 
-    @property
-    def size(self) -> float:
-        """The index less what chance adds to it."""
-        return max(0.0, self.psi - self.chance)
+    def size(self, phi: float) -> float:
+        """The index less what chance adds to it; nothing while that is not known."""
+        return 0.0 if phi == inf else max(0.0, self.psi - self.chance(phi))
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,6 +103,7 @@ class Drift:
     stage: Spread
     total: Spread
     tick: Tick = NONE
+    clumps: Clumps = field(default_factory=Clumps)
 
     @classmethod
     def start(cls, gate: Gate, line: float) -> Drift:
@@ -123,14 +124,16 @@ class Drift:
         return replace(self, tick=(champion, challenger))
 
     def counted(self, *, gross_only: bool) -> Drift:
-        """With the waiting tick; one of a warm-up is left out."""
+        """With the waiting tick; of one of a warm-up only is learnt how answers come."""
         champion, challenger = self.tick
-        done = replace(self, tick=NONE)
-        if gross_only or not champion:
+        if not champion:
+            return replace(self, tick=NONE)
+        done = replace(self, tick=NONE, clumps=self.clumps.observe(champion))
+        if gross_only:
             return done
         return replace(
             done,
-            evidence=self.evidence.observe(challenger, champion),
+            evidence=self.evidence.observe(challenger, champion, self.clumps.phi),
             stage=self.stage.plus(champion, challenger),
             total=self.total.plus(champion, challenger),
         )
@@ -138,9 +141,10 @@ class Drift:
     @property
     def size(self) -> float:
         """How large the drift is: over the rollout, or on the stage once that speaks for itself."""
-        if self.stage.worth < _STAGE_SPEAKS * self.enough:
-            return self.total.size
-        return max(self.total.size, self.stage.size)
+        phi = self.clumps.phi
+        if self.progress < _STAGE_SPEAKS:
+            return self.total.size(phi)
+        return max(self.total.size(phi), self.stage.size(phi))
 
     @property
     def harm_log_e(self) -> float:
@@ -150,20 +154,20 @@ class Drift:
     @property
     def progress(self) -> float:
         """The part of the answers that the stage needs before this gate may be quiet."""
-        return min(1.0, self.stage.worth / self.enough)
+        return min(1.0, self.stage.worth / self.clumps.phi / self.enough)
 
     @property
     def quiet(self) -> bool:
         """Whether a large drift would have shown by now on this stage, and none is seen."""
-        return self.stage.worth >= self.enough and self.size <= self.limit
+        return self.progress >= 1.0 and self.size <= self.limit
 
     def words(self, template: MetricTemplate) -> str:
         """The figures that describe it, none of which is evidence; empty before there are any."""
-        return _words(self.stage if self.stage.n else self.total, template)
+        return _words(self.stage if self.stage.n else self.total, self.clumps.phi, template)
 
     def total_words(self, template: MetricTemplate) -> str:
         """The same over the whole rollout."""
-        return _words(self.total, template)
+        return _words(self.total, self.clumps.phi, template)
 
     def why_words(self, template: MetricTemplate) -> str:
         """What is shown of drift by now and what not, for a sentence."""
@@ -186,10 +190,11 @@ class Drift:
         )
 
 
-def _words(shown: Spread, template: MetricTemplate) -> str:
+def _words(shown: Spread, phi: float, template: MetricTemplate) -> str:
     if not shown.n:
         return ""
-    told = [f"PSI {shown.psi:.2f} (chance {shown.chance:.2f})", f"JS {jensen_shannon(*shown.pair):.3f}"]
+    by_chance = f"chance {shown.chance(phi):.2f}" if phi < inf else "chance not known yet"
+    told = [f"PSI {shown.psi:.2f} ({by_chance})", f"JS {jensen_shannon(*shown.pair):.3f}"]
     if template.edges:  # classes have no order to add up in
         told.append(f"KS {kolmogorov_smirnov(*shown.pair):.2f}")
     return ", ".join(told)

@@ -3,12 +3,12 @@
 The evidence is a plug-in likelihood ratio against equality, both arms' next-tick probabilities taken from the past
 only: sum y1 log(q1/q) + y0 log(q0/q), q = (n1 q1 + n0 q0)/(n1 + n0). Exact for independent requests and any common
 distribution, however it moves: the two-sample e-variable of Turner, Ly and Grunwald (2024) for more than two
-outcomes.
+outcomes. Answers of one class that come several at a time are no independent requests: so many count as one (Clumps).
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from math import log
+from math import inf, log, sqrt
 from typing import Self
 
 from rolloutd.core.stats.codec import Reader
@@ -16,6 +16,39 @@ from rolloutd.core.stats.increment import refuse_buckets
 
 _SHRINKAGE = 300.0  # pseudo-requests of the pooled distribution in each arm's own
 _PSEUDO = 0.5  # per bin, so that no bin is impossible
+_LEARNT = 20.0  # degrees of freedom from which on clumps are known well enough
+
+
+@dataclass(frozen=True, slots=True)
+class Clumps:
+    """How many answers of one class come at a time, learnt from what the champion's successive ticks differ by.
+
+    Pearson's homogeneity statistic of two ticks is about its degrees of freedom for independent answers, and ``phi``
+    times that for clumps of phi; a distribution that moves slowly adds little. Its standard deviation, phi
+    sqrt(2 / freedom), is added. Before that is known at all, no number of answers counts as one.
+    """
+
+    last: tuple[int, ...] = ()
+    squares: float = 0.0
+    freedom: float = 0.0
+
+    @property
+    def phi(self) -> float:
+        """Answers that count as one, at least 1; infinity while too little is known to say."""
+        if self.freedom < _LEARNT:
+            return inf
+        return max(1.0, self.squares / self.freedom * (1.0 + sqrt(2.0 / self.freedom)))
+
+    def observe(self, counts: tuple[int, ...]) -> "Clumps":
+        """With the champion's counts a bin in one more tick; one without answers changes nothing."""
+        n, m = sum(counts), sum(self.last)
+        if n == 0:
+            return self
+        if m == 0:
+            return Clumps(counts, self.squares, self.freedom)
+        used = [(a, b) for a, b in zip(counts, self.last, strict=True) if a or b]
+        squares = sum([(m * a - n * b) ** 2 / (n * m * (a + b)) for a, b in used])
+        return Clumps(counts, self.squares + squares, self.freedom + len(used) - 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,8 +64,8 @@ class DriftEvidence:
         """Before the first tick."""
         return cls((0,) * bins, (0,) * bins, 0.0)
 
-    def observe(self, challenger: Sequence[int], champion: Sequence[int]) -> "DriftEvidence":
-        """With one more tick's counts a bin. Raises ValueError when the bins do not match."""
+    def observe(self, challenger: Sequence[int], champion: Sequence[int], phi: float = 1.0) -> "DriftEvidence":
+        """With one more tick's counts a bin, ``phi`` of which count as one. Raises ValueError for other bins."""
         if len(challenger) != len(self.challenger) or len(champion) != len(self.champion):
             raise refuse_buckets(len(challenger), len(champion), len(self.champion))
         n1, n0 = sum(challenger), sum(champion)
@@ -40,7 +73,7 @@ class DriftEvidence:
         return DriftEvidence(
             tuple([a + b for a, b in zip(self.champion, champion, strict=True)]),
             tuple([a + b for a, b in zip(self.challenger, challenger, strict=True)]),
-            self.log_e + added,
+            self.log_e + added / phi,
         )
 
     def _log_increment(self, challenger: Sequence[int], champion: Sequence[int], n1: int, n0: int) -> float:
