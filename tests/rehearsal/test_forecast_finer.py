@@ -15,11 +15,13 @@ from statistics import fmean, stdev
 import pytest
 
 from bench.verdicts import BUSY, Cell
-from rolloutd.core.analysis.first_stage import METRIC
+from rolloutd.core.analysis.first_stage import METRIC, setting_of
 from rolloutd.core.evidence import GateEvidence
+from rolloutd.core.forecast.gate import passage_to_safe
 from rolloutd.core.forecast.learning import Learning
 from rolloutd.core.forecast.values import Span
 from rolloutd.core.stats.increment import Increment
+from rolloutd.core.stats.luck import Table
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.stats.pace import Flow, in_bursts, likely, safe_pace
 from rolloutd.core.stats.passage import Mixed, Passage
@@ -114,6 +116,20 @@ def test_bursts_are_learnt() -> None:
     assert bursts.expected(1) < 1.7
     assert bursts.expected(10_000) == pytest.approx(3.0, rel=0.01)
     assert none.expected(20) > none.expected(2_000) > 1.0
+
+
+def test_luck_is_followed_where_the_challengers_bursts_decide() -> None:
+    """At a small share and while they are few; not where the champion has the fewer requests, or errors come alone."""
+
+    def law(phi: float, share: float) -> type:
+        setting = setting_of(replace(BUSY, phi=phi), share)
+        gate = replace(setting.gate, accept=Margin(1.0, 0.005))
+        return type(passage_to_safe(replace(setting, gate=gate)))
+
+    assert law(3.0, 0.01) is Table
+    assert law(1.0, 0.01) is Passage
+    assert law(3.0, 0.50) is Passage
+    assert law(3.0, 0.99) is Passage
 
 
 def test_one_of_several_passages() -> None:

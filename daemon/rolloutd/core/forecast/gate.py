@@ -24,6 +24,8 @@ from rolloutd.core.stats.passage import Passage, first_passage
 
 _MANY_BURSTS = 100.0
 """Of so many nobody passes by luck."""
+_SMALL = 0.5
+"""Below so much of the champion's traffic it is the challenger's bursts that decide."""
 
 
 def forecast_gate(setting: Setting) -> GateForecast:
@@ -82,7 +84,7 @@ def passage_to_safe(setting: Setting) -> Law | None:
             weights = [a + b for a, b in zip(SAFE_LOG_WEIGHTS, lost, strict=True)]
     if found is None:
         return None
-    if truth > 1.0 and is_divided(flow, setting.gate.accept):
+    if truth > 1.0 and flow.challenger_n < _SMALL * flow.champion_n and is_divided(flow, setting.gate.accept):
         bursts = found.mean * flow.challenger_n * flow.challenger_rate / truth
         return _by_luck(flow, setting.gate.accept, line, learning) if bursts < _MANY_BURSTS else found
     return found.varying(wider)
