@@ -82,6 +82,7 @@ def test_a_gate_passes_by_luck_before_bursts_are_known() -> None:
     walk = Walk((0.25, 0.19, 0.3, 0.55), (-1.0, -0.8, -1.8, -4.5), 0.2)
     learning, line, random = Learning(4.0, 30.0, 20.0), log(20.0), Random(5)
     found = by_luck(walk, line, lambda ticks: learning.taken_for(ticks, MIDDLES))
+    assert found is not None
     times = [_by_seed(walk, line, random) for _ in range(RUNS)]
     assert abs(found.mean - fmean(times)) < 0.06 * found.mean + 2.0 * stdev(times) / sqrt(RUNS)
     early = found.odds_by(0.4 * found.mean)

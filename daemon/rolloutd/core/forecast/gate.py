@@ -85,13 +85,13 @@ def passage_to_safe(setting: Setting) -> Law | None:
     if found is None:
         return None
     if truth > 1.0 and flow.challenger_n < _SMALL * flow.champion_n and is_divided(flow, setting.gate.accept):
-        bursts = found.mean * flow.challenger_n * flow.challenger_rate / truth
-        return _by_luck(flow, setting.gate.accept, line, learning) if bursts < _MANY_BURSTS else found
+        bursts = found.mean * safe_walk(flow, setting.gate.accept, truth).bursts
+        return (_by_luck(flow, setting.gate.accept, line, learning) or found) if bursts < _MANY_BURSTS else found
     return found.varying(wider)
 
 
 @lru_cache(maxsize=256)
-def _by_luck(flow: Flow, accept: Margin, line: float, learning: Learning) -> Table:
+def _by_luck(flow: Flow, accept: Margin, line: float, learning: Learning) -> Table | None:
     walk = safe_walk(flow, accept, learning.truth)
     return by_luck(walk, line, lambda ticks: learning.taken_for(ticks, MIDDLES))
 

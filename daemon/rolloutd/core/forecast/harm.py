@@ -171,6 +171,8 @@ def _ends_of_warm_up(setting: Setting, weights: Sequence[float], gross: Pace, wa
     mean = _after_warm_up(setting, weights, gross, warm, (0.0,) * len(weights))
     lead = max(range(len(mean)), key=lambda k: weights[k] + gross.means[k] * warm)
     spread = sqrt(gross.covariance[lead][lead])
+    if spread == 0.0:  # where errors hardly come at all, the bets are none
+        return [_End(1.0, mean)]
     line = _line(setting) + OVERSHOOT * spread
     start, found = line - logsumexp(weights), []
     for z in _AWAY:

@@ -24,8 +24,9 @@ MIDDLES = (-1.5932, -0.9674, -0.5895, -0.2822, 0.0, 0.2822, 0.5895, 0.9674, 1.59
 _PARTS = len(MIDDLES)
 _BURSTS = 0.5  # a step is a tick, or as long as brings so many,
 _LONGER = 0.03  # or this part of the time so far
-_MOST_STEPS = 2_000
+_MOST_BURSTS = 300.0
 _OVER = 2e-4
+_NOT_OVER = 0.02
 _UNLIKELY = 1e-7
 _HALVINGS = 12
 _Row = list[float]
@@ -100,13 +101,16 @@ def safe_walk(flow: Flow, margin: Margin, phi: float) -> Walk:
     return Walk(idle, jumps, flow.challenger_n * flow.challenger_rate / size)
 
 
-def by_luck(walk: Walk, line: float, taken_for: Callable[[float], Sequence[float]]) -> Table:
-    """The passage. ``taken_for``: what phi may be taken for after so many ticks, at each of the `MIDDLES`."""
+def by_luck(walk: Walk, line: float, taken_for: Callable[[float], Sequence[float]]) -> Table | None:
+    """The passage. ``taken_for``: what phi may be taken for after so many ticks, at each of the `MIDDLES`.
+
+    None where it takes so many bursts that it is no matter of luck: following them would take minutes.
+    """
     rows: list[_Row] = [[1.0 / _PARTS] for _ in MIDDLES]
     bounds, alive, now, first = [-1.0] * _PARTS, 1.0, 0, 0
     times: list[float] = []
     odds: list[float] = []
-    while alive > _OVER and len(times) < _MOST_STEPS:
+    while alive > _OVER and walk.bursts * now < _MOST_BURSTS:
         before, now = now, now + max(1, int(max(_BURSTS / walk.bursts, _LONGER * now)))
         arrivals, left = _arrivals(walk.bursts * (now - before)), []
         rows = _moved(rows, sqrt(before / now)) if before else rows
@@ -118,7 +122,7 @@ def by_luck(walk: Walk, line: float, taken_for: Callable[[float], Sequence[float
         rows, first = _trimmed(left, first)
         times.append((before + now + 1) / 2.0)
         odds.append(1.0 - alive)
-    return Table(tuple(times), (*odds[:-1], 1.0))
+    return None if alive > _NOT_OVER else Table(tuple(times), (*odds[:-1], 1.0))
 
 
 def _stepped(row: _Row, first: int, bounds: tuple[float, float], arrivals: _Row, ticks: int) -> tuple[float, _Row]:
