@@ -30,6 +30,9 @@ _LABELS = re.compile(r'([a-zA-Z0-9_]+)="([^"]*)"')
 _FOREIGN = re.compile(r"\n[^\S\n]*+(?:[^a-zA-Z_:{#\s]|[^\s#}]++[^\S\n]*+(?:\n|\Z))")
 _SUFFIX = re.compile(r"_(?:total|created|bucket|count|sum|gcount|gsum|info)$")
 
+# What the parsers raise for a faulty page; AttributeError where times of two kinds are compared.
+_FAULTY = (ValueError, KeyError, IndexError, OverflowError, AttributeError, TypeError)
+
 # name, labels, value, time of the sample in seconds where the page gives one
 Line = tuple[str, dict[str, str], float, float | None]
 
@@ -44,7 +47,7 @@ def read_page(body: bytes, content_type: str, names: frozenset[str]) -> list[Lin
         if kind == "application/openmetrics-text":
             return list(_openmetrics(text, names))
         return list(_text(text, names))
-    except (ValueError, KeyError, IndexError, OverflowError) as error:  # what the parsers raise for a faulty page
+    except _FAULTY as error:
         # The OpenMetrics parser refuses a counter that is no number; the text parser hands it over.
         reason = BlindReason.NOT_A_NUMBER if "cannot be NaN" in str(error) else BlindReason.BAD_ANSWER
         raise Blind(reason, f"the metrics page cannot be read: {str(error)[:200]}") from None

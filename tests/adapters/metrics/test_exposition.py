@@ -138,6 +138,7 @@ def test_names_are_those_on_the_wire() -> None:
         (b'# TYPE x counter\nx_total{slot="a"} 3\n', OPENMETRICS),
         (b"x_total\n", "text/plain"),
         (b"x_total three\n", "text/plain"),
+        (b"# TYPE x counter\nx_total 1 1700\nx_total 2 1.5e3\n# EOF\n", OPENMETRICS),
         (b"<html>\nx_total 3\n", "text/plain"),
         (b"x_total \xff\n", "text/plain"),
         (b"x_total 3\n", "application/vnd.google.protobuf"),
