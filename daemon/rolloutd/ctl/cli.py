@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from rolloutd.ctl import exits
+from rolloutd.ctl import exits, interrupts
 from rolloutd.ctl.saying import tell
 from rolloutd.ctl.session import Session, common
 
@@ -95,6 +95,7 @@ def _in_our_words(error: click.UsageError) -> str:
 def run(arguments: list[str]) -> int:
     """Run one command line; returns its exit code. Nothing but the code and the two streams tells what happened."""
     session = Session(as_json="--json" in arguments)
+    interrupts.listen()
     try:
         found: Any = cli.main(arguments, prog_name="rollout", standalone_mode=False, obj=session)
         return found if isinstance(found, int) else exits.DONE

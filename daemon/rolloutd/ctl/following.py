@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from rolloutd.ctl import exits
+from rolloutd.ctl import exits, interrupts
 from rolloutd.ctl.client import RETRY_EVERY_S, SILENCE_S, Client, LostLink
 
 Found = dict[str, Any]
@@ -94,6 +94,7 @@ def follow(
     """The exit code of waiting for any of ``goals``; ``seen`` gets every picture. Never 0 unless one of them holds."""
     deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
     for found in pictures(client, name, deadline_s):
+        interrupts.check()
         if found is None:
             continue
         name = found["name"]  # a model's name means one rollout from here on
