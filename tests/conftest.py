@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections import Counter
 from collections.abc import Generator
 
@@ -11,6 +12,10 @@ import pytest
 from tests.programs import SKIP_PREFIX
 
 _SKIPPED = "Skipped: "
+
+# A run that a shell began in the background ignores Ctrl-C, and so would all that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def _missing_component(report: pytest.TestReport | pytest.CollectReport) -> str | None:
