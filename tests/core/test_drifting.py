@@ -283,6 +283,15 @@ def test_before_it_is_known_how_answers_come_nothing_is_said_of_drift() -> None:
     assert warm.total.n == 0
 
 
+def test_a_champion_that_always_says_the_same_does_not_hide_a_drift() -> None:
+    """Its ticks tell nothing of clumps; a challenger that says something else is harm all the same, and soon."""
+    drift, ticks = Drift.start(GATE, LINE), 0
+    while drift.harm_log_e < LINE:
+        drift, ticks = drift.with_tick((900,) + (0,) * 10, (0, 100) + (0,) * 9).counted(gross_only=False), ticks + 1
+        assert ticks < 30
+    assert drift.clumps.phi == 1.0
+
+
 def test_days_and_nights_make_no_drift_of_a_change_of_share() -> None:
     """By night few requests at a share of 10 %, by day many at half: the champion is weighted as the challenger is."""
     rng, drift, plain = np.random.default_rng(5), Drift.start(GATE, LINE), np.zeros((2, 11))

@@ -45,6 +45,22 @@ def test_another_boot_id_is_a_restart_with_its_gap() -> None:
     assert facts.gap == Gap(21.0, restarted=True)
 
 
+def test_a_restart_is_one_whichever_stream_is_back_first() -> None:
+    """The open rollout's own stream may come back before that of all rollouts; neither makes a mere silence of it."""
+    facts = Facts()
+    for order in ((True, False), (False, True)):
+        facts = Facts()
+        for detail in order:
+            facts = fold(facts, worlds.hello(), detail=detail, now_s=100.0)
+        for detail in order:
+            facts = fold(facts, worlds.hello(boot="boot-2"), detail=detail, now_s=116.0)
+        assert facts.gap == Gap(16.0, restarted=True)
+        assert facts.hello is not None
+        assert facts.hello.boot_id == "boot-2"
+    later = fold(facts, worlds.hello(boot="boot-2"), detail=False, now_s=200.0)
+    assert later.gap == Gap(16.0, restarted=True), "nobody has seen it yet"
+
+
 def test_contact_that_is_back_says_how_long_it_was_away() -> None:
     """Of the same process, from the silence on that makes numbers old; the open rollout's own stream says nothing."""
     facts = fold(Facts(), worlds.hello(), detail=False, now_s=100.0)

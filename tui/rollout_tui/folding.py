@@ -44,14 +44,14 @@ def opened(hello: bytes, fleet: bytes, at_s: float) -> Facts:
 def fold(facts: Facts, came: Incoming, *, detail: bool, now_s: float) -> Facts:
     """The facts after one message of a stream. ``detail`` says that it was the open rollout's own stream."""
     if isinstance(came, Contacts):
-        return replace(facts, hosts=MappingProxyType(came.hosts), gap=came.gap or facts.gap)
+        return replace(facts, hosts=MappingProxyType(came.hosts), gap=_worse(facts.gap, came.gap))
     link = facts.detail_link if detail else facts.fleet_link
     if isinstance(came, Hello):
         new = link.opened(now_s)
-        gap = gap_before(facts.hello, came, link, now_s)
-        if gap is not None and detail and not gap.restarted:
-            gap = None  # the stream of all rollouts says it
-        return with_link(replace(facts, hello=came, gap=gap or facts.gap), new, detail=detail)
+        if detail and facts.hello is not None:  # who answers is said by the stream of all rollouts, once
+            return with_link(facts, new, detail=True)
+        gap = _worse(facts.gap, gap_before(facts.hello, came, link, now_s))
+        return with_link(replace(facts, hello=came, gap=gap), new, detail=detail)
     picture = isinstance(came, Status if detail else Fleet)
     facts = with_link(facts, link.heard(now_s, picture=picture), detail=detail)
     if detail:
@@ -59,6 +59,11 @@ def fold(facts: Facts, came: Incoming, *, detail: bool, now_s: float) -> Facts:
             return replace(facts, status=came, status_s=now_s)
         return facts
     return _fleet(facts, came, now_s)
+
+
+def _worse(known: Gap | None, new: Gap | None) -> Gap | None:
+    """The newer one; but a restart that nobody has acknowledged yet is not hidden by a mere silence."""
+    return known if new is None or (known is not None and known.restarted and not new.restarted) else new
 
 
 def gap_before(old: Hello | None, hello: Hello, link: Link, now_s: float, host: str = "") -> Gap | None:

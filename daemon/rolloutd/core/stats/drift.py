@@ -7,7 +7,7 @@ outcomes. Answers of one class that come several at a time are no independent re
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf, log, sqrt
 from typing import Self
 
@@ -16,7 +16,7 @@ from rolloutd.core.stats.increment import refuse_buckets
 
 _SHRINKAGE = 300.0  # pseudo-requests of the pooled distribution in each arm's own
 _PSEUDO = 0.5  # per bin, so that no bin is impossible
-_LEARNT = 20.0  # degrees of freedom from which on clumps are known well enough
+_LEARNT = 20.0  # degrees of freedom, or pairs of ticks, from which on clumps are known well enough
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,18 +25,22 @@ class Clumps:
 
     Pearson's homogeneity statistic of two ticks is about its degrees of freedom for independent answers, and ``phi``
     times that for clumps of phi; a distribution that moves slowly adds little. Its standard deviation, phi
-    sqrt(2 / freedom), is added. Before that is known at all, no number of answers counts as one.
+    sqrt(2 / freedom), is added. Before that is known at all, no number of answers counts as one. A champion that
+    always answers the same has no degrees of freedom: after as many pairs its answers count one by one.
     """
 
     last: tuple[int, ...] = ()
     squares: float = 0.0
     freedom: float = 0.0
+    pairs: int = 0
 
     @property
     def phi(self) -> float:
         """Answers that count as one, at least 1; infinity while too little is known to say."""
-        if self.freedom < _LEARNT:
+        if self.freedom < _LEARNT and self.pairs < _LEARNT:
             return inf
+        if self.freedom == 0.0:
+            return 1.0
         return max(1.0, self.squares / self.freedom * (1.0 + sqrt(2.0 / self.freedom)))
 
     def observe(self, counts: tuple[int, ...]) -> "Clumps":
@@ -45,10 +49,10 @@ class Clumps:
         if n == 0:
             return self
         if m == 0:
-            return Clumps(counts, self.squares, self.freedom)
+            return replace(self, last=counts)
         used = [(a, b) for a, b in zip(counts, self.last, strict=True) if a or b]
         squares = sum([(m * a - n * b) ** 2 / (n * m * (a + b)) for a, b in used])
-        return Clumps(counts, self.squares + squares, self.freedom + len(used) - 1)
+        return Clumps(counts, self.squares + squares, self.freedom + len(used) - 1, self.pairs + 1)
 
 
 @dataclass(frozen=True, slots=True)
