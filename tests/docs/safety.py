@@ -2,6 +2,8 @@
 
 ``run [TEST ...]`` runs the named tests (or all that the goals name), ``read REPORT [COMMIT]`` takes them from a
 report (as tests.docs.acceptance does), and what came of them is kept in docs/safety.json;
+``long TEST [COMMIT REPORT]`` does so for a run by hand that asked for more (``ROLLOUTD_KILLS`` and the like), and keeps
+its figures beside those of the small version that each run of all tests gives anew.
 ``keep simulation COMMIT FILE...`` adds up outputs of ``./dev sim --json`` at that commit, ``keep fuzz COMMIT FILE``
 takes the one of ``./dev fuzz``. Nothing is written by hand, and what was not measured says so.
 """
@@ -9,6 +11,7 @@ takes the one of ``./dev fuzz``. Nothing is written by hand, and what was not me
 from __future__ import annotations
 
 import json
+import os
 import re
 import sys
 from datetime import UTC, datetime
@@ -38,7 +41,7 @@ def table(found: Kept) -> str:
     lines = ["| | what | goal | measured | command | when, at |", "|---|---|---|---|---|---|"]
     for goal in GOALS:
         measured, commands, at = _nothing()
-        for lines_of in (_tests(goal, found), _benches(goal), _runs(goal, found)):
+        for lines_of in (_long(goal, found), _tests(goal, found), _benches(goal), _runs(goal, found)):
             said, by, when = lines_of
             measured, commands, at = measured + said, commands + by, at + when
         measured += [f"open: {goal.still_open}"] if goal.still_open else []
@@ -66,6 +69,16 @@ def _tests(goal: SafetyGoal, found: Kept) -> Said:
     return (
         [*(line for one in mine for line in one["figures"]), said],
         command,
+        [f"{one['date']}, {one['commit']}" for one in mine],
+    )
+
+
+def _long(goal: SafetyGoal, found: Kept) -> Said:
+    """Runs by hand of this goal's tests; the command is the tests' own, with the variable that they name."""
+    mine = [found["long"][name] for name in goal.tests if name in found.get("long", {})]
+    return (
+        [f"by hand: {line}" for one in mine for line in one["figures"]],
+        [f"`{one['command']}`" for one in mine],
         [f"{one['date']}, {one['commit']}" for one in mine],
     )
 
@@ -145,6 +158,16 @@ def keep(kind: str, commit: str, files: list[str], found: Kept) -> None:
     found["runs"][kind] = {"figure": line, "command": command, "date": _today(), "commit": commit}
 
 
+def keep_long(name: str, report: list[str], found: Kept) -> None:
+    """Run one test file as the environment asks for it (or take its report); raises ValueError when a test failed."""
+    commit_and_file = report[1:2] + report[:1]  # read wants the file first
+    new = read(commit_and_file, [name])[name] if report else run_tests([name])[name]
+    if new["failed"] or not new["figures"]:
+        raise ValueError(f"{name}: {new['failed']} failed, {len(new['figures'])} figures; nothing is kept.")
+    asked = [f"{key}={value}" for key, value in sorted(os.environ.items()) if key.startswith("ROLLOUTD_")]
+    found.setdefault("long", {})[name] = {**new, "command": " ".join([*asked, "./dev test", name]), "date": _today()}
+
+
 def _today() -> str:
     return datetime.now(UTC).date().isoformat()
 
@@ -162,6 +185,8 @@ def main(words: list[str]) -> None:
         new = read(words[1:], selected()) if words[0] == "read" else run_tests(words[1:] or selected())
         found["tests"] |= {name: {**one, "date": _today()} for name, one in new.items() if not one["failed"]}
         found["tests"] = {name: found["tests"][name] for name in selected() if name in found["tests"]}
+    elif words[:1] == ["long"]:
+        keep_long(words[1], words[2:], found)
     elif words[:1] == ["keep"]:
         keep(words[1], words[2], words[3:], found)
     KEPT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ast
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from bench.__main__ import names
 from tests.docs.pages import ROOT
-from tests.docs.safety import BEGIN, END, PAGE, add_up, fuzzed, kept, selected, table
+from tests.docs.safety import BEGIN, END, PAGE, add_up, fuzzed, keep_long, kept, selected, table
 from tests.docs.safety_rows import GOALS
 
 
@@ -33,6 +34,26 @@ def test_each_named_test_exists(test: str) -> None:
     assert (ROOT / file).exists()
     if function:
         assert function in {getattr(node, "name", "") for node in ast.walk(ast.parse((ROOT / file).read_text()))}
+
+
+REPORT = """<testsuites><testsuite><testcase classname="tests.journal.test_power_cut" name="test_x">
+<properties><property name="figure" value="10,000 cuts"/></properties>{more}</testcase></testsuite></testsuites>"""
+
+
+def test_a_run_by_hand_stays_beside_the_small_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has its own figures and command; one with a failed test is not kept."""
+    test, report, found = "tests/journal/test_power_cut.py", tmp_path / "r.xml", dict[str, dict[str, Any]]()
+    monkeypatch.setenv("ROLLOUTD_POWER_CUTS", "10000")
+    report.write_text(REPORT.format(more=""), encoding="utf-8")
+    keep_long(test, ["abc1234", str(report)], found)
+    assert found["long"][test]["figures"] == ["10,000 cuts"]
+    assert found["long"][test]["command"].endswith(f"ROLLOUTD_POWER_CUTS=10000 ./dev test {test}")
+    row = next(line for line in table({"tests": {}, "runs": {}, **found}).splitlines() if line.startswith("| R5 "))
+    assert "by hand: 10,000 cuts" in row
+    assert "tests not run yet" in row
+    report.write_text(REPORT.format(more="<failure/>"), encoding="utf-8")
+    with pytest.raises(ValueError, match="1 failed"):
+        keep_long(test, ["abc1234", str(report)], found)
 
 
 def test_a_broken_run_is_no_figure(tmp_path: Path) -> None:
