@@ -5,7 +5,8 @@ report (as tests.docs.acceptance does), and what came of them is kept in docs/sa
 ``long TEST [COMMIT REPORT]`` does so for a run by hand that asked for more (``ROLLOUTD_KILLS`` and the like), and keeps
 its figures beside those of the small version that each run of all tests gives anew.
 ``keep simulation COMMIT FILE...`` adds up outputs of ``./dev sim --json`` at that commit, ``keep fuzz COMMIT FILE``
-takes the one of ``./dev fuzz``. Nothing is written by hand, and what was not measured says so.
+takes the one of ``./dev fuzz``, ``keep badmetrics COMMIT FILE`` the table of tests.badmetrics.run. Nothing is written
+by hand, and what was not measured says so.
 """
 
 from __future__ import annotations
@@ -149,12 +150,32 @@ def fuzzed(text: str) -> str:
     return last
 
 
+def promoted(text: str) -> str:
+    """The last row of the catalogue of bad metrics. Raises ValueError where a harmful challenger of ours went up."""
+    row = next(line for line in text.splitlines() if line.startswith("| **wrong promotions** "))
+    of, ours, *theirs = (cell.strip().removeprefix("of ") for cell in row.strip("| ").split("|")[1:])
+    if ours != "0":
+        raise ValueError(f"{ours} wrong promotions are a finding, not a figure.")
+    others = ", ".join(f"{who} {count}" for who, count in zip(_OTHERS, theirs, strict=True))
+    return f"{of} rows by kinds of gate, 0 wrong promotions; on the same answers {others}"
+
+
+_OTHERS = ("Argo by success", "Argo by failure", "Flagger")
+_COMMANDS = {
+    "simulation": "./dev sim --seeds N --from S --json",
+    "fuzz": "./dev fuzz --minutes M",
+    "badmetrics": "python -m tests.badmetrics.run",
+}
+
+
 def keep(kind: str, commit: str, files: list[str], found: Kept) -> None:
     """Put a long run's figure beside the others; it ran at this commit."""
     if kind == "simulation":
-        line, command = add_up(files), "./dev sim --seeds N --from S --json"
+        line = add_up(files)
     else:
-        line, command = fuzzed(Path(files[0]).read_text(encoding="utf-8")), "./dev fuzz --minutes M"
+        text = Path(files[0]).read_text(encoding="utf-8")
+        line = fuzzed(text) if kind == "fuzz" else promoted(text)
+    command = _COMMANDS[kind]
     found["runs"][kind] = {"figure": line, "command": command, "date": _today(), "commit": commit}
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from bench.__main__ import names
 from tests.docs.pages import ROOT
-from tests.docs.safety import BEGIN, END, PAGE, add_up, fuzzed, keep_long, kept, selected, table
+from tests.docs.safety import BEGIN, END, PAGE, add_up, fuzzed, keep_long, kept, promoted, selected, table
 from tests.docs.safety_rows import GOALS
 
 
@@ -69,5 +69,9 @@ def test_a_broken_run_is_no_figure(tmp_path: Path) -> None:
         fuzzed("  x  1 inputs  ok\n  1,000 inputs, 0 broke; memory grew 3 MiB\n")
         == "1,000 inputs, 0 broke; memory grew 3 MiB"
     )
+    row = "| a | b | c | d | e | f |\n| **wrong promotions** | of 84 | {} | 7 | 14 | 31 |\n"
+    assert promoted(row.format(0)).startswith("84 rows by kinds of gate, 0 wrong promotions;")
+    with pytest.raises(ValueError, match="2 wrong"):
+        promoted(row.format(2))
     with pytest.raises(ValueError, match="no clean end"):
         fuzzed("1,000 inputs, 1 broke; memory grew 3 MiB")
