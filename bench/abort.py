@@ -2,7 +2,9 @@
 
 A request on an open control socket; a real daemon on a real HAProxy; a second connection of the bench's own looks at
 the share table until the entry is gone. The floor, taken in turn with the aborts, is what blocking code needs for one
-fsynced commit, one command and one look. A fleet of rollouts is live all the time, on a 10 s tick and a metric source.
+fsynced commit, one command and one look. Beside it stands a bare daemon (``bench.rig.bare``) that does the same three
+things behind an event loop and a writing thread, and nothing else: what it takes is no work of ours to save. A fleet of
+rollouts is live all the time, on a 10 s tick and a metric source.
 In one case a thousand messages wait for three notifiers: one takes them, one refuses the connection, one never answers.
 Where servers and metrics refuse or hang, the model registry does so with them.
 """
@@ -17,12 +19,14 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bench.rig import figures
+from bench.rig.bare import bare_daemon
 from bench.rig.caller import Caller
 from bench.rig.floor import Floor, TableHand
 from bench.rig.post import NAMES
 from bench.rig.runtime_socket import RuntimeSocket
-from bench.rig.site import FleetSite, folder
+from bench.rig.site import SHARE_BP, FleetProxy, FleetSite, folder
 from bench.table import Row
+from tests.engines.processes import free_port
 
 MOST_TIMES_THE_FLOOR, MOST_MS = 2.5, 100.0
 FEW, MANY = 50, 1_000
@@ -88,7 +92,7 @@ async def run(options: argparse.Namespace) -> list[Row]:
     """All cases, one after the other; the results of a full run are kept."""
     rounds, aborts = (1, 20) if options.quick else (options.rounds, min(options.aborts, FEW))
     cases = [case for case in CASES if not options.quick or case.name in ("healthy", "1,000 rollouts tick")]
-    rows: list[Row] = []
+    rows = _bare(rounds, aborts)
     for size in () if options.quick else (1, MANY):
         rows += await _idle(size)
     for case in cases:
@@ -96,6 +100,23 @@ async def run(options: argparse.Namespace) -> list[Row]:
     if not options.quick:
         figures.keep("abort", rows, f"{rounds} rounds of {aborts} aborts a case; the fleet loses those it aborts")
     return rows
+
+
+def _bare(rounds: int, aborts: int) -> list[Row]:
+    """The same aborts, asked of a daemon that decides nothing; its best round."""
+    names = [f"fleet-{number:04}" for number in range(aborts)]
+    done = []
+    with folder() as place, FleetProxy(place, free_port(), names) as proxy, bare_daemon(place, proxy.socket) as socket:
+        for number in range(rounds):
+            floor, eye = Floor(place, TableHand(proxy.socket)), RuntimeSocket(proxy.socket)
+            for name in names:
+                eye.set_share(f"{name}/b", SHARE_BP)
+            done.append(_aborted(floor, eye, Caller(socket), names, random.Random(number)))
+    best = min(done, key=lambda each: each.ratio)
+    return [
+        Row("a bare daemon without rollouts: abort p50", figures.quantile(best.aborts_ms, 0.5), "ms"),
+        Row("a bare daemon without rollouts: abort p50 / floor p50, best round", best.ratio, "x"),
+    ]
 
 
 async def _idle(size: int) -> list[Row]:
@@ -131,7 +152,6 @@ async def _measured(case: Case, rounds: int, aborts: int, rest_s: float = REST_S
 
 
 def _round(site: FleetSite, case: Case, aborts: int, chance: random.Random, rest_s: float) -> Round:
-    found = Round()
     pid = site.house.program.pid
     if not figures.wait_for(site.at_rest, rest_s) and rest_s == REST_S:
         raise RuntimeError(f"the fleet did not come to rest; see {site.house.program.log()[-2000:]}")
@@ -140,15 +160,22 @@ def _round(site: FleetSite, case: Case, aborts: int, chance: random.Random, rest
     before_s, began_s = figures.cpu_s(pid), time.monotonic()
     floor, eye = Floor(site.place, TableHand(site.proxy.socket)), RuntimeSocket(site.proxy.socket)
     caller = Caller(site.place / "run" / "control.sock")
-    for name in chance.sample(site.names, aborts):
+    found = _aborted(floor, eye, caller, chance.sample(site.names, aborts), chance)
+    found.cpu = (figures.cpu_s(pid) - before_s) / (time.monotonic() - began_s)
+    found.rss_mib = figures.rss_mib(pid)
+    return found
+
+
+def _aborted(floor: Floor, eye: RuntimeSocket, caller: Caller, names: list[str], chance: random.Random) -> Round:
+    """Each of these aborted once, each time after a floor of its own."""
+    found = Round()
+    for name in names:
         time.sleep(chance.uniform(*_PAUSE_S))
         found.floors_ms.append(floor.once_ms())
         caller.open()
         time.sleep(chance.uniform(*_PAUSE_S))
         _one(caller, eye, name, found)
         caller.close()
-    found.cpu = (figures.cpu_s(pid) - before_s) / (time.monotonic() - began_s)
-    found.rss_mib = figures.rss_mib(pid)
     floor.close()
     return found
 
