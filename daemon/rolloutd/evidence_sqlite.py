@@ -19,9 +19,9 @@ from rolloutd.core.standing import Standing
 from rolloutd.core.values import Instant
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.evidence_store import HISTORY_TICKS, EvidenceRow, Pulse, RawTick
-from rolloutd.reader import Reader
+from rolloutd.reader import Reader, Reading
 from rolloutd.store import Store
-from rolloutd.writer import Writer
+from rolloutd.writer import Writer, Writing
 
 MIGRATIONS = Migrations("evidence")
 NO_STANDING = (None,) * len(sql.RAW_TICK_STANDING)
@@ -49,15 +49,20 @@ def _standing_columns(db: Database) -> None:
 class SqliteEvidence:
     """Implements ``evidence_store.EvidenceStore`` on a file. Make it with ``open``."""
 
-    def __init__(self, reader: Reader, writer: Writer, history_ticks: int) -> None:
+    def __init__(self, reader: Reading, writer: Writing, history_ticks: int) -> None:
         self._reader = reader
         self._writer = writer
         self._history_ticks = history_ticks
 
+    @staticmethod
+    def store(path: Path) -> Store:
+        """The file with its tables, before anything is opened."""
+        return Store(path, "NORMAL", MIGRATIONS)
+
     @classmethod
     def open(cls, path: Path, history_ticks: int = HISTORY_TICKS) -> SqliteEvidence:
         """Open or make the file. Blocks: call it before the event loop has work. Raises the Store errors."""
-        store = Store(path, "NORMAL", MIGRATIONS)
+        store = cls.store(path)
         store.prepare()
         return cls(Reader(store), Writer(store), history_ticks)
 

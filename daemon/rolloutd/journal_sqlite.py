@@ -24,9 +24,9 @@ from rolloutd.journal import (
     StoredCommand,
     VersionConflict,
 )
-from rolloutd.reader import Reader
+from rolloutd.reader import Reader, Reading
 from rolloutd.store import Store
-from rolloutd.writer import Writer
+from rolloutd.writer import Writer, Writing
 
 PAGE_ROWS = 1_000
 MIGRATIONS = Migrations("journal")
@@ -53,9 +53,14 @@ def _first(db: Database) -> None:
 class SqliteJournal:
     """Implements ``journal.Journal`` on a file. Make it with ``open``."""
 
-    def __init__(self, reader: Reader, writer: Writer | None) -> None:
+    def __init__(self, reader: Reading, writer: Writing | None) -> None:
         self._reader = reader
         self._writer = writer
+
+    @staticmethod
+    def store(path: Path) -> Store:
+        """The file with its tables, before anything is opened; every commit is synced."""
+        return Store(path, "FULL", MIGRATIONS)
 
     @classmethod
     def open(cls, path: Path, *, read_only: bool = False) -> SqliteJournal:
@@ -64,7 +69,7 @@ class SqliteJournal:
         Raises StoreTooNew, StoreFull, StoreBusy or StoreBroken. ``read_only`` opens an existing journal of any age to
         look at; it makes and changes nothing, and ``append`` refuses.
         """
-        store = Store(path, "FULL", MIGRATIONS)
+        store = cls.store(path)
         if read_only:
             return cls(Reader(store), None)
         store.prepare()
@@ -151,7 +156,7 @@ class SqliteJournal:
         if self._writer is not None:
             await self._writer.close()  # last, since only this connection may empty the WAL
 
-    def _write(self) -> Writer:
+    def _write(self) -> Writing:
         if self._writer is None:
             raise JournalError("The journal was opened to be read. Nothing was recorded and traffic is as before.")
         return self._writer

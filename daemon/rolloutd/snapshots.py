@@ -26,9 +26,9 @@ from rolloutd.core.fold import LawBroken, evolve, fold
 from rolloutd.core.phases import IllegalEvent
 from rolloutd.core.state import Rollout
 from rolloutd.journal import Journal, JournalError
-from rolloutd.reader import Reader
+from rolloutd.reader import Reader, Reading
 from rolloutd.store import Store
-from rolloutd.writer import Writer
+from rolloutd.writer import Writer, Writing
 
 LAST_LINES = 8
 EVERY_EVENTS = 100
@@ -91,14 +91,19 @@ class MemorySnapshots:
 class SqliteSnapshots:
     """Implements ``SnapshotStore`` on a file of its own, which may be deleted at any time while no daemon runs."""
 
-    def __init__(self, reader: Reader, writer: Writer) -> None:
+    def __init__(self, reader: Reading, writer: Writing) -> None:
         self._reader = reader
         self._writer = writer
+
+    @staticmethod
+    def store(path: Path) -> Store:
+        """The file with its table, before anything is opened."""
+        return Store(path, "NORMAL", MIGRATIONS)
 
     @classmethod
     def open(cls, path: Path) -> SqliteSnapshots:
         """Open or make the file. Raises the Store errors."""
-        store = Store(path, "NORMAL", MIGRATIONS)
+        store = cls.store(path)
         store.prepare()
         return cls(Reader(store), Writer(store))
 

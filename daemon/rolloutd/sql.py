@@ -1,6 +1,6 @@
 """Every SQL statement of the journal and the evidence, by name; nothing here runs one."""
 
-# One store, one writer: see writer.py for the transactions around these.
+# One store, one writer: see transactions.py for the transactions around these.
 
 LAST_VERSION = "SELECT coalesce(max(version), 0) FROM event WHERE stream = ?"
 INSERT_EVENT = """

@@ -82,7 +82,7 @@ class Store:
             "foreign_keys": 1,
             "trusted_schema": 0,
             "busy_timeout": BUSY_TIMEOUT_MS,
-            # The writer checkpoints by itself: SQLite's own would hide a failed fsync (see writer.py).
+            # The writer checkpoints by itself: SQLite's own would hide a failed fsync (see transactions.py).
             "wal_autocheckpoint": 0,
             "query_only": int(read_only),
         }

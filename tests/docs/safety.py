@@ -139,7 +139,14 @@ def add_up(files: list[str]) -> str:
         raise ValueError(f"Seeds {failed} broke something; that is a finding, not a figure.")
     seeds, events = sum(chunk["seeds"] for chunk in chunks), sum(chunk["events"] for chunk in chunks)
     hours = sum(chunk["simulated_hours"] for chunk in chunks)
-    return f"{seeds:,} seeds, {hours:,.0f} simulated hours, {events:,} events, 0 invariants broken"
+    stores = " and ".join(sorted({_store(chunk) for chunk in chunks}))
+    return f"{seeds:,} seeds on {stores}, {hours:,.0f} simulated hours, {events:,} events, 0 invariants broken"
+
+
+def _store(chunk: Kept) -> str:
+    """What the seeds of one output ran on. Those of old, which do not say it, ran in memory."""
+    on_files = chunk.get("store", "memory") != "memory"
+    return f"{chunk['store']} ({chunk['file_system']})" if on_files else "doubles in memory"
 
 
 def fuzzed(text: str) -> str:

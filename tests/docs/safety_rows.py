@@ -24,9 +24,9 @@ class SafetyGoal:
 GOALS: tuple[SafetyGoal, ...] = (
     SafetyGoal(
         "R1",
-        "simulated disasters, no invariant broken",
+        "simulated disasters on the real loop and the real journal, every commit synced: no invariant broken",
         "2,000 seeds a change, 200,000 by hand",
-        ("tests/simulation/test_seeds.py",),
+        ("tests/simulation/test_seeds.py", "tests/simulation/test_stores.py"),
         runs=("simulation",),
     ),
     SafetyGoal("R2", "a found seed replays byte for byte", "always", ("tests/simulation/test_replay.py",)),

@@ -62,7 +62,9 @@ def test_a_broken_run_is_no_figure(tmp_path: Path) -> None:
     good, bad = tmp_path / "good", tmp_path / "bad"
     good.write_text(json.dumps(chunk))
     bad.write_text("seed 7 broke\n" + json.dumps({**chunk, "failed_seeds": [7]}))
-    assert add_up([str(good), str(good)]).startswith("600 seeds, 3 simulated hours, 20 events")
+    assert add_up([str(good), str(good)]).startswith("600 seeds on doubles in memory, 3 simulated hours, 20 events")
+    good.write_text(json.dumps({**chunk, "store": "sqlite", "file_system": "tmpfs"}))
+    assert add_up([str(good)]).startswith("300 seeds on sqlite (tmpfs), ")
     with pytest.raises(ValueError, match="7"):
         add_up([str(good), str(bad)])
     assert (

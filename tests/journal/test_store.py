@@ -18,6 +18,7 @@ from rolloutd.evidence_sqlite import SqliteEvidence
 from rolloutd.journal import JournalError, StoreBroken, StoreFull, StoreTooNew
 from rolloutd.journal_sqlite import SqliteJournal
 from rolloutd.store import Store
+from rolloutd.writer import Writer
 from tests.journal.events import append, everything
 
 SCHEMA = {
@@ -201,8 +202,8 @@ def test_a_file_that_is_no_store_is_refused(tmp_path: Path) -> None:
 async def test_a_full_disk_refuses_and_recovers(tmp_path: Path) -> None:
     """An append without room keeps nothing and says so; when there is room again the next one is kept."""
     journal = SqliteJournal.open(tmp_path / "journal.db")
-    assert journal._writer is not None
-    pages = journal._writer._connection
+    assert isinstance(journal._writer, Writer)
+    pages = journal._writer._transactions.connection
     await append(journal, "a", 0, 1)
     pages.execute("PRAGMA max_page_count = 1")
     with pytest.raises(StoreFull):

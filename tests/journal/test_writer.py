@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from sqlite_utils import Database, Migrations
 
-from rolloutd import writer as writer_module
+from rolloutd import transactions
 from rolloutd.journal import JournalError, StoreBusy
 from rolloutd.store import Store
 from rolloutd.writer import BATCH_MAX, Writer
@@ -68,7 +68,7 @@ class Gate:
 async def test_what_waits_is_committed_together(writer: Writer, tmp_path: Path) -> None:
     """Fifty jobs behind a busy writer share one transaction, and each gets its own answer."""
     statements: list[str] = []
-    writer._connection.set_trace_callback(statements.append)
+    writer._transactions.connection.set_trace_callback(statements.append)
     gate = Gate()
     first = asyncio.create_task(writer.run(gate.job))
     rest = [asyncio.create_task(writer.run(partial(put, n=n))) for n in range(50)]
@@ -177,7 +177,7 @@ async def test_a_lock_that_stays_is_an_error_that_passes(
     writer: Writer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the last round the caller hears StoreBusy, nothing was kept, and the next call may succeed."""
-    monkeypatch.setattr(writer_module, "_BUSY_ROUNDS", 1)
+    monkeypatch.setattr(transactions, "_BUSY_ROUNDS", 1)
     other = sqlite3.connect(tmp_path / "numbers.db", isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     with pytest.raises(StoreBusy):

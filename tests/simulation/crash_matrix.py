@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from rolloutd import hands, loop, loop_edges, proof, writer
+from rolloutd import hands, loop, loop_edges, proof, transactions, writer
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Verb
 from rolloutd.core.plan import OnFail, Spec, Stage
@@ -29,6 +29,7 @@ from rolloutd.journal_sqlite import SqliteJournal
 from rolloutd.simulation.plans import draw_spec
 from rolloutd.simulation.run import Run
 from rolloutd.simulation.scenario import Challenger, Fault, Kind, Request, Scenario, changed, draw
+from rolloutd.simulation.stores import Disk, StoreKind, new_disk
 from rolloutd.simulation.timewarp import VirtualLoop, run_virtual
 from tests.core.playbook import ADMIN, OPERATOR, Playbook, World
 
@@ -122,8 +123,8 @@ def _spec(spec: Spec, *, slow: bool) -> Spec:
 class Killer(Run):
     """A run whose process dies at one point, the first time that it is passed while the kind is carried out."""
 
-    def __init__(self, kind: str, point: str, virtual: VirtualLoop) -> None:
-        super().__init__(scenario_of(kind), virtual)
+    def __init__(self, kind: str, point: str, virtual: VirtualLoop, disk: Disk) -> None:
+        super().__init__(scenario_of(kind), virtual, disk)
         self.kind, self.point = kind, point
         self.under_way = False
         self.fired = 0
@@ -184,9 +185,10 @@ def live_cell(kind: str, point: str) -> Cell:
     """One cell on the virtual clock: kill, start again, and go on to the end under all checkers."""
 
     async def main(virtual: VirtualLoop) -> Cell:
-        run = Killer(kind, point, virtual)
-        with _reaching(run):
-            result = await run.main()
+        with new_disk(StoreKind.SQLITE) as disk:
+            run = Killer(kind, point, virtual, disk)
+            with _reaching(run):
+                result = await run.main()
         ledger, shown = run.checkers.ledger, run.world.engine.share
         wrong = result.broken
         if not wrong and ledger.ended != "done" and shown != ledger.wanted:
@@ -219,7 +221,7 @@ def file_cell(kind: str, point: str) -> Cell:
         place.mkdir(mode=0o700)
         left.mkdir(mode=0o700)
         with pytest.MonkeyPatch.context() as changed:
-            changed.setattr(writer, "reach", pass_by)
+            changed.setattr(transactions, "reach", pass_by)
             changed.setattr(writer, "CHECKPOINT_PAGES", 1)
             asyncio.run(_written(place / "journal.db", book.journal))
             changed.setattr(proof, "reach", pass_by)

@@ -29,6 +29,7 @@ from rolloutd.keeper import EvidenceKeeper
 from rolloutd.loop import Loop
 from rolloutd.ports import Router, RouterError
 from rolloutd.recorder import Recorder
+from tests.simulation.planted_store import answers_before_commit, start_removes_the_wal
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -379,6 +380,8 @@ BUGS: Mapping[str, Plant] = {
         isolated_segment_lapses_upward,
         share_write_forgets_isolation,
         let_in_by_hand_for_good,
+        answers_before_commit,
+        start_removes_the_wal,
     )
 }
 """Every bug by its name."""

@@ -7,13 +7,15 @@ import json
 import pytest
 
 from rolloutd import simulate
+from rolloutd.simulation.stores import StoreKind, file_system
 from tests.simulation.planted import BUGS
 
 
 def test_sound_seeds_are_counted(capsys: pytest.CaptureFixture[str]) -> None:
     """The last line says how many passed; the ones before say what was simulated."""
-    assert simulate.main(["--seeds", "5", "--from", "1"]) == 0
+    assert simulate.main(["--seeds", "5", "--from", "1", "--store", "memory"]) == 0
     lines = capsys.readouterr().out.splitlines()
+    assert lines[-4].endswith(", in memory")
     assert lines[-1] == "5 passed, 0 failed"
     assert lines[-4].startswith("5 seeds, ")
     assert lines[-3].startswith("outcomes: ")
@@ -41,3 +43,4 @@ def test_two_jobs_find_what_one_finds(capsys: pytest.CaptureFixture[str]) -> Non
         told.append(json.loads(capsys.readouterr().out))
     assert told[0] == told[1]
     assert told[0]["seeds"] == 12
+    assert (told[0]["store"], told[0]["file_system"]) == ("sqlite", file_system(StoreKind.SQLITE))

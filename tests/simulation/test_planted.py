@@ -42,6 +42,8 @@ EXPECTED = {
     "isolated_segment_lapses_upward": ("I1", "I6"),
     "share_write_forgets_isolation": ("I1",),
     "let_in_by_hand_for_good": ("I6", "liveness"),
+    "answers_before_commit": ("I13",),
+    "start_removes_the_wal": ("I13",),
 }
 """The invariants of which one is broken first, by bug."""
 

@@ -37,6 +37,7 @@ class Checkers:
         self.revision_of: dict[str, tuple[Verb, int | None]] = {}
         self.raising: Callable[[], None] = lambda: None
         self._abort_acknowledged = False
+        self._acknowledged: list[ev.Recorded] = []
         self._shown: deque[tuple[int, Share]] = deque([(0, ZERO)], maxlen=200)
         self._replaced: tuple[int, Share] = (0, ZERO)
         self._lost_version: int | None = None
@@ -63,6 +64,7 @@ class Checkers:
     def recorded(self, rows: Sequence[ev.Recorded], command: CommandKey | None) -> None:
         """Events became durable."""
         now_ms, ledger = self.world.now_ms(), self.ledger
+        self._acknowledged += rows
         self._revision(rows, command)
         for row in rows:
             if row.version != ledger.version + 1 or row.epoch < ledger.epoch:
@@ -193,6 +195,11 @@ class Checkers:
     def process_started(self) -> None:
         """A new process opened the journal."""
         self.sight.process_started(self.world.now_ms())
+
+    def kept(self, rows: Sequence[ev.Recorded]) -> None:
+        """This is the journal as a new process finds it: what was acknowledged is in it, as it was."""
+        if list(rows[: len(self._acknowledged)]) != self._acknowledged:
+            self.fault("I13", f"not all {len(self._acknowledged)} acknowledged events are in the journal as they were")
 
     def answered(self, metric: str, sight: Sight, now_ms: int) -> None:
         """The source answered for a gate, and what that was worth in truth."""

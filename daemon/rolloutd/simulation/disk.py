@@ -1,37 +1,24 @@
-"""The disk as one process reaches it: the journal and evidence doubles, with delays, a full store, and places to die.
+"""The disk as one process reaches it: its journal and evidence, with delays, a full store, and places to die.
 
-The doubles themselves outlive every process; this wrapper belongs to one.
+What is behind outlives the process (stores.py); these wrappers belong to one.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from rolloutd.core.events import Event, Recorded
 from rolloutd.core.values import Actor, Instant
-from rolloutd.evidence_store import EvidenceRow, Pulse, RawTick
-from rolloutd.journal import ChainReport, CommandKey, Head, StoredCommand, StoreFull
-from rolloutd.memory_journal import MemoryEvidence, MemoryJournal
+from rolloutd.evidence_store import EvidenceRow, EvidenceStore, Pulse, RawTick
+from rolloutd.journal import ChainReport, CommandKey, Head, Journal, StoredCommand, StoreFull
 from rolloutd.simulation.checkers import Checkers
 from rolloutd.simulation.scenario import Kind
 from rolloutd.simulation.world import World
-from rolloutd.snapshots import MemorySnapshots
 from rolloutd.spill import Spilled, SpillFile
 
 Cross = Callable[[str], None]
-
-
-@dataclass
-class Disk:
-    """What outlives every process."""
-
-    journal: MemoryJournal = field(default_factory=MemoryJournal)
-    evidence: MemoryEvidence = field(default_factory=MemoryEvidence)
-    spilled: list[Spilled] = field(default_factory=list)
-    snapshots: MemorySnapshots = field(default_factory=MemorySnapshots)
 
 
 class SimulatedSpill(SpillFile):
@@ -66,7 +53,7 @@ class SimulatedSpill(SpillFile):
 class SimulatedJournal:
     """Implements ``journal.Journal`` for one process."""
 
-    def __init__(self, disk: MemoryJournal, world: World, checkers: Checkers, cross: Cross) -> None:
+    def __init__(self, disk: Journal, world: World, checkers: Checkers, cross: Cross) -> None:
         self._disk = disk
         self._world = world
         self._checkers = checkers
@@ -153,7 +140,7 @@ class SimulatedJournal:
 class SimulatedEvidence:
     """Implements ``evidence_store.EvidenceStore`` for one process."""
 
-    def __init__(self, disk: MemoryEvidence, world: World, cross: Cross) -> None:
+    def __init__(self, disk: EvidenceStore, world: World, cross: Cross) -> None:
         self._disk = disk
         self._world = world
         self._cross = cross

@@ -26,12 +26,13 @@ from rolloutd.loop import Birth, Loop, Notice
 from rolloutd.polling import Poller
 from rolloutd.ports import MetricSource
 from rolloutd.simulation.checkers import Checkers
-from rolloutd.simulation.disk import Disk, SimulatedEvidence, SimulatedJournal, SimulatedSpill
+from rolloutd.simulation.disk import SimulatedEvidence, SimulatedJournal, SimulatedSpill
 from rolloutd.simulation.engine import CHALLENGER_SLOT, CHAMPION_SLOT
 from rolloutd.simulation.plans import NAME, ROUTE, SOURCE
 from rolloutd.simulation.ports import SimulatedProber, SimulatedRouter
 from rolloutd.simulation.sight import Sight
 from rolloutd.simulation.source import SimulatedSource
+from rolloutd.simulation.stores import Disk
 from rolloutd.simulation.timewarp import TaskGroup, VirtualLoop
 from rolloutd.simulation.warehouse import SimulatedWarehouse
 from rolloutd.simulation.world import World
@@ -74,11 +75,12 @@ class Life:
         self.ready = self.came_up = False
         self.dies_at = ""
         self.ended = asyncio.Event()
-        self._journal = SimulatedJournal(disk.journal, world, checkers, self.cross)
-        self._keeper = EvidenceKeeper(SimulatedEvidence(disk.evidence, world, self.cross))
+        opened = disk.open()
+        self._journal = SimulatedJournal(opened.journal, world, checkers, self.cross)
+        self._keeper = EvidenceKeeper(SimulatedEvidence(opened.evidence, world, self.cross))
         self._spill = SimulatedSpill(disk.spilled, world, self.cross)
         self._sources = self._open_sources()
-        self._recall = Recall(self._journal, disk.snapshots, SNAP_EVERY_EVENTS)
+        self._recall = Recall(self._journal, opened.snapshots, SNAP_EVERY_EVENTS)
         self.loop: Loop | None = None
         self._poller: Poller | None = None
         self._virtual = asyncio.get_running_loop()

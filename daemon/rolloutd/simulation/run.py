@@ -8,14 +8,14 @@ import logging
 from collections import Counter
 from dataclasses import dataclass
 
-from rolloutd import chain
 from rolloutd.core.audit import audit
 from rolloutd.core.events import Recorded
+from rolloutd.journal import JournalError
 from rolloutd.simulation.checkers import Checkers
-from rolloutd.simulation.disk import Disk
 from rolloutd.simulation.life import Life
 from rolloutd.simulation.people import People
 from rolloutd.simulation.scenario import Challenger, Fault, Kind, Scenario, draw
+from rolloutd.simulation.stores import Disk, StoreKind, new_disk
 from rolloutd.simulation.timewarp import VirtualLoop, run_virtual
 from rolloutd.simulation.world import World
 
@@ -40,15 +40,16 @@ class Result:
 class Run:
     """The course of one seed."""
 
-    def __init__(self, scenario: Scenario, loop: VirtualLoop) -> None:
+    def __init__(self, scenario: Scenario, loop: VirtualLoop, disk: Disk) -> None:
         self.scenario = scenario
         self.virtual = loop
         self.world = World(scenario, loop)
         self.checkers = Checkers(self.world)
-        self.disk = Disk()
+        self.disk = disk
         self.life = Life(self.world, self.checkers, self.disk, rebooted=False)
         self.people = People(scenario, self.world, self.checkers, lambda: self.life)
         self.checkers.raising = self.people.raising
+        self.rows: list[Recorded] = []
         self._absent_ms: int | None = None
         self._reboot = False
 
@@ -66,6 +67,7 @@ class Run:
         minding.cancel()
         self.people.leave()
         await self._bury()
+        self.rows = await self._record()
         ledger = self.checkers.ledger
         outcome = ledger.ended or ("held" if ledger.held else "never started" if not ledger.version else "live")
         world.trace.say(f"outcome {outcome}")
@@ -89,13 +91,19 @@ class Run:
                 self.world.clock.behind_ms += absent_ms
             self.world.disturb()
             rebooted |= self.life.rebooted and not self.life.came_up
-            self.life = Life(self.world, self.checkers, self.disk, rebooted)
+            await self._record()
+            try:
+                self.life = Life(self.world, self.checkers, self.disk, rebooted)
+            except JournalError as error:
+                self.checkers.fault("I13", f"what the last process left does not open: {error}")
+                return
             self.life.group.spawn(self.life.run(), "start")
 
     async def _bury(self) -> None:
         self.life.die("stopped")
         if not await self.life.group.kill():
             self.checkers.fault("I6", "a task of a killed process does not end")
+        self.disk.kill()
 
     # ---- faults
 
@@ -163,10 +171,20 @@ class Run:
             self._look()
         for sentence in judge_end(self.scenario, ended, self.people, ever_off=self.checkers.ledger.ever_off):
             self.checkers.fault("liveness", sentence)
-        for finding in audit(chain.recorded(linked.row) for linked in self.disk.journal.rows).findings:
+        for finding in audit(await self._record()).findings:
             self.checkers.fault("I4", str(finding))
         if ended == "done" and self.world.engine.base.value != "b":
             self.checkers.fault("I6", f"done, but the base is slot a and {shown} is on the challenger")
+
+    async def _record(self) -> list[Recorded]:
+        """All that is in the journal now, checked; what was acknowledged is in it."""
+        try:
+            rows = await self.disk.record()
+        except JournalError as error:
+            self.checkers.fault("I13", str(error))
+            return []
+        self.checkers.kept(rows)
+        return rows
 
 
 def judge_end(scenario: Scenario, ended: str, people: People, *, ever_off: bool) -> list[str]:
@@ -194,18 +212,19 @@ def judge_end(scenario: Scenario, ended: str, people: People, *, ever_off: bool)
     return wrong
 
 
-def run_seed(seed: int) -> Result:
-    """Run one seed. The same seed gives the same trace in every process."""
-    return run_scenario(draw(seed))[0]
+def run_seed(seed: int, store: StoreKind = StoreKind.SQLITE) -> Result:
+    """Run one seed. The same seed gives the same trace in every process, and on either store."""
+    return run_scenario(draw(seed), store)[0]
 
 
-def run_scenario(scenario: Scenario) -> tuple[Result, list[Recorded]]:
+def run_scenario(scenario: Scenario, store: StoreKind = StoreKind.SQLITE) -> tuple[Result, list[Recorded]]:
     """Run one scenario; what it came to, and all that is in its journal."""
 
     async def main(loop: VirtualLoop) -> tuple[Result, list[Recorded]]:
-        run = Run(scenario, loop)
-        result = await run.main()
-        return result, [chain.recorded(linked.row) for linked in run.disk.journal.rows]
+        with new_disk(store) as disk:
+            run = Run(scenario, loop, disk)
+            result = await run.main()
+            return result, run.rows
 
     logging.disable(logging.CRITICAL)
     collected = gc.get_threshold()
