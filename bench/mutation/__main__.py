@@ -1,8 +1,8 @@
 """``./dev mutate [MODULE ...]``: makes small wrong changes to the modules that decide, and lists those no test notices.
 
-The tool is our own (bench/mutation): the mutants of a module run in forks of one process, so that thousands of them
-take minutes. ``--keep`` writes what came of it to bench/results/mutation.json, module by module. Exit code 1 when a
-module's rate of killed mutants is below the goal.
+The tool is our own (bench/mutation): the mutants run in forks of one process, so that thousands of them take minutes.
+``--keep`` writes what came of it to bench/results/mutation.json, module by module; ``--again`` tries only what survived
+there, for when nothing but tests came since. Exit code 1 when a module's rate of killed mutants is below the goal.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import argparse
 import json
 import subprocess
 import sys
-import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -39,76 +39,92 @@ def main(arguments: list[str]) -> int:
         "--part", default="1/1", metavar="K/N", help="every N-th mutant from the K-th on, for pieces of minutes"
     )
     parser.add_argument("--verbose", action="store_true", help="print every mutant's fate")
+    parser.add_argument("--again", action="store_true", help="only the kept survivors of modules that did not change")
     options = parser.parse_args(arguments)
     chosen = [one for one in TARGETS if not options.modules or any(one.endswith(word) for word in options.modules)]
     if not chosen:
         sys.stderr.write("No such module has mutants. Nothing was done. Try: ./dev mutate --help\n")
         return 2
-    if len(chosen) > 1:  # a module that was imported unchanged cannot be imported changed: one process each
-        rest = [word for word in arguments if word not in options.modules]
-        done = [subprocess.run([sys.executable, "-m", "bench.mutation", one, *rest], check=False) for one in chosen]
-        return max(one.returncode for one in done)
-    result = mutate(chosen[0], options.lines, options.part, options.verbose)
-    print(told(chosen[0], result))
-    if options.keep and not options.lines:
-        keep(chosen[0], options.part, result)
-    return 0 if result["percent"] >= GOAL_PERCENT else 1
+    tried = {one: _to_try(one, options.lines, options.part) for one in chosen}
+    lived = {one: _lived(one, options.part) for one in chosen} if options.again else None
+    say: Callable[[str], None] = (lambda words: print(words, flush=True)) if options.verbose else lambda _: None
+    every = [mutant for some in tried.values() for mutant in some]
+    due = [mutant for mutant in every if lived is None or _place(mutant) in lived[mutant.module]]
+    fates = {**{id(mutant): KILLED for mutant in every}, **_fates(due, say)}
+    results = {module: _summed(module, tried[module], fates) for module in chosen}
+    for module, result in results.items():
+        print(told(module, result))
+        if options.keep and not options.lines:
+            keep(module, options.part, result)
+    return 0 if min(result["percent"] for result in results.values()) >= GOAL_PERCENT else 1
 
 
-def mutate(module: str, lines: str = "", part: str = "1/1", verbose: bool = False) -> dict[str, Any]:
-    """Every mutant of one module to its fate. Raises RuntimeError when a test fails without any change."""
-    began, path = time.monotonic(), str(ROOT / module)
-    source = Path(path).read_text(encoding="utf-8")
+def _to_try(module: str, lines: str, part: str) -> list[Mutant]:
+    """The mutants of these lines of one module, of this part, without those that mean the same."""
     first, _, last = lines.partition("-")
     wanted = range(int(first), int(last or first) + 1) if lines else range(10**6)
     same = equivalent().get(module, {})
-    every = [one for one in mutants(module, source) if one.line in wanted]
+    every = mutants(module, (ROOT / module).read_text(encoding="utf-8"))
     unknown = set(same) - {one.name for one in every}
-    if unknown and not lines:
+    if unknown:
         raise RuntimeError(f"equivalent.toml names mutants of {module} that do not exist: {sorted(unknown)}")
-    first_of, _, parts = part.partition("/")
-    tried = [one for one in every if one.name not in same][int(first_of) - 1 :: int(parts)]
-    fates = {**_at_import(module, path, source, tried), **_in_functions(module, path, source, tried)}
-    counts = Counter(fates.values())
+    number, _, parts = part.partition("/")
+    return [one for one in every if one.name not in same and one.line in wanted][int(number) - 1 :: int(parts)]
+
+
+def _place(mutant: Mutant) -> str:
+    return f"{mutant.line} {mutant.name}"
+
+
+def _lived(module: str, part: str) -> set[str]:
+    """Which mutants survived when this was last kept. Raises RuntimeError when the module is not what it was then."""
+    before = json.loads(KEPT.read_text(encoding="utf-8")).get(module, {}).get(part)
+    same = ["git", "diff", "--quiet", before["commit"] if before else "none", "--", module]
+    if subprocess.run(same, cwd=ROOT, capture_output=True, check=False).returncode != 0:
+        raise RuntimeError(f"{module} is not what it was when its mutants were kept; try them all, without --again.")
+    return {survivor.rpartition(" (")[0] for survivor in before["survivors"]}
+
+
+def _fates(tried: list[Mutant], say: Callable[[str], None]) -> dict[int, str]:
+    """Each mutant's fate. Raises RuntimeError when a test fails without any change."""
+    modules = list(dict.fromkeys(one.module for one in tried))
+    sources = {module: (ROOT / module).read_text(encoding="utf-8") for module in modules}
+    outside, inside = [one for one in tried if not one.function], [one for one in tried if one.function]
+    fates = {}
+    if outside:  # first: what this process has imported unchanged no child can import changed
+        reimport.warm_up()
+    for one in outside:
+        name = ".".join(Path(one.module).with_suffix("").parts[1:])
+        own = TARGETS[one.module].own
+        fates[id(one)] = reimport.fate(one, name, str(ROOT / one.module), sources[one.module], own)
+        say(f"{one.module}:{one.line} {one.name}: {fates[id(one)]}")
+    if inside:
+        plugin = Swapping(ROOT, sources, inside, say)
+        pytest.main([*QUIET, *dict.fromkeys(test for one in modules for test in TARGETS[one].every)], plugins=[plugin])
+        if plugin.failed or len(plugin.results) != len(inside):
+            raise RuntimeError(f"Tests fail without any change, so nothing can be said: {plugin.failed}")
+        fates |= {id(one): plugin.results[number] for number, one in enumerate(inside)}
+    return fates
+
+
+def _summed(module: str, tried: list[Mutant], fates: dict[int, str]) -> dict[str, Any]:
+    counts = Counter(fates[id(one)] for one in tried)
     left = [one for one in tried if fates[id(one)] in (SURVIVED, UNREACHED)]
-    if verbose:
-        print("\n".join(f"{one.line} {one.name}: {fates[id(one)]}" for one in tried))
     return {
         "mutants": len(tried),
         "killed": counts[KILLED] + counts[TIMED_OUT],
         "by_time": counts[TIMED_OUT],
         "percent": round(100 * (1 - len(left) / len(tried)), 2) if tried else 100.0,
-        "equivalent": sum(one.name in same for one in every),
-        "survivors": [f"{one.line} {one.name} ({fates[id(one)]})" for one in left],
-        "took_s": round(time.monotonic() - began),
+        "equivalent": len(equivalent().get(module, {})),
+        "survivors": [f"{_place(one)} ({fates[id(one)]})" for one in left],
     }
-
-
-def _at_import(module: str, path: str, source: str, tried: list[Mutant]) -> dict[int, str]:
-    name = ".".join(Path(module).with_suffix("").parts[1:])
-    outside = [one for one in tried if not one.function]
-    if outside:
-        reimport.warm_up()
-    return {id(one): reimport.fate(one, name, path, source, TARGETS[module].own) for one in outside}
-
-
-def _in_functions(module: str, path: str, source: str, tried: list[Mutant]) -> dict[int, str]:
-    inside = [one for one in tried if one.function]
-    if not inside:
-        return {}
-    plugin = Swapping(path, source, inside)
-    tests = (*TARGETS[module].own, *TARGETS[module].more)
-    pytest.main([*QUIET, *tests], plugins=[plugin])
-    if plugin.failed or len(plugin.results) != len(inside):
-        raise RuntimeError(f"Tests fail without any change, so nothing can be said: {plugin.failed}")
-    return {id(one): plugin.results[number] for number, one in enumerate(inside)}
 
 
 def told(module: str, result: dict[str, Any]) -> str:
     """One module for people: the survivors, then the counts."""
     lines = [f"  {line}" for line in result["survivors"]]
     counts = f"{result['killed']} of {result['mutants']} killed ({result['percent']} %), {result['by_time']} by time"
-    return "\n".join([*lines, f"{module}: {counts}, {result['equivalent']} equivalent, {result['took_s']} s"])
+    return "\n".join([*lines, f"{module}: {counts}, {result['equivalent']} equivalent"])
 
 
 def keep(module: str, part: str, result: dict[str, Any]) -> None:

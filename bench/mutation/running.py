@@ -1,7 +1,8 @@
-"""Runs one module's mutants in forks of one process: tests are imported once, each mutant's child swaps one function.
+"""Runs mutants in forks of one process: tests are imported once, each mutant's child swaps one function's code.
 
-A pytest plugin. First every test runs once, unchanged, and says which lines of the module it reaches and how long it
-takes; then each mutant meets the tests that reach its line, quickest first, until one fails. A change outside of
+A pytest plugin. First every test runs unchanged, and says which statements it reaches and how long it takes; then each
+mutant meets the tests that reach its statement until one fails, quickest first, those that killed others before them.
+What ``BUDGET_S`` of tests do not notice has survived, though a slower one might have noticed. A change outside of
 functions (tables, defaults) takes effect only on import: for those ``reimport`` starts from before the import.
 """
 
@@ -10,97 +11,124 @@ from __future__ import annotations
 import ast
 import functools
 import gc
+import mmap
 import os
 import signal
-import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from types import CodeType, FrameType, FunctionType
-from typing import TYPE_CHECKING
+from itertools import accumulate
+from pathlib import Path
+from types import CodeType, FunctionType
 
 import pytest
 from _pytest.runner import runtestprotocol
 
+from bench.mutation.marking import MARK, marked
 from bench.mutation.operators import Mutant
-
-if TYPE_CHECKING:
-    from _typeshed import TraceFunction
 
 _CACHE = type(functools.cache(len))
 KILLED, SURVIVED, TIMED_OUT, UNREACHED = "killed", "survived", "timed out", "unreached"
 PATIENCE = 8
-"""A mutant's tests may take so many times as long as without it, and two seconds, before time kills it."""
+"""A mutant's tests may take so many times the CPU of without it, and two seconds, before time kills it."""
+BUDGET_S = 4.0
+"""So many seconds of tests, as long as they take unchanged, are tried on one mutant."""
 
 
 @dataclass(eq=False)
 class Swapping:
-    """The plugin. ``results`` has the fate of every mutant given, by its position."""
+    """The plugin. ``results`` has the fate of every mutant given, by its position; modules are paths below ``root``."""
 
-    path: str
-    source: str
+    root: Path
+    sources: dict[str, str]
     mutants: list[Mutant]
     say: Callable[[str], None] = lambda _: None
     results: dict[int, str] = field(default_factory=dict)
     items: list[pytest.Item] = field(default_factory=list)
-    reach: dict[int, list[int]] = field(default_factory=dict)
+    reach: dict[tuple[str, int], list[int]] = field(default_factory=dict)
     took_s: dict[int, float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
+    kills: Counter[int] = field(default_factory=Counter)
+    alive: dict[str, list[FunctionType]] = field(default_factory=dict)
+    at_work: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, 4))
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In the place of pytest's own loop: once unchanged, then once for each mutant."""
         self.items = list(session.items)
-        for number, item in enumerate(self.items):
-            self._observe(number, item)
+        self._observe()
         if self.failed:
             return True
         gc.collect()
+        gc.freeze()  # what children never collect they need not copy
         for number, mutant in enumerate(self.mutants):
             self.results[number] = self._fate(mutant)
-            self.say(f"{mutant.line} {mutant.name}: {self.results[number]}")
+            self.say(f"{mutant.module}:{mutant.line} {mutant.name}: {self.results[number]}")
+            if self.failed:
+                return True
         return True
 
-    def _observe(self, number: int, item: pytest.Item) -> None:
-        lines: set[int] = set()
-
-        def look(frame: FrameType, _event: str, _argument: object) -> TraceFunction | None:
-            if frame.f_code.co_filename != self.path:
-                return None
-            lines.add(frame.f_lineno)
-            return look
-
-        sys.settrace(look)
-        try:
-            reports = runtestprotocol(item, nextitem=None, log=False)
-        finally:
-            sys.settrace(None)
-        began = time.perf_counter()
-        reports = runtestprotocol(item, nextitem=None, log=False) if not _bad(reports) else reports
-        self.took_s[number] = time.perf_counter() - began
-        if _bad(reports):
-            self.failed.append(item.nodeid)
-        for line in lines:
-            self.reach.setdefault(line, []).append(number)
+    def _observe(self) -> None:
+        """Every test once, on functions that mark which of their statements they come to."""
+        before: list[tuple[FunctionType, CodeType]] = []
+        reached: set[tuple[str, int]] = set()
+        for module, source in self.sources.items():
+            path = str(self.root / module)
+            self.alive[module] = living(path)
+            codes = {code.co_qualname: code for code in _codes(compile(marked(source), path, "exec"))}
+            for one in self.alive[module]:
+                if one.__name__ != "<lambda>":  # several have that name
+                    one.__globals__[MARK] = functools.partial(_reach, reached, module)
+                    before.append((one, one.__code__))
+                    one.__code__ = codes[one.__code__.co_qualname]
+        for number, item in enumerate(self.items):
+            reached.clear()
+            began = time.process_time()
+            if _bad(runtestprotocol(item, nextitem=None, log=False)):
+                self.failed.append(item.nodeid)
+            self.took_s[number] = time.process_time() - began
+            for place in reached:
+                self.reach.setdefault(place, []).append(number)
+        for one, code in before:
+            one.__code__ = code
+        forget()
 
     def _fate(self, mutant: Mutant) -> str:
-        numbers = sorted(self._reaching(mutant), key=self.took_s.__getitem__)
+        """Quickest tests first, those that killed others before them; a test that fails by itself now says nothing."""
+        order = sorted(self._reaching(mutant), key=lambda one: self.took_s[one] / (1 + self.kills[one]))
+        spent_s = list(accumulate(self.took_s[number] for number in order))
+        numbers = [number for k, number in enumerate(order) if k == 0 or spent_s[k] <= BUDGET_S]
         if not numbers:
             return UNREACHED
-        changed = changed_code(mutant, self.source, self.path)
-        limit_s = 2 + PATIENCE * sum(self.took_s[number] for number in numbers)
-        return in_child(lambda: self._try(mutant, changed, numbers), limit_s)
+        source, path = self.sources[mutant.module], str(self.root / mutant.module)
+        changed, alive = changed_code(mutant, source, path), self.alive[mutant.module]
+
+        def attempt() -> bool:
+            if not swap(alive, mutant.function, changed):
+                raise LookupError(f"no function {mutant.function} is alive")
+            return any(self._notices(number) for number in numbers)
+
+        fate = in_child(attempt, 2 + PATIENCE * sum(self.took_s[number] for number in numbers))
+        if fate == KILLED:
+            killer = int.from_bytes(self.at_work[:], "big")
+            if not self.kills[killer] and in_child(lambda: self._notices(killer), 300) != SURVIVED:
+                self.failed.append(f"{self.items[killer].nodeid} (the second time)")
+            self.kills[killer] += 1
+        return fate
 
     def _reaching(self, mutant: Mutant) -> set[int]:
-        """Tests that run any line of the statement: a condition over three lines counts from each of them."""
-        return {number for line in mutant.lines(self.source) for number in self.reach.get(line, ())}
+        """Tests that come to the statement, whichever of its lines the change is in."""
+        lines = mutant.lines(self.sources[mutant.module])
+        return {number for line in lines for number in self.reach.get((mutant.module, line), ())}
 
-    def _try(self, mutant: Mutant, changed: CodeType, numbers: list[int]) -> bool:
-        if not swap(mutant.function, changed, self.path):
-            raise LookupError(f"no function {mutant.function} is alive")
-        for cache in [one for one in gc.get_objects() if isinstance(one, _CACHE)]:
-            cache.cache_clear()
-        return any(_bad(runtestprotocol(self.items[number], nextitem=None, log=False)) for number in numbers)
+    def _notices(self, number: int) -> bool:
+        self.at_work[:] = number.to_bytes(4, "big")
+        return _bad(runtestprotocol(self.items[number], nextitem=None, log=False))
+
+
+def _reach(reached: set[tuple[str, int]], module: str, line: int) -> None:
+    reached.add((module, line))
 
 
 def changed_code(mutant: Mutant, source: str, path: str) -> CodeType:
@@ -128,13 +156,13 @@ def _definition(tree: ast.Module, names: list[str]) -> ast.FunctionDef | ast.Asy
 
 
 def in_child(attempt: Callable[[], bool], limit_s: float) -> str:
-    """Fork, try, and say what came of it; the child's death by alarm is a mutant that never comes to an end."""
+    """Fork, try, and say what came of it; the child's death by its timer, of CPU, is a mutant that never ends."""
     child = os.fork()
     if child == 0:
         code = 3
         try:
-            signal.signal(signal.SIGALRM, signal.SIG_DFL)
-            signal.setitimer(signal.ITIMER_REAL, limit_s)
+            signal.signal(signal.SIGPROF, signal.SIG_DFL)
+            signal.setitimer(signal.ITIMER_PROF, limit_s)
             code = 1 if attempt() else 0
         except BaseException as trouble:  # noqa: BLE001 - nothing may leave a forked child
             os.write(2, f"mutate: {trouble!r}\n".encode())
@@ -142,24 +170,33 @@ def in_child(attempt: Callable[[], bool], limit_s: float) -> str:
             os._exit(code)
     _, status = os.waitpid(child, 0)
     if os.WIFSIGNALED(status):
-        return TIMED_OUT if os.WTERMSIG(status) == signal.SIGALRM else KILLED
+        return TIMED_OUT if os.WTERMSIG(status) == signal.SIGPROF else KILLED
     code = os.waitstatus_to_exitcode(status)
     if code == 3:
         raise RuntimeError("a mutant could not be tried; see above")
     return KILLED if code else SURVIVED
 
 
-def swap(function: str, changed: CodeType, path: str) -> int:
-    """Give every living function of this name the code of the changed module; how many there were."""
-    fresh = {code.co_qualname: code for code in _codes(changed) if code.co_qualname == function}
-    alive = [
-        one
-        for one in gc.get_objects(generation=None)
-        if isinstance(one, FunctionType) and one.__code__.co_filename == path and one.__code__.co_qualname == function
-    ]
-    for one in alive:
-        one.__code__ = fresh[function]
-    return len(alive)
+def living(path: str) -> list[FunctionType]:
+    """Every function of this file that is alive now."""
+    every = gc.get_objects(generation=None)
+    return [one for one in every if isinstance(one, FunctionType) and one.__code__.co_filename == path]
+
+
+def forget() -> None:
+    """Empty what functions have cached: it was made by the code that goes."""
+    for one in gc.get_objects(generation=None):
+        if isinstance(one, _CACHE):
+            one.cache_clear()
+
+
+def swap(alive: list[FunctionType], function: str, changed: CodeType) -> int:
+    """Give every one of these that has this name the code of the changed module; how many there were."""
+    fresh = next(code for code in _codes(changed) if code.co_qualname == function)
+    named = [one for one in alive if one.__code__.co_qualname == function]
+    for one in named:
+        one.__code__ = fresh
+    return len(named)
 
 
 def _codes(code: CodeType) -> Iterator[CodeType]:

@@ -12,18 +12,6 @@ from pathlib import Path
 ROOT = Path(__file__).parents[2]
 EQUIVALENT = Path(__file__).parent / "equivalent.toml"
 
-_WHOLE = (
-    "tests/core/test_journeys.py",
-    "tests/core/test_preview.py",
-    "tests/core/test_overrides.py",
-    "tests/core/test_suspicion.py",
-    "tests/core/test_incidents.py",
-    "tests/core/test_most_live.py",
-    "tests/core/test_fleet_hold.py",
-    "tests/simulation/test_found.py",
-)
-"""Whole rollouts in a world of values."""
-
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -31,6 +19,11 @@ class Target:
 
     own: tuple[str, ...]
     more: tuple[str, ...] = ()
+
+    @property
+    def every(self) -> tuple[str, ...]:
+        """All of them, its own first."""
+        return (*self.own, *self.more)
 
 
 _CORE = {
@@ -41,12 +34,16 @@ _CORE = {
     "phases": ("test_phases.py",),
 }
 
+
+def _of_core(own: tuple[str, ...]) -> Target:
+    first = tuple(f"tests/core/{test}" for test in own)
+    every = sorted(str(test.relative_to(ROOT)) for test in (ROOT / "tests" / "core").glob("test_*.py"))
+    return Target(first, (*(test for test in every if test not in first), "tests/simulation/test_found.py"))
+
+
 TARGETS: dict[str, Target] = {
     "daemon/rolloutd/access.py": Target(("tests/server/test_access.py",)),
-    **{
-        f"daemon/rolloutd/core/{name}.py": Target(tuple(f"tests/core/{test}" for test in own), _WHOLE)
-        for name, own in _CORE.items()
-    },
+    **{f"daemon/rolloutd/core/{name}.py": _of_core(own) for name, own in _CORE.items()},
 }
 
 

@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from bench.mutation.marking import MARK, marked
 from bench.mutation.operators import mutants
 from bench.mutation.reimport import Changed
-from bench.mutation.running import KILLED, SURVIVED, TIMED_OUT, changed_code, in_child, swap
+from bench.mutation.running import KILLED, SURVIVED, TIMED_OUT, changed_code, in_child, living, swap
 from bench.mutation.targets import ROOT, TARGETS, equivalent
 
 SOURCE = '''"""A sentence about it."""
@@ -53,7 +54,7 @@ def test_a_living_function_gets_the_changed_code() -> None:
     exec(compile(SOURCE, "here.py", "exec"), space)
     held = space["above"]
     (one,) = [one for one in mutants("m.py", SOURCE) if one.name == "above: x > most -> x <= most"]
-    assert swap("above", compile(one.tree(SOURCE), "here.py", "exec"), "here.py") == 1
+    assert swap(living("here.py"), "above", compile(one.tree(SOURCE), "here.py", "exec")) == 1
     assert held(1)  # type: ignore[operator]
     assert not held(5)  # type: ignore[operator]
 
@@ -66,8 +67,19 @@ def test_a_change_that_drops_what_a_function_closes_over_can_be_put_in_too() -> 
     space: dict[str, type[Exception]] = {}
     exec(compile(source, "there.py", "exec"), space)
     (one,) = [one for one in mutants("m.py", source) if one.line == 3 and one.after == "nothing"]
-    assert swap(one.function, changed_code(one, source, "there.py"), "there.py") == 1
+    assert swap(living("there.py"), one.function, changed_code(one, source, "there.py")) == 1
     assert str(space["A"]()) == ""
+
+
+def test_marked_functions_say_which_statements_they_come_to() -> None:
+    """On the lines that the statements have, and doing what they did."""
+    source = "def f(x):\n    if x:\n        return 1\n    elif x is None:\n        return 2\n    return 3\n"
+    came: list[int] = []
+    space: dict[str, object] = {MARK: came.append}
+    exec(compile(marked(source), "m.py", "exec"), space)
+    found = [space["f"](x) for x in (1, None, 0)]  # type: ignore[operator]
+    assert found == [1, 2, 3]
+    assert came == [2, 3, 2, 4, 5, 2, 4, 6]
 
 
 def test_a_child_says_whether_the_mutant_lived() -> None:

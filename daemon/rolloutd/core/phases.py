@@ -168,9 +168,7 @@ def settle(phase: Phase, conditions: frozenset[str]) -> Phase:
     """Follow joint conditions from ``phase`` to a fixed point."""
     for _ in JOINT:
         moves = [JOINT[phase, name] for name in conditions if (phase, name) in JOINT]
-        if not moves:
-            return phase
-        phase = moves[0]
+        phase = moves[0] if moves else phase
     return phase
 
 
