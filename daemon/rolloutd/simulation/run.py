@@ -68,6 +68,8 @@ class Run:
         self.people.leave()
         await self._bury()
         self.rows = await self._record()
+        for finding in audit(self.rows).findings:
+            self.checkers.fault("I4", str(finding))
         ledger = self.checkers.ledger
         outcome = ledger.ended or ("held" if ledger.held else "never started" if not ledger.version else "live")
         world.trace.say(f"outcome {outcome}")
@@ -171,8 +173,6 @@ class Run:
             self._look()
         for sentence in judge_end(self.scenario, ended, self.people, ever_off=self.checkers.ledger.ever_off):
             self.checkers.fault("liveness", sentence)
-        for finding in audit(await self._record()).findings:
-            self.checkers.fault("I4", str(finding))
         if ended == "done" and self.world.engine.base.value != "b":
             self.checkers.fault("I6", f"done, but the base is slot a and {shown} is on the challenger")
 
