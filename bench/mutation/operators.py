@@ -35,6 +35,8 @@ _COUNTED: dict[type[ast.operator], type[ast.operator]] = {
     ast.Mod: ast.Mult,
     ast.Pow: ast.Mult,
 }
+_TYPES = ("tuple", "list", "dict", "set", "frozenset", "type", "Mapping", "Callable", "Iterable", "Iterator")
+"""What stands before brackets in a type; for a value of one nothing does."""
 _CALLED = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 
@@ -127,6 +129,8 @@ def _is_idle(node: ast.AST) -> bool:
     if isinstance(node, ast.Assert | ast.ImportFrom | ast.Import | ast.JoinedStr):
         return True
     if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+        return True
+    if isinstance(node, ast.Subscript) and ast.unparse(node.value) in _TYPES:
         return True
     return isinstance(node, ast.Call) and ast.unparse(node.func) in ("cast", "TypeVar", "NewType")
 

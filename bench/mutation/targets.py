@@ -30,7 +30,7 @@ _CORE = {
     "verdict": ("test_verdict.py",),
     "decide": ("test_decide.py", "test_decide_people.py"),
     "advance": ("test_advance.py", "test_advance_ends.py"),
-    "fold": ("test_fold.py", "test_laws.py"),
+    "fold": ("test_fold.py", "test_fold_beside.py", "test_laws.py"),
     "phases": ("test_phases.py",),
 }
 

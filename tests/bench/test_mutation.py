@@ -34,6 +34,7 @@ def test_each_change_is_small_and_text_types_and_asserts_stay() -> None:
     assert "above: not x == 9 -> x == 9" in names
     assert not any(word in name for name in names for word in ("sentence", "spaces?", "int", "most >= 0"))
     assert len(names) == len(set(names))
+    assert mutants("m.py", "Rows = tuple[int, ...]") == []
 
 
 def test_a_mutant_is_the_module_with_one_change() -> None:

@@ -64,7 +64,7 @@ def seen(of: Rollout, **changes: object) -> Seen:
 
 def said(verdict: Verdict, metric: str = "errors", **changes: object) -> GateVerdict:
     """One gate's verdict."""
-    usual = GateVerdict(a_gate(metric=metric), verdict, 1.0, 2.0, 0.1, 0.2, over_limit=False)
+    usual = GateVerdict(a_gate(metric=metric), verdict, 1.0, 2.0, 0.1, 0.2, False, None, 0, "")
     if verdict is Verdict.BLIND:
         usual = replace(usual, blind=BLIND, blind_for_ms=1)
     return replace(usual, **changes)  # type: ignore[arg-type]

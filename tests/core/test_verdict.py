@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from math import e, exp, inf, log
+from math import exp, inf, log
 
 import pytest
 
 from rolloutd.core.evidence import GateEvidence
-from rolloutd.core.metrics import BlindReason, Unreadable
+from rolloutd.core.metrics import BlindReason, GateKind, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
-from rolloutd.core.values import FULL, Share
-from rolloutd.core.verdict import Judgement, Verdict, judge, odds, rates, sight
-from tests.core.playbook import a_gate, a_plan
+from rolloutd.core.ratio import RatioWatch
+from rolloutd.core.segments import Focus, Segments
+from rolloutd.core.stats.increment import Increment
+from rolloutd.core.values import FULL, ZERO, Share
+from rolloutd.core.verdict import Judgement, Verdict, judge, rates, sight
+from tests.core.playbook import TEMPLATE, a_gate, a_plan
+from tests.core.test_shadow import PAIRED, shadowed
 
 LINE, SAFE_LINE = log(1 / 0.01), log(1 / 0.05)
 SMALL = Share(100)
@@ -25,6 +29,15 @@ class Size:
     """Evidence of a known size, in the place of one that was bet for."""
 
     log_e: float
+
+
+@dataclass(frozen=True, slots=True)
+class Calm:
+    """What a gate on drift knows when it has seen enough and no drift."""
+
+    quiet: bool = True
+    progress: float = 0.7
+    harm_log_e: float = 0.0
 
 
 def gate(metric: str = "errors", **changes: object) -> Gate:
@@ -88,11 +101,9 @@ def test_harm_is_shown_at_its_line_and_not_before() -> None:
     found = judged((gate(), known(gate(), harm=LINE, safe=50)))
     assert found.gates[0].verdict is Verdict.FAIL
     assert found.fired is found.gates[0]
-    assert found.failing == (found.gates[0],)
     assert found.log_e_harm == pytest.approx(LINE)
     short = judged((gate(), known(gate(), harm=LINE - 1e-6)))
     assert short.fired is None
-    assert short.failing == ()
     assert one(gate(), harm=LINE + 5) is Verdict.FAIL
 
 
@@ -126,7 +137,7 @@ def test_a_gate_that_only_observes_says_so_and_stops_nothing() -> None:
     assert [one.verdict for one in found.gates] == [Verdict.PASS, Verdict.FAIL]
     assert found.gates[1].log_e_harm == pytest.approx(LINE)
     assert found.fired is None
-    assert found.failing == found.undecided == found.blind == ()
+    assert found.undecided == found.blind == ()
     assert found.all_pass
     assert found.log_e_harm == pytest.approx(0.0)
     assert judged((a, known(a)), (b, known(b, harm=LINE - 1e-9))).gates[1].verdict is Verdict.COLLECTING
@@ -140,7 +151,6 @@ def test_what_others_must_prove_an_observing_gate_need_not() -> None:
     a, b = gate("a"), gate("b", on_fail=OnFail.HOLD)
     found = judged((a, known(a, blind=GONE)), (b, known(b, harm=LINE + log(2) + 1)))
     assert found.blind == (found.gates[0],)
-    assert found.failing == (found.gates[1],)
     assert found.undecided == found.gates
     assert not found.all_pass
 
@@ -260,9 +270,70 @@ def test_a_judgement_of_gates_that_all_pass() -> None:
     assert not judged((a, known(a, safe=9)), (b, known(b))).all_pass
 
 
-def test_rates_and_odds_for_words() -> None:
-    """No requests, no rate; odds that print."""
+def test_rates_for_words() -> None:
+    """No requests, no rate."""
     assert rates(4, 1) == 0.25
     assert rates(0, 0) is None
-    assert odds(1.0) == pytest.approx(e)
-    assert odds(50.0) == odds(1e9) == exp(50.0)
+
+
+def test_of_several_that_show_harm_by_themselves_none_is_said_to_pass() -> None:
+    """I3: one fires; another that is over the line alone shows harm too, whatever it showed of safety on this stage."""
+    a, b, c = gate("a"), gate("b"), gate("c")
+    over = LINE + log(3)
+    found = judged((a, known(a, harm=over + 1)), (b, known(b, harm=over, safe=50)), (c, known(c, harm=over - 1e-6)))
+    assert [one.verdict for one in found.gates] == [Verdict.FAIL, Verdict.FAIL, Verdict.COLLECTING]
+    assert found.fired is found.gates[0]
+    assert found.gates[0].segment == ""
+
+
+REGIONS = Segments("x-region", "region", ("eu", "us"))
+EU = Focus(SMALL, ("eu",), whole=False)
+
+
+def in_eu(of: Gate, **more: object) -> Judgement:
+    """The judgement where only one segment compares champion and challenger."""
+    seen = {of.metric: known(of, **more)}  # type: ignore[arg-type]
+    return judge(a_plan(gates=(of,), segments=REGIONS), seen, NOW_MS, share=SMALL, focus=EU)
+
+
+def test_where_the_users_differ_only_a_gate_that_tells_them_apart_shows_safety() -> None:
+    """I3: outside of its segments a gate compares unlike users; that is neither a pass nor quiet, and no split."""
+    plain, told = gate(), gate(by="region")
+    assert in_eu(plain, safe=50).gates[0].verdict is Verdict.COLLECTING
+    assert in_eu(told, safe=50).gates[0].verdict is Verdict.PASS
+    calm = Calm()
+    assert in_eu(plain, drift=calm).gates[0].verdict is Verdict.COLLECTING
+    assert in_eu(told, drift=calm).gates[0].verdict is Verdict.QUIET
+    assert in_eu(told, drift=Calm(quiet=False)).gates[0].verdict is Verdict.COLLECTING
+    assert in_eu(told, drift=calm).gates[0].safe_progress == 0.7
+    watch = RatioWatch.start(3)
+    assert in_eu(plain, ratio=watch).split is None
+    by = GateEvidence.start(a_plan(gates=(told,), segments=REGIONS), told).by
+    assert in_eu(told, ratio=watch, by=by).split is not None
+    assert judged((plain, known(plain, ratio=watch))).split is not None
+
+
+def test_a_split_is_one_of_requests_unless_users_stick() -> None:
+    """Of users who stay where they are fewer tell, so more counts as this share."""
+    seen = {"errors": known(gate(), ratio=RatioWatch.start(3))}
+    of_requests = judge(plan(), seen, NOW_MS, share=SMALL).split
+    of_users = judge(plan(), seen, NOW_MS, share=SMALL, sticky=True).split
+    assert of_requests is not None
+    assert of_users is not None
+    assert of_users.hi > of_requests.hi
+
+
+def test_what_the_plan_gives_nothing_to_see_is_not_checked_and_not_blind() -> None:
+    """Pairs without a mirror, drift while requests are mirrored; with one, pairs pass whoever the users are."""
+    of, elsewhere = shadowed(PAIRED), replace(EU, share=ZERO)
+    seen = {"paired": known(PAIRED, stage_sum=Increment(5_000, 10, 5_000, 10), blind=GONE)}
+    alone = judge(of, seen, NOW_MS, share=ZERO).gates[1]
+    assert (alone.verdict, alone.blind, alone.blind_for_ms) == (Verdict.NOT_CHECKED, None, 0)
+    seen = {"paired": replace(seen["paired"], blind=None)}
+    assert judge(of, seen, NOW_MS, share=ZERO, focus=elsewhere, mirror=FULL).gates[1].verdict is Verdict.PASS
+    template = replace(TEMPLATE, kind=GateKind.DRIFT, classes=("a",), class_label="c")
+    drift = replace(gate("drift"), template=template, psi=0.1)
+    seen = {"drift": known(drift, drift=Calm(), blind=GONE)}
+    beside = judge(plan(gate(), drift), seen, NOW_MS, share=SMALL, mirror=FULL).gates[1]
+    assert (beside.verdict, beside.blind, beside.blind_for_ms) == (Verdict.NOT_CHECKED, None, 0)
+    assert judge(plan(gate(), drift), seen, NOW_MS, share=SMALL).gates[1].verdict is Verdict.BLIND

@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from math import exp, inf, log
+from math import inf, log
 
 from rolloutd.core import pairs
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.metrics import BlindReason, GateKind, Unreadable
 from rolloutd.core.plan import Gate, OnFail, Plan
 from rolloutd.core.segments import Focus
-from rolloutd.core.stats.logs import log_mixture
+from rolloutd.core.stats.logs import log_mixture, logsumexp
 from rolloutd.core.suspicion import Outside, SplitVerdict, judge_champion, judge_split
 from rolloutd.core.values import ZERO, Share
 
@@ -55,9 +55,9 @@ class GateVerdict:
     harm_progress: float
     safe_progress: float
     over_limit: bool
-    blind: Unreadable | None = None
-    blind_for_ms: int = 0
-    segment: str = ""
+    blind: Unreadable | None
+    blind_for_ms: int
+    segment: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +67,10 @@ class _Sight:
     ``alike``: it compares the same users on both sides.
     """
 
-    blind: Unreadable | None
-    blind_for_ms: int
-    not_checked: bool
-    alike: bool
+    blind: Unreadable | None = None
+    blind_for_ms: int = 0
+    not_checked: bool = False
+    alike: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +92,6 @@ class Judgement:
     def blind(self) -> tuple[GateVerdict, ...]:
         """The gates that see nothing and matter, also those that showed harm before they went blind."""
         return tuple(g for g in self.gates if g.blind is not None and g.gate.on_fail is not OnFail.OBSERVE)
-
-    @property
-    def failing(self) -> tuple[GateVerdict, ...]:
-        """The gates that show harm and matter."""
-        return tuple(g for g in self.gates if g.verdict is Verdict.FAIL and g.gate.on_fail is not OnFail.OBSERVE)
 
     @property
     def undecided(self) -> tuple[GateVerdict, ...]:
@@ -126,11 +121,9 @@ def judge(
     limits = {m: known.limit.log_e for m, known in evidence.items() if known.limit is not None}
     excused = next((g.metric for g in plan.gates if _both_over(plan, evidence.get(g.metric), limits)), None)
     parts = {gate.metric: _harm(plan, gate, evidence.get(gate.metric), excused, mirror, limits) for gate in plan.gates}
-    counted = [parts[g.metric] for g in plan.gates if g.on_fail is not OnFail.OBSERVE]
-    total = log_mixture([0.0] * len(counted), counted) if counted else -inf
-    line = log(1.0 / plan.alpha)
-    worst = max((g for g in plan.gates if g.on_fail is not OnFail.OBSERVE), key=lambda g: parts[g.metric], default=None)
-    fired_metric = worst.metric if worst is not None and total >= line else None
+    counted = {gate.metric: parts[gate.metric] for gate in plan.gates if gate.on_fail is not OnFail.OBSERVE}
+    total = logsumexp(list(counted.values()))
+    fired_metric = max(counted, key=counted.__getitem__) if total >= log(1.0 / plan.alpha) else None
     verdicts = tuple(
         _one(
             plan,
@@ -183,8 +176,7 @@ def _one(
     safe = safe_of(gate, ev, mirror) if ev is not None else 0.0
     blind, drift = sight_now.blind, None if ev is None else ev.drift
     over_limit = limits.get(gate.metric, -inf) >= line
-    own_harm = gate.on_fail is OnFail.OBSERVE and harm >= line
-    if fired or own_harm:
+    if fired or harm >= line:
         verdict = Verdict.FAIL
     elif blind is not None:
         verdict = Verdict.BLIND
@@ -227,13 +219,13 @@ def _sight(gate: Gate, ev: GateEvidence | None, looked_ms: tuple[int, int], expo
     focus, mirror = exposure
     blind, blind_for_ms = sight(gate, ev, *looked_ms)
     if gate.template.kind is GateKind.DRIFT and mirror > ZERO:
-        return _Sight(None, 0, not_checked=True, alike=True)
+        return _Sight(not_checked=True)
     if not gate.template.kind.of_pairs:
         # Without its segments a gate compares unlike users.
         return _Sight(blind, blind_for_ms, focus.champion_has_none, focus.whole or bool(gate.by))
     if mirror == ZERO:  # without mirrored requests there is nothing to be seen
-        return _Sight(None, 0, not_checked=True, alike=True)
-    return _Sight(blind, blind_for_ms, not_checked=False, alike=True)
+        return _Sight(not_checked=True)
+    return _Sight(blind, blind_for_ms)
 
 
 def sight(gate: Gate, ev: GateEvidence | None, now_ms: int, watching_from_ms: int) -> tuple[Unreadable | None, int]:
@@ -255,14 +247,9 @@ def sight(gate: Gate, ev: GateEvidence | None, now_ms: int, watching_from_ms: in
 
 def _progress(log_e: float, line: float) -> float:
     """The part of the way to the line on the log scale, 0 to 1."""
-    return max(0.0, min(1.0, log_e / line)) if log_e > -inf else 0.0
+    return max(0.0, min(1.0, log_e / line))
 
 
 def rates(n: float, bad: float) -> float | None:
     """A rate for display, or None without requests."""
     return bad / n if n else None
-
-
-def odds(log_e: float) -> float:
-    """The evidence as odds against the harmless case, for words; capped so that it prints."""
-    return exp(min(log_e, 50.0))
