@@ -32,7 +32,7 @@ from rolloutd.core.effects import (
     SmokeSlot,
 )
 from rolloutd.core.observed import RouteReading
-from rolloutd.core.values import ZERO, Share, Slot
+from rolloutd.core.values import ZERO, Slot
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.examining import NOBODY, Examining
 from rolloutd.ports import Clock, Examiner, Mirrors, Prober, Router, RouterError, RouterRefused
@@ -129,19 +129,31 @@ class Hands:
 
     def _begin_write(self, lane: str, effect: Write) -> bool:
         """Start a write unless the same one is under way. Only what lowers may overtake another write."""
-        under_way = self._writing.get(effect.route)
-        overtaken = under_way.task if under_way is not None and not under_way.task.done() else None
-        if overtaken is not None and under_way is not None and not _overtakes(effect, under_way.effect):
+        under_way = self._under_way(effect.route)
+        if under_way is not None and not _overtakes(effect, under_way.effect):
             return False
-        if overtaken is not None and overtaken in self._not_out:
-            overtaken.cancel()  # it must not go out once something lower is recorded
-        self._generation[effect.route] = self._generation.get(effect.route, 0) + 1
+        overtaken = None if under_way is None else self._overtake(under_way)
+        self._outdate(effect.route)
         still = self._still(effect.route)
         task = asyncio.create_task(self._write(lane, effect, overtaken, still), name=f"write {effect.route}")
         self._writing[effect.route] = _Writing(effect, task)
         self._not_out.add(task)
         self._keep(task)
         return True
+
+    def _under_way(self, route: str) -> _Writing | None:
+        under_way = self._writing.get(route)
+        return None if under_way is None or under_way.task.done() else under_way
+
+    def _overtake(self, under_way: _Writing) -> asyncio.Task[None]:
+        """The task of a write that something lower goes before; it must not go out any more if it has not yet."""
+        if under_way.task in self._not_out:
+            under_way.task.cancel()
+        return under_way.task
+
+    def _outdate(self, route: str) -> None:
+        """A write begins: whatever was seen of this route before counts no longer."""
+        self._generation[route] = self._generation.get(route, 0) + 1
 
     def _still(self, route: str) -> Still:
         """Asked when a reading begins, and again when it is taken in: its turn may come after a write has begun."""
@@ -187,12 +199,7 @@ class Hands:
         """Write, make sure that nothing overtaken can land afterwards, and read back on a connection of its own."""
         router = self._routers[effect.route]
         reach(CrashPoint.INTENT_DURABLE)
-        if overtaken is not None:
-            with contextlib.suppress(RouterError, OSError):  # whatever came of it, it goes out again below
-                await self._call(router, effect)
-            overtaken.cancel()
-            await asyncio.wait({overtaken})
-        await self._call(router, effect)
+        await _last(lambda: self._call(router, effect), overtaken)
         reach(CrashPoint.ROUTER_ANSWERED)
         reading = await router.read(effect.route)
         reach(CrashPoint.READ_BACK)
@@ -274,10 +281,17 @@ class Hands:
         return tuple(seen)
 
     async def zero_now(self, route: str, slot: Slot) -> RouteReading:
-        """Assert zero without any record, for when the journal cannot be written in time. Raises RouterError."""
+        """Assert zero without any record, for when the journal cannot be written in time. Raises RouterError.
+
+        A write under way that does not lower is ended: it must not land while the record still waits.
+        """
+        router, under_way = self._routers[route], self._under_way(route)
+        lowers = under_way is not None and isinstance(under_way.effect, SetTraffic) and under_way.effect.urgent
+        overtaken = None if under_way is None or lowers else self._overtake(under_way)
+        self._outdate(route)
         async with asyncio.timeout(ROUTER_DEADLINE_S):
-            await self._routers[route].set_share(route, slot, Share(0))
-            return await self._routers[route].read(route)
+            await _last(lambda: router.set_share(route, slot, ZERO), overtaken)
+            return await router.read(route)
 
     def _alone(self, key: tuple[str, str], work: Awaitable[None]) -> None:
         """Start this unless the same is still under way."""
@@ -316,6 +330,16 @@ class Hands:
         """Wait until nothing is under way."""
         while self._tasks:
             await asyncio.wait(set(self._tasks))
+
+
+async def _last(write: Callable[[], Awaitable[None]], overtaken: asyncio.Task[None] | None) -> None:
+    """Write, and see to it that what was overtaken cannot land afterwards."""
+    if overtaken is not None:
+        with contextlib.suppress(RouterError, OSError):  # whatever came of it, it goes out again below
+            await write()
+        overtaken.cancel()
+        await asyncio.wait({overtaken})
+    await write()
 
 
 def _overtakes(effect: Write, under_way: Write) -> bool:

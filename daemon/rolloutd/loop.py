@@ -35,7 +35,7 @@ from rolloutd.ports import Clock
 from rolloutd.raising import Raising
 from rolloutd.recorder import Recorder, Unwritten
 from rolloutd.snapshots import MemorySnapshots, Recall
-from rolloutd.spill import SpillFile
+from rolloutd.spill import Spilled, SpillFile
 
 MOST_STEPS_A_TURN = 20
 log = logging.getLogger("rolloutd.loop")
@@ -92,13 +92,19 @@ class Loop(Raising):
 
     async def _fold_spilled(self) -> None:
         """Decreases that were carried out before they could be recorded are recorded now, and hold."""
-        for spilled in self._spill.read():
-            lane = self.lanes.get(spilled.rollout)
-            events = unrecorded.afterwards(lane, spilled) if lane is not None else ()
-            if events:
-                async with self._lock(spilled.rollout):
+        lines = [spilled for spilled in self._spill.read() if self._due(spilled)]
+        for spilled in lines:  # all of them before the first record, which must not empty the file under the others
+            self._recorder.spilled(spilled.rollout)
+        for spilled in lines:
+            async with self._lock(spilled.rollout):
+                if events := self._due(spilled):
                     await self._record(spilled.rollout, events, THE_DAEMON)
-        self._spill.clear()
+        self._recorder.clear_spilled()
+
+    def _due(self, spilled: Spilled) -> tuple[ev.Event, ...]:
+        """What the journal lacks of a spilled line."""
+        lane = self.lanes.get(spilled.rollout)
+        return () if lane is None else unrecorded.afterwards(lane, spilled)
 
     def _lane_of(self, rollout: Rollout, evidence: Mapping[str, GateEvidence] | None = None) -> Lane:
         """The lane of a rollout of whose route nothing was seen yet."""
@@ -187,10 +193,17 @@ class Loop(Raising):
                 lock.release()
         finally:
             self.calm.restore(name)
+        if goes_back:
+            self._spill_settled(name)
 
     def _patience(self, name: str, actor: Actor, why: str, goes_back: bool) -> AbstractAsyncContextManager[None]:
         """Going back waits for nothing longer than its patience; everything else waits."""
         return unrecorded.patience(partial(self._lower_unrecorded, name, actor, why)) if goes_back else nullcontext()
+
+    def _spill_settled(self, name: str, *, goes_back: bool = False) -> None:
+        """The journal has all that was done of this rollout; an abort that waits for its turn keeps its line."""
+        if (goes_back or name not in self.calm.disturbed_by) and name not in self._recorder.behind:
+            self._recorder.settled(name)
 
     async def _lower_unrecorded(self, name: str, actor: Actor, why: str) -> None:
         self.calm.end_waiting()
@@ -339,7 +352,7 @@ class Loop(Raising):
         try:
             async with self._patience(name, actor, why, goes_back):
                 rows = await self._recorder.append(name, unwritten)
-            self._recorder.settled(name)
+            self._spill_settled(name, goes_back=goes_back)
             self.set_raising("", "space")
         except CommandRepeated:
             raise
@@ -369,7 +382,7 @@ class Loop(Raising):
                     await self._recorder.catch_up(name)
                 except (StoreFull, StoreBusy):
                     return
-                self._recorder.settled(name)
+                self._spill_settled(name)
         if behind:
             self.set_raising("", "space")
 

@@ -48,8 +48,12 @@ class Recorder:
         """All of this rollout is in the journal; once nobody else needs the spilled lines, no start may fold them."""
         if name in self._spilled:
             self._spilled.remove(name)
-            if not self._spilled:
-                self._spill.clear()
+            self.clear_spilled()
+
+    def clear_spilled(self) -> None:
+        """Empty the spill journal, unless the journal lacks something of it still."""
+        if not self._spilled:
+            self._spill.clear()
 
     def keep(self, name: str, unwritten: Unwritten) -> None:
         """Remember events that were carried out unrecorded; they go first when the journal takes some again."""

@@ -6,6 +6,7 @@ start, marked as such. Losing it loses a reason, never safety: a share that was 
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 from dataclasses import dataclass
@@ -35,22 +36,24 @@ class SpillFile:
         line = json.dumps({"rollout": rollout, "who": actor.name, "reason": reason, "wall_ms": at.wall_ms})
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            os.write(descriptor, f"{line}\n".encode())
+            whole = f"\n{line}\n".encode()  # it stands by itself, also after a line that a power cut ended early
+            if os.write(descriptor, whole) != len(whole):
+                raise OSError(errno.ENOSPC, "only a part of the line fitted", str(self._path))
             os.fsync(descriptor)
         finally:
             os.close(descriptor)
 
     def read(self) -> list[Spilled]:
-        """Every whole line; one that a crash cut short is passed over, its decrease stands on the router."""
+        """Every whole line; what a crash left of another is passed over, its decrease stands on the router."""
         try:
-            text = self._path.read_text(encoding="utf-8")
+            text = self._path.read_text(encoding="utf-8", errors="replace")
         except FileNotFoundError:
             return []
         found = []
         for line in text.splitlines():
             try:
                 row = json.loads(line)
-                found.append(Spilled(row["rollout"], row["who"], row["reason"], row["wall_ms"]))
+                found.append(Spilled(str(row["rollout"]), str(row["who"]), str(row["reason"]), int(row["wall_ms"])))
             except (ValueError, KeyError, TypeError):
                 continue
         return found
