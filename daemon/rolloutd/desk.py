@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+import logging
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from rolloutd import awaited, outcomes, wire, wire_daemon
 from rolloutd.about import AboutDaemon
@@ -14,7 +16,7 @@ from rolloutd.core.decide import Accepted
 from rolloutd.core.forecast.rule import Decision
 from rolloutd.core.phases import Phase
 from rolloutd.core.plan import Spec
-from rolloutd.core.proposals import Closing, Proposal, answered, decide_accept, no_rollout
+from rolloutd.core.proposals import Closing, Proposal, answered, decide_accept, no_longer, no_rollout, too_late
 from rolloutd.core.revival import REVIVING
 from rolloutd.core.state import Rollout
 from rolloutd.core.values import Actor
@@ -36,6 +38,8 @@ from rolloutd.wire_start import Advice, Choices
 
 LAST_LINES = 8
 START_PATIENCE_S = 15.0
+Starting = Callable[[Start, CommandKey], Awaitable[Accepted | Refused]]
+log = logging.getLogger("rolloutd.desk")
 
 
 class Desk(Showing):
@@ -108,10 +112,10 @@ class Desk(Showing):
             return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
         if dry_run:
             return await self._dry_run(spec, actor, begun, self._loop.standing.would_start(Start(spec, actor)))
-        return await self._begin(spec, actor, key, begun, "start")
+        return await self._begin(spec, actor, key, begun, "start", self._loop.start)
 
     async def _begin(
-        self, spec: Spec, actor: Actor, key: CommandKey, begun: int, action: str
+        self, spec: Spec, actor: Actor, key: CommandKey, begun: int, action: str, start: Starting
     ) -> wire.ActionDone | Refused:
         """Start what was read, under every rule of this moment."""
         would = self._loop.standing.would_start(Start(spec, actor))
@@ -124,12 +128,14 @@ class Desk(Showing):
                 next_step = f"rollout plan check FILE shows it by stage and gate; nothing of {spec.name} was started"
                 return Refused(RefusalCode.GATE, ruling.sentence, next_step)
             spec, rule = replace(spec, plan=ruling.plan), ruling.sentence
-            repeated = await self._started_before(key, actor, begun, action)  # measuring takes its time
-            if repeated is not None:
-                return repeated
-        decision = await self._loop.start(Start(spec, actor, rule), key)
-        if isinstance(decision, Refused):
-            return decision
+        try:
+            decision = await start(Start(spec, actor, rule), key)
+        except CommandRepeated as repeated:
+            decision = outcomes.from_text(repeated.stored.outcome)
+        except JournalError as error:
+            return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {error}", error.next_step)
+        if isinstance(decision, Refused):  # or the same command came twice, and the other one was first
+            return await self._started_before(key, actor, begun, action) or decision
         if self._started is not None:
             self._started(spec)
         await self._wait(spec.name, self._loop.standing.begun_or_queued, START_PATIENCE_S)
@@ -175,7 +181,8 @@ class Desk(Showing):
                 act = replace(act, spec=self.choosing.foreteller.read_spec(plan))
             except SettingsError as error:
                 return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
-        proposal = None if self._loop.knows(name) else self.holding.proposals.find(name)
+        stops = act.verb is Verb.ABORT and self._find(name) is not None  # also by its model's name
+        proposal = None if stops or self._loop.knows(name) else self.holding.proposals.find(name)
         if proposal is not None:
             return await self._answer(proposal, act, command_id, begun)
         rollout = self._find(name)
@@ -200,13 +207,7 @@ class Desk(Showing):
         """A person's word on what is proposed: approved, it is a start like any other; declined, it is closed."""
         key = outcomes.key_of_act(command_id, proposal.name, act)
         if act.verb is Verb.DECLINE:
-            closed = answered(proposal, Closing.DECLINED, act.actor, act.reason)
-            declined = Accepted((closed,), f"{proposal.name} is declined; nothing was started")
-            try:
-                await self.holding.record(declined, act.actor, key)
-            except JournalError as error:
-                return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {error}", error.next_step)
-            return self._noted(proposal.name, act.verb.value, act.actor, declined.message, begun)
+            return await self._decline(proposal, act, key, begun)
         against = no_rollout(proposal, act.verb.value) if act.verb is not Verb.APPROVE else None
         against = against or decide_accept(proposal, act)
         if against is not None:
@@ -215,15 +216,41 @@ class Desk(Showing):
             spec = self.choosing.foreteller.read_spec(body_of(proposal.says, proposal.says.strategy, act))
         except SettingsError as error:
             return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
-        begins = await self._begin(spec, act.actor, key, begun, act.verb.value)
-        if self._loop.knows(proposal.name):
-            await self.holding.note(answered(proposal, Closing.ACCEPTED, act.actor, act.reason), act.actor)
-        return begins
+        return await self._begin(spec, act.actor, key, begun, act.verb.value, partial(self._accept, proposal, act))
+
+    async def _accept(self, proposal: Proposal, act: Act, start: Start, key: CommandKey) -> Accepted | Refused:
+        """Start what is proposed, unless somebody closed it meanwhile; one answer to proposals at a time."""
+        async with self.holding.answering:
+            if self.holding.proposals.find(proposal.name) != proposal:
+                return no_longer(proposal.name)
+            decision = await self._loop.start(start, key)
+            if isinstance(decision, Accepted):
+                try:
+                    await self.holding.note(answered(proposal, Closing.ACCEPTED, act.actor, act.reason), act.actor)
+                except JournalError as error:  # it is started all the same; the next look at the registry closes it
+                    log.warning("an accepted proposal stays open", extra={"rollout": proposal.name, "why": str(error)})
+        return decision
+
+    async def _decline(self, proposal: Proposal, act: Act, key: CommandKey, begun: int) -> wire.ActionDone | Refused:
+        """Close it for good. One that is no longer open by then is answered by what has become of it."""
+        async with self.holding.answering:
+            if not self._loop.knows(proposal.name) and self.holding.proposals.find(proposal.name) == proposal:
+                closed = answered(proposal, Closing.DECLINED, act.actor, act.reason)
+                declined = Accepted((closed,), f"{proposal.name} is declined; nothing was started")
+                try:
+                    await self.holding.record(declined, act.actor, key)
+                except JournalError as error:
+                    return Refused(RefusalCode.NOT_NOW, f"It could not be recorded: {error}", error.next_step)
+                return self._noted(proposal.name, act.verb.value, act.actor, declined.message, begun)
+        return await self.act(proposal.name, act, key.id, 0)
 
     async def _carry_out(self, name: str, act: Act, command_id: str, key: CommandKey) -> Accepted | Refused:
         """Through the loop, once: a repeated id gets the first outcome."""
         stored = None if act.verb is Verb.ABORT else await self._journal.command_outcome(command_id)
         if stored is None:
+            late = too_late(name, act)
+            if late is not None:
+                return late
             try:
                 decision, _ = await self._loop.command(name, act, key)
                 return decision

@@ -32,6 +32,8 @@ class FleetHolding:
         self._journal = journal
         self._clock = clock
         self._lock = asyncio.Lock()
+        self.answering = asyncio.Lock()
+        """Held while a proposal is answered or closed: what is started is not declined at the same moment."""
         self.version = 0
         self.holds: Holds = ()
         self.proposals = Proposals()

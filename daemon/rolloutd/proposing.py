@@ -53,8 +53,9 @@ class Proposing:
     async def look(self, candidate: Candidate) -> None:
         """Close what no longer stands on this route, and propose what is new. Raises JournalError."""
         asked = Asked(candidate.route.name, candidate.name, candidate.champion)
-        for closed in overtaken(self._holding.proposals, asked, self._known):
-            await self._holding.note(closed, THE_DAEMON)
+        async with self._holding.answering:
+            for closed in overtaken(self._holding.proposals, asked, self._known):
+                await self._holding.note(closed, THE_DAEMON)
         if candidate.name and is_new(self._holding.proposals, candidate.name, self._known):
             await self._propose(candidate)
 

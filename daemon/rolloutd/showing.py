@@ -141,7 +141,7 @@ class Showing:
     def _proposals(self, filter_text: str) -> list[Proposed]:
         """What waits for a person's yes, the oldest first."""
         return [
-            Proposed(**asdict(one.says), at=rfc3339(one.at.wall_ms), revision=one.number)
+            Proposed(**asdict(one.says), at=rfc3339(one.at.wall_ms), revision=one.revision)
             for one in self.holding.proposals.open
             if filter_text.lower() in f"{one.name} {one.says.model} {one.says.route}"
         ]

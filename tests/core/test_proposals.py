@@ -10,6 +10,7 @@ from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, RefusalCode, Verb
 from rolloutd.core.outside_events import ProposalClosed, VersionProposed
 from rolloutd.core.proposals import (
+    FIRST_REVISION,
     Asked,
     Closing,
     Proposals,
@@ -46,11 +47,11 @@ def test_an_open_one_has_the_number_that_an_approval_names() -> None:
     """A hold in between is nobody's concern."""
     found = after(ev.FleetHeld("sale"), V43).find("ranker-v43")
     assert found is not None
-    assert (found.number, found.says) == (2, V43)
-    assert decide_accept(found, Act(Verb.APPROVE, OPERATOR, 2)) is None
+    assert (found.revision, found.says) == (FIRST_REVISION + 2, V43)
+    assert decide_accept(found, Act(Verb.APPROVE, OPERATOR, FIRST_REVISION + 2)) is None
     stale = decide_accept(found, Act(Verb.APPROVE, OPERATOR, 1))
     assert stale is not None
-    assert (stale.code, "revision 2" in stale.message) == (RefusalCode.CONFLICT, True)
+    assert (stale.code, f"revision {FIRST_REVISION + 2}" in stale.message) == (RefusalCode.CONFLICT, True)
     assert "not started; there is nothing to promote" in no_rollout(found, "promote").message
 
 
@@ -98,4 +99,4 @@ def test_two_routes_keep_theirs_in_order() -> None:
     """The oldest first; a second word on one name replaces the first."""
     other = replace(V44, route="ranker-eu")
     assert [one.name for one in after(V43, other).open] == ["ranker-v43", "ranker-v44"]
-    assert [one.number for one in after(V43, other, V43).open] == [2, 3]
+    assert [one.revision - FIRST_REVISION for one in after(V43, other, V43).open] == [2, 3]

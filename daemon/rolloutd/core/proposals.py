@@ -11,9 +11,12 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 from rolloutd.core import events as ev
-from rolloutd.core.commands import Act, RefusalCode, Refused
+from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.outside_events import ProposalClosed, VersionProposed
 from rolloutd.core.values import Actor, Instant
+
+FIRST_REVISION = 1_000_000_000
+"""Revisions of proposals lie above those of any rollout, so that a yes to the one is never a yes to the other."""
 
 
 class Closing(StrEnum):
@@ -26,11 +29,11 @@ class Closing(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """One that waits for a person. ``number`` is its revision: what was looked at when it was accepted."""
+    """One that waits for a person. ``revision`` is what was looked at when it was accepted."""
 
     says: VersionProposed
     at: Instant
-    number: int
+    revision: int
 
     @property
     def name(self) -> str:
@@ -55,7 +58,8 @@ def fold_proposals(found: Proposals, rows: Iterable[ev.Recorded]) -> Proposals:
     for row in rows:
         match row.event:
             case VersionProposed() as says:
-                found = replace(found, open=(*_without(found, says.name), Proposal(says, row.at, row.version)))
+                proposal = Proposal(says, row.at, FIRST_REVISION + row.version)
+                found = replace(found, open=(*_without(found, says.name), proposal))
             case ProposalClosed(name=name, outcome=outcome):
                 answered = found.answered if outcome == Closing.OUTDATED else found.answered | {name}
                 found = Proposals(_without(found, name), answered)
@@ -105,10 +109,24 @@ def is_new(found: Proposals, name: str, known: Callable[[str], bool]) -> bool:
 
 def decide_accept(proposal: Proposal, act: Act) -> Refused | None:
     """Why a proposal cannot be accepted by this act; whether it may start is the policy's word, asked afterwards."""
-    if act.revision == proposal.number:
+    if act.revision == proposal.revision:
         return None
-    message = f"{proposal.name} is proposed at revision {proposal.number} now, not {act.revision}."
+    message = f"{proposal.name} is proposed at revision {proposal.revision} now, not {act.revision}."
     return Refused(RefusalCode.CONFLICT, message, "Look again: rollout list")
+
+
+def no_longer(name: str) -> Refused:
+    """The answer to a yes whose proposal was closed, or made anew, while the start was being measured."""
+    message = f"{name} is no longer proposed as it was when it was approved; that yes started nothing."
+    return Refused(RefusalCode.CONFLICT, message, "Look again: rollout list")
+
+
+def too_late(name: str, act: Act) -> Refused | None:
+    """A yes to a proposal of which a rollout was made already is none to anything that the rollout asks."""
+    if act.verb is not Verb.APPROVE or act.revision is None or act.revision <= FIRST_REVISION:
+        return None
+    message = f"{name} was proposed and has been started since; this approval was of the proposal."
+    return Refused(RefusalCode.CONFLICT, message, f"Look again: rollout status {name}")
 
 
 def answered(proposal: Proposal, closing: Closing, actor: Actor, reason: str) -> ProposalClosed:
