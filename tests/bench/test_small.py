@@ -8,7 +8,7 @@ import xml.etree.ElementTree as ET
 import numpy as np
 import pytest
 
-from bench import cost, detection, falsealarm, late_onset, latency, mixshift, promotion, thresholds
+from bench import auc, cost, detection, falsealarm, late_onset, latency, mixshift, promotion, thresholds
 from bench.chance import engine
 from bench.chance.picture import figure
 from bench.chance.slowness import BIMODAL, LOGNORMAL
@@ -39,6 +39,14 @@ def test_a_shift_of_users_is_no_harm() -> None:
     cases = [(1, number, 150) for number in range(12)]
     assert sum(map(mixshift.goes_back, cases)) <= 2
     assert all(map(mixshift.pooled_goes_back, cases[:4]))
+
+
+def test_pairs_of_one_positive_and_one_negative_take_more_answers_than_the_whole_auc() -> None:
+    """Both miss the truth by chance alone, and the pairs by more; in long stretches all positives find a pair."""
+    found = np.array([auc.squares((1, number, 0.8, 0.1)) for number in range(150)])
+    assert 0.5 < found[:, 0].mean() / (0.16 / (0.1 * auc.ANSWERS)) < 1.6
+    assert 1.5 < found[:, 0].mean() / found[:, 1].mean() < 6.0
+    assert auc.paired(1, 0.1) < auc.paired(3, 0.1) < 0.95 < auc.paired(30, 0.1) <= 1.0
 
 
 def test_a_test_repeated_at_every_look_does_not() -> None:

@@ -43,6 +43,8 @@ def test_labels_of_a_prediction_log_have_a_template() -> None:
     """And any counters may be of labels, where ripe says so."""
     shipped = template('template = "labels.wrong"\nsource = "log"\nripe = "30m"')
     assert (shipped.total.series, shipped.ripe_ms) == ("labels_total", 1_800_000)
+    order = template('template = "labels.misordered"\nsource = "log"\nripe = "6h"')
+    assert (order.kind, order.total.series, order.ripens) == (GateKind.PROPORTION, "labels_pairs_total", True)
     written = 'arm_label = "arm"\nsource = "log"\ntotal = { series = "x" }\nbad = { series = "y" }\nripe = "2h"'
     assert template(written).ripens
 

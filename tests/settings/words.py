@@ -59,6 +59,9 @@ OTHERS = {
     "labels.brier": MetricTemplate(
         "labels.brier", GateKind.MEAN, "arm", Selector("scored"), bad=Selector("squared"), ripe_ms=1
     ),
+    "labels.misordered": MetricTemplate(
+        "labels.misordered", GateKind.PROPORTION, "arm", Selector("pairs"), bad=Selector("misordered"), ripe_ms=1
+    ),
 }
 
 

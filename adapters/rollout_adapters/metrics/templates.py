@@ -137,6 +137,11 @@ def _labels_missing(name: str, arm_label: str, slo_ms: float | None) -> MetricTe
     return _labels(name, arm_label, slo_ms, ("labels_due_total", "labels_missing_total"))
 
 
+def _labels_misordered(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
+    """Pairs of a positive and a negative answer, and those in the wrong order: one less the AUC."""
+    return _labels(name, arm_label, slo_ms, ("labels_pairs_total", "labels_misordered_total"))
+
+
 def _labels_brier(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
     """A mean of squared errors, so lower is better."""
     made = _labels(name, arm_label, slo_ms, ("labels_scored_total", "labels_squared_error_total"))
@@ -185,6 +190,7 @@ _MAKERS: dict[str, tuple[str, _Maker]] = {
     "pairs.errors": ("arm", _pairs_errors),
     "pairs.slow": ("arm", _pairs_slow),
     "labels.brier": ("arm", _labels_brier),
+    "labels.misordered": ("arm", _labels_misordered),
     "labels.missing": ("arm", _labels_missing),
     "labels.wrong": ("arm", _labels_wrong),
 }

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from rollout_adapters.predictions.joiner import ARMS_MAX
-from rollout_adapters.predictions.record import Label, Output, Record, right, squared_error
+from rollout_adapters.predictions.ordering import OrderBook
+from rollout_adapters.predictions.record import Label, Output, Record, right, score_of, squared_error
 from rolloutd.core.metrics import COVERED_BY
 
 _Key = TypeVar("_Key")
@@ -25,7 +26,8 @@ class LabelCounts:
     """What one arm's ripe answers came to; every figure only grows. Times are those of the clock that is given.
 
     ``scored`` are those that are probabilities with a label of 0 or 1, ``squared`` is the sum of their squared errors,
-    ``scores`` says of the last labelled ones why one has no such error, empty where it has.
+    ``scores`` says of the last labelled ones why one has no such error, empty where it has; ``orders`` likewise why one
+    is no score that has an order.
     """
 
     from_ms: int
@@ -39,6 +41,7 @@ class LabelCounts:
     dropped_at_ms: int | None = None
     last: deque[bool] = field(default_factory=lambda: deque(maxlen=COVERED_BY))
     scores: deque[str] = field(default_factory=lambda: deque(maxlen=COVERED_BY))
+    orders: deque[str] = field(default_factory=lambda: deque(maxlen=COVERED_BY))
 
     @property
     def coverage(self) -> tuple[int, int]:
@@ -47,12 +50,11 @@ class LabelCounts:
 
     def unscored(self, arm: str) -> str:
         """Why its squared errors say nothing now: some of the last labelled answers have none. Empty where all have."""
-        whys = [why for why in self.scores if why]
-        if not whys:
-            return ""
-        return (
-            f"of {arm}'s last {len(self.scores)} labelled answers {len(whys)} are no probability of 0 or 1: {whys[-1]}"
-        )
+        return _lacking(arm, self.scores, "no probability of 0 or 1")
+
+    def unordered(self, arm: str) -> str:
+        """Why its order says nothing now: some of the last labelled answers are no scores. Empty where all are."""
+        return _lacking(arm, self.orders, "no score of 0 or 1")
 
     def score(self, error: float | str) -> None:
         """Add a labelled answer's squared error, or why it has none."""
@@ -74,7 +76,14 @@ class LabelBook:
         self._labels: dict[str, tuple[Output, int]] = {}
         self._judged: dict[tuple[str, str], int] = {}
         self.arms: dict[str, LabelCounts] = {}
+        self.order: OrderBook | None = None
         self.doubles = 0
+
+    def watch_order(self, stretch_ms: int) -> OrderBook:
+        """From now on compare scores, too, of answers that came in the same stretch of time."""
+        if self.order is None:
+            self.order = OrderBook(stretch_ms, self._most)
+        return self.order
 
     def add(self, lines: Iterable[Record | Label], now_ms: int) -> None:
         """Take answers and labels in, in their order."""
@@ -108,17 +117,31 @@ class LabelBook:
         """Count the answers that are ripe by now, and forget what can be asked for no more."""
         over_ms = now_ms - self._ripe_ms
         for key in list(_until(self._waiting, over_ms)):
-            output, _ = self._waiting.pop(key)
+            output, came_ms = self._waiting.pop(key)
             self._judged[key] = now_ms
             said = self._labels.get(key[0])
             counts = self.arms[key[1]]
             self._count(counts, None if said is None else right(output, said[0], self._tolerance))
             if said is not None:
                 counts.score(squared_error(output, said[0]))
+                self._rank(counts, key, score_of(output, said[0]), came_ms, now_ms)
+        if self.order is not None:
+            self.order.close(over_ms)
         for request_id in list(_until(self._labels, over_ms - self._ripe_ms)):  # an answer may be logged later still
             del self._labels[request_id]
         for key in [key for key, _ in zip(self._judged, range(len(self._judged) - self._most), strict=False)]:
             del self._judged[key]
+
+    def _rank(
+        self, counts: LabelCounts, key: tuple[str, str], score: tuple[float, bool] | str, came_ms: int, now_ms: int
+    ) -> None:
+        """Take in a labelled answer's score, where scores are compared."""
+        counts.orders.append(score if isinstance(score, str) else "")
+        if self.order is None or isinstance(score, str):
+            return
+        request_id, arm = key
+        if not self.order.add(arm, request_id, score[0], came_ms, positive=score[1]):
+            counts.dropped_at_ms = now_ms
 
     def _count(self, counts: LabelCounts, verdict: bool | None) -> None:
         counts.due += 1
@@ -136,3 +159,10 @@ def _until(waiting: dict[_Key, tuple[Output, int]], over_ms: int) -> Iterator[_K
         if at_ms > over_ms:
             return
         yield key
+
+
+def _lacking(arm: str, whys: Iterable[str], what: str) -> str:
+    """A sentence where some of the last labelled answers are no such thing."""
+    told = list(whys)
+    said = [why for why in told if why]
+    return f"of {arm}'s last {len(told)} labelled answers {len(said)} are {what}: {said[-1]}" if said else ""

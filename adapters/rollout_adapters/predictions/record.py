@@ -148,9 +148,22 @@ def squared_error(output: Output, label: Output) -> float | str:
         return "the answer is no number"
     if not 0.0 <= output <= 1.0:
         return f"the answer {output:g} lies outside of 0 to 1"
-    if label not in (0.0, 1.0):
-        return f"the label {label:g} is neither 0 nor 1" if isinstance(label, float) else "the label is no number"
-    return (output - label) ** 2
+    happened = _happened(label)
+    return happened if isinstance(happened, str) else (output - happened) ** 2
+
+
+def score_of(output: Output, label: Output) -> tuple[float, bool] | str:
+    """A score, of any size, and whether what it foretells happened, a label of 1; or why it is none."""
+    if not isinstance(output, float):
+        return "the answer is no number"
+    happened = _happened(label)
+    return happened if isinstance(happened, str) else (output, happened == 1.0)
+
+
+def _happened(label: Output) -> float | str:
+    if label in (0.0, 1.0) and isinstance(label, float):
+        return label
+    return f"the label {label:g} is neither 0 nor 1" if isinstance(label, float) else "the label is no number"
 
 
 def digest(value: object) -> str:

@@ -40,7 +40,7 @@ from rolloutd.core.metrics import (
 _SLICE = 1_000  # records that are joined before others have a turn
 _FILES_MAX = 50
 _BOOKS_MAX = 8
-_DUE = "labels_due_total"
+_DUE, _ORDER = "labels_due_total", "labels_pairs_total"
 Counts = tuple[int, int, int]
 """All, bad, and when the last of all came."""
 
@@ -110,6 +110,11 @@ class PredictionOptions(AdapterOptions):
     def window_ms(self) -> int:
         """How long an answer waits for its pair."""
         return self.max_age_ms if self.window is None else self.window
+
+    @property
+    def stretch_ms(self) -> int:
+        """Answers that came in one such stretch of time are compared in their order: of ``scrape_interval``."""
+        return max(self.every, self.max_age_ms // 2)
 
 
 def make(name: str, options: Mapping[str, object]) -> PredictionSource:
@@ -210,6 +215,8 @@ class PredictionSource:
             return bins in self.bins
         if template.ripens and ripe_ms not in self.books and len(self.books) < _BOOKS_MAX:
             self.books[ripe_ms] = LabelBook(ripe_ms, most, self._options.tolerance)
+        if template.total.series == _ORDER and ripe_ms in self.books:
+            self.books[ripe_ms].watch_order(self._options.stretch_ms)
         return not template.ripens or ripe_ms in self.books
 
     def _spread(self, template: MetricTemplate, arm: str) -> ArmReading:
@@ -234,15 +241,13 @@ class PredictionSource:
         if counts.dropped_at_ms is not None and now_ms - counts.dropped_at_ms <= self.max_age_ms:
             detail = f"more answers of {arm} wait for their labels than most_waiting allows"
             return Unreadable(BlindReason.TOO_BIG, detail)
-        n, bad = counts.due, float(counts.missing)
-        if template.total.series != _DUE:
-            n, bad = counts.labelled, float(counts.wrong)
-            if template.kind is GateKind.MEAN:
-                n, bad = counts.scored, counts.squared
-                if unscored := counts.unscored(arm):
-                    return Unreadable(BlindReason.BAD_ANSWER, unscored)
-            if (lacking := lacking_labels(arm, *counts.coverage, self._options.least_labelled)) is not None:
-                return lacking
+        figures = _of_labels(template, self.books[template.ripe_ms], arm)
+        if isinstance(figures, Unreadable):
+            return figures
+        lacking = lacking_labels(arm, *counts.coverage, self._options.least_labelled)
+        if lacking is not None and template.total.series != _DUE:
+            return lacking
+        n, bad = figures
         series, at_ms = f'{{arm="{arm}",from="{counts.from_ms}"}}', counts.record_at_ms
         part = template.bad or template.total
         total = Point(template.total.series + series, float(n), at_ms)
@@ -291,6 +296,24 @@ def parse(lines: Iterable[bytes], read: Reader) -> tuple[list[Said], int]:
 
 def _new(tail: Tail, read: Reader) -> tuple[list[Said], int]:
     return parse(tail.lines(), read)
+
+
+def _of_labels(template: MetricTemplate, book: LabelBook, arm: str) -> tuple[int, float] | Unreadable:
+    """What the template counts of an arm's ripe answers, or why that says nothing now."""
+    counts = book.arms[arm]
+    if template.total.series == _DUE:
+        return counts.due, float(counts.missing)
+    if template.kind is GateKind.MEAN:
+        unscored = counts.unscored(arm)
+        return Unreadable(BlindReason.BAD_ANSWER, unscored) if unscored else (counts.scored, counts.squared)
+    if template.total.series == _ORDER and book.order is not None:
+        if unordered := counts.unordered(arm):
+            return Unreadable(BlindReason.BAD_ANSWER, unordered)
+        if lacking := book.order.lacking(arm):
+            return Unreadable(BlindReason.PARTIAL, lacking)
+        order = book.order.counts(arm)
+        return order.pairs, float(order.misordered)
+    return counts.labelled, float(counts.wrong)
 
 
 def _figures(template: MetricTemplate, counts: ArmCounts) -> Counts:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 
 import pytest
 
 from rolloutd.core.metrics import BlindReason, Unreadable
 from tests.adapters.sql.rigs import RIPE_MS, START_MS, Asked, PostgresRig
+from tests.docs.pages import ROOT, blocks
 from tests.engines.postgres import Postgres
 
 pytestmark = pytest.mark.real
@@ -65,3 +67,25 @@ async def test_a_server_that_goes_and_comes_back_loses_nothing() -> None:
         server.start()
         asked.clock.at_ms += 1_000
         assert (await asked.figures())["b"] == (2, 1)
+
+
+async def test_the_query_for_auc_of_the_page_pairs_each_answer_once(own: PostgresRig) -> None:
+    """I3: as many pairs as there are of the rarer label, and as many in the wrong order as a perfect ranking allows."""
+    [query] = blocks((ROOT / "docs" / "gates.md").read_text(encoding="utf-8"), "sql")
+    own.execute("alter table answers add column score float8")
+    own.execute("alter table labels alter column label type integer using label::integer")
+    asked, chance, at = Asked(own), random.Random(1), own.time(START_MS - RIPE_MS - 500)
+    label = {f"{arm}{n}": int(n < 300) for arm in "ab" for n in range(1_000)}
+    # In order, and all alike.
+    score = {name: one + 0.5 * chance.random() if name[0] == "a" else 0.3 for name, one in label.items()}
+    own.execute(
+        "insert into answers values (%s, %s, %s, %s, %s)", *((name, name[0], at, "", score[name]) for name in label)
+    )
+    own.execute("insert into labels values (%s, %s)", *label.items())
+    figures = await asked.figures(query)
+    assert (figures["a"], figures["b"][0]) == ((300, 0), 300)
+    assert abs(figures["b"][1] - 150) < 4 * 8.7  # a fair coin, by four standard errors
+    own.execute("update answers set score = -score")
+    assert (await Asked(own).figures(query))["a"] == (300, 300)
+    own.execute("delete from labels where label = 1")
+    assert (await Asked(own).figures(query)) == {}  # no positive is no row, and no row is no zero
