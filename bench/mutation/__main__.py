@@ -39,6 +39,7 @@ def main(arguments: list[str]) -> int:
         "--part", default="1/1", metavar="K/N", help="every N-th mutant from the K-th on, for pieces of minutes"
     )
     parser.add_argument("--verbose", action="store_true", help="print every mutant's fate")
+    parser.add_argument("--own", action="store_true", help="the modules' own tests alone: quick, and a lower bound")
     parser.add_argument("--again", action="store_true", help="only the kept survivors of modules that did not change")
     options = parser.parse_args(arguments)
     chosen = [one for one in TARGETS if not options.modules or any(one.endswith(word) for word in options.modules)]
@@ -50,7 +51,7 @@ def main(arguments: list[str]) -> int:
     say: Callable[[str], None] = (lambda words: print(words, flush=True)) if options.verbose else lambda _: None
     every = [mutant for some in tried.values() for mutant in some]
     due = [mutant for mutant in every if lived is None or _place(mutant) in lived[mutant.module]]
-    fates = {**{id(mutant): KILLED for mutant in every}, **_fates(due, say)}
+    fates = {**{id(mutant): KILLED for mutant in every}, **_fates(due, say, own_alone=options.own)}
     results = {module: _summed(module, tried[module], fates) for module in chosen}
     for module, result in results.items():
         print(told(module, result))
@@ -85,22 +86,24 @@ def _lived(module: str, part: str) -> set[str]:
     return {survivor.rpartition(" (")[0] for survivor in before["survivors"]}
 
 
-def _fates(tried: list[Mutant], say: Callable[[str], None]) -> dict[int, str]:
+def _fates(tried: list[Mutant], say: Callable[[str], None], *, own_alone: bool) -> dict[int, str]:
     """Each mutant's fate. Raises RuntimeError when a test fails without any change."""
     modules = list(dict.fromkeys(one.module for one in tried))
     sources = {module: (ROOT / module).read_text(encoding="utf-8") for module in modules}
     outside, inside = [one for one in tried if not one.function], [one for one in tried if one.function]
     fates = {}
     if outside:  # first: what this process has imported unchanged no child can import changed
-        reimport.warm_up()
-    for one in outside:
-        name = ".".join(Path(one.module).with_suffix("").parts[1:])
-        own = TARGETS[one.module].own
-        fates[id(one)] = reimport.fate(one, name, str(ROOT / one.module), sources[one.module], own)
-        say(f"{one.module}:{one.line} {one.name}: {fates[id(one)]}")
+        with reimport.warmed_up():
+            for one in outside:
+                name = ".".join(Path(one.module).with_suffix("").parts[1:])
+                own = TARGETS[one.module].own
+                fates[id(one)] = reimport.fate(one, name, str(ROOT / one.module), sources[one.module], own)
+                say(f"{one.module}:{one.line} {one.name}: {fates[id(one)]}")
     if inside:
-        plugin = Swapping(ROOT, sources, inside, say)
-        pytest.main([*QUIET, *dict.fromkeys(test for one in modules for test in TARGETS[one].every)], plugins=[plugin])
+        first = frozenset(test for module in modules for test in TARGETS[module].own)
+        tests = dict.fromkeys(test for module in modules for test in TARGETS[module].tests(own_alone=own_alone))
+        plugin = Swapping(ROOT, sources, inside, first, say)
+        pytest.main([*QUIET, *tests], plugins=[plugin])
         if plugin.failed or len(plugin.results) != len(inside):
             raise RuntimeError(f"Tests fail without any change, so nothing can be said: {plugin.failed}")
         fates |= {id(one): plugin.results[number] for number, one in enumerate(inside)}

@@ -9,7 +9,9 @@ import importlib.abc
 import importlib.util
 import os
 import sys
-from collections.abc import Sequence
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
 from types import CodeType, ModuleType
 
@@ -50,10 +52,16 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         exec(self._code, module.__dict__)
 
 
-def warm_up() -> None:
-    """Import what every child needs and no mutant touches."""
+@contextmanager
+def warmed_up() -> Iterator[None]:
+    """Import what every child needs and no mutant touches; what they compile of the rest they keep for each other."""
+    before = sys.dont_write_bytecode, sys.pycache_prefix
     for name in _SHARED:
         importlib.import_module(name)
+    with tempfile.TemporaryDirectory(prefix="mutate-") as kept:
+        sys.dont_write_bytecode, sys.pycache_prefix = False, kept
+        yield
+    sys.dont_write_bytecode, sys.pycache_prefix = before
 
 
 def fate(mutant: Mutant, name: str, path: str, source: str, tests: Sequence[str]) -> str:

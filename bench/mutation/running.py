@@ -1,9 +1,10 @@
 """Runs mutants in forks of one process: tests are imported once, each mutant's child swaps one function's code.
 
 A pytest plugin. First every test runs unchanged, and says which statements it reaches and how long it takes; then each
-mutant meets the tests that reach its statement until one fails, quickest first, those that killed others before them.
-What ``BUDGET_S`` of tests do not notice has survived, though a slower one might have noticed. A change outside of
-functions (tables, defaults) takes effect only on import: for those ``reimport`` starts from before the import.
+mutant meets the tests that reach its statement until one fails, quickest first, and before them those that killed
+others of its function. So it goes with the modules' own tests, and then with the others for what is left. What
+``BUDGET_S`` of tests do not notice has survived, though a slower one might have noticed. A change outside of functions
+(tables, defaults) takes effect only on import: for those ``reimport`` starts from before the import.
 """
 
 from __future__ import annotations
@@ -43,13 +44,14 @@ class Swapping:
     root: Path
     sources: dict[str, str]
     mutants: list[Mutant]
+    own: frozenset[str]
     say: Callable[[str], None] = lambda _: None
     results: dict[int, str] = field(default_factory=dict)
     items: list[pytest.Item] = field(default_factory=list)
     reach: dict[tuple[str, int], list[int]] = field(default_factory=dict)
     took_s: dict[int, float] = field(default_factory=dict)
     failed: list[str] = field(default_factory=list)
-    kills: Counter[int] = field(default_factory=Counter)
+    kills: Counter[tuple[str, int]] = field(default_factory=Counter)
     alive: dict[str, list[FunctionType]] = field(default_factory=dict)
     at_work: mmap.mmap = field(default_factory=lambda: mmap.mmap(-1, 4))
 
@@ -57,46 +59,58 @@ class Swapping:
     def pytest_runtestloop(self, session: pytest.Session) -> bool:
         """In the place of pytest's own loop: once unchanged, then once for each mutant."""
         self.items = list(session.items)
-        self._observe()
-        if self.failed:
-            return True
-        gc.collect()
-        gc.freeze()  # what children never collect they need not copy
-        for number, mutant in enumerate(self.mutants):
-            self.results[number] = self._fate(mutant)
-            self.say(f"{mutant.module}:{mutant.line} {mutant.name}: {self.results[number]}")
-            if self.failed:
-                return True
+        self.alive = {module: living(str(self.root / module)) for module in self.sources}
+        caches = [one for one in gc.get_objects(generation=None) if isinstance(one, _CACHE)]
+        own = [n for n, item in enumerate(self.items) if str(item.path.relative_to(self.root)) in self.own]
+        for numbers in (own, sorted(set(range(len(self.items))) - set(own))):
+            left = [n for n in range(len(self.mutants)) if self.results.get(n) not in (KILLED, TIMED_OUT)]
+            if left and numbers:
+                self._observe(numbers)
+                for one in caches:  # what they hold was made by code that goes
+                    one.cache_clear()
+                gc.collect()
+                gc.freeze()  # what children never collect they need not copy
+                self._try(left)
         return True
 
-    def _observe(self) -> None:
-        """Every test once, on functions that mark which of their statements they come to."""
+    def _try(self, left: list[int]) -> None:
+        for number in left:
+            if self.failed:
+                return
+            mutant, before = self.mutants[number], self.results.get(number, UNREACHED)
+            fate = self._fate(mutant)
+            self.results[number] = before if fate == UNREACHED else fate
+            self.say(f"{mutant.module}:{mutant.line} {mutant.name}: {self.results[number]}")
+
+    def _observe(self, numbers: list[int]) -> None:
+        """These tests once, on functions that mark which of their statements they come to."""
         before: list[tuple[FunctionType, CodeType]] = []
         reached: set[tuple[str, int]] = set()
         for module, source in self.sources.items():
-            path = str(self.root / module)
-            self.alive[module] = living(path)
-            codes = {code.co_qualname: code for code in _codes(compile(marked(source), path, "exec"))}
+            codes = {
+                code.co_qualname: code for code in _codes(compile(marked(source), str(self.root / module), "exec"))
+            }
             for one in self.alive[module]:
                 if one.__name__ != "<lambda>":  # several have that name
                     one.__globals__[MARK] = functools.partial(_reach, reached, module)
                     before.append((one, one.__code__))
                     one.__code__ = codes[one.__code__.co_qualname]
-        for number, item in enumerate(self.items):
+        self.reach = {}
+        for number in numbers:
             reached.clear()
             began = time.process_time()
-            if _bad(runtestprotocol(item, nextitem=None, log=False)):
-                self.failed.append(item.nodeid)
+            if _bad(runtestprotocol(self.items[number], nextitem=None, log=False)):
+                self.failed.append(self.items[number].nodeid)
             self.took_s[number] = time.process_time() - began
             for place in reached:
                 self.reach.setdefault(place, []).append(number)
         for one, code in before:
             one.__code__ = code
-        forget()
 
     def _fate(self, mutant: Mutant) -> str:
-        """Quickest tests first, those that killed others before them; a test that fails by itself now says nothing."""
-        order = sorted(self._reaching(mutant), key=lambda one: self.took_s[one] / (1 + self.kills[one]))
+        """What comes of it; a test that fails now also without any change says nothing."""
+        where = f"{mutant.module} {mutant.function}"
+        order = sorted(self._reaching(mutant), key=lambda one: (not self.kills[where, one], self.took_s[one]))
         spent_s = list(accumulate(self.took_s[number] for number in order))
         numbers = [number for k, number in enumerate(order) if k == 0 or spent_s[k] <= BUDGET_S]
         if not numbers:
@@ -112,9 +126,9 @@ class Swapping:
         fate = in_child(attempt, 2 + PATIENCE * sum(self.took_s[number] for number in numbers))
         if fate == KILLED:
             killer = int.from_bytes(self.at_work[:], "big")
-            if not self.kills[killer] and in_child(lambda: self._notices(killer), 300) != SURVIVED:
+            if not self.kills["", killer] and in_child(lambda: self._notices(killer), 300) != SURVIVED:
                 self.failed.append(f"{self.items[killer].nodeid} (the second time)")
-            self.kills[killer] += 1
+            self.kills.update([("", killer), (where, killer)])
         return fate
 
     def _reaching(self, mutant: Mutant) -> set[int]:
@@ -181,13 +195,6 @@ def living(path: str) -> list[FunctionType]:
     """Every function of this file that is alive now."""
     every = gc.get_objects(generation=None)
     return [one for one in every if isinstance(one, FunctionType) and one.__code__.co_filename == path]
-
-
-def forget() -> None:
-    """Empty what functions have cached: it was made by the code that goes."""
-    for one in gc.get_objects(generation=None):
-        if isinstance(one, _CACHE):
-            one.cache_clear()
 
 
 def swap(alive: list[FunctionType], function: str, changed: CodeType) -> int:

@@ -20,10 +20,9 @@ class Target:
     own: tuple[str, ...]
     more: tuple[str, ...] = ()
 
-    @property
-    def every(self) -> tuple[str, ...]:
-        """All of them, its own first."""
-        return (*self.own, *self.more)
+    def tests(self, *, own_alone: bool) -> tuple[str, ...]:
+        """All of them, its own first, or those alone."""
+        return self.own if own_alone else (*self.own, *self.more)
 
 
 _CORE = {
