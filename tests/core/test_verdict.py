@@ -40,6 +40,21 @@ class Calm:
     harm_log_e: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """Harm over all segments, and the one that shows it alone."""
+
+    alone: str | None
+    log_e: float
+
+
+@dataclass(frozen=True, slots=True)
+class InSegments:
+    """What a gate knows of each segment."""
+
+    harm: Alone
+
+
 def gate(metric: str = "errors", **changes: object) -> Gate:
     """A gate without a limit."""
     return a_gate(**{"metric": metric, "limit": None, **changes})
@@ -119,6 +134,7 @@ def test_alpha_is_spent_once_for_all_gates_and_the_worst_one_is_named() -> None:
     assert found.gates[1].log_e_harm == pytest.approx(LINE)
     together = judged((a, known(a, harm=LINE + 0.1)), (b, known(b, harm=LINE)))
     assert together.fired is together.gates[0]
+    assert [one.verdict for one in together.gates] == [Verdict.FAIL, Verdict.COLLECTING]
     assert together.log_e_harm > LINE
 
 
@@ -306,11 +322,21 @@ def test_where_the_users_differ_only_a_gate_that_tells_them_apart_shows_safety()
     assert in_eu(told, drift=calm).gates[0].verdict is Verdict.QUIET
     assert in_eu(told, drift=Calm(quiet=False)).gates[0].verdict is Verdict.COLLECTING
     assert in_eu(told, drift=calm).gates[0].safe_progress == 0.7
+    assert in_eu(told, drift=calm).all_pass
     watch = RatioWatch.start(3)
     assert in_eu(plain, ratio=watch).split is None
     by = GateEvidence.start(a_plan(gates=(told,), segments=REGIONS), told).by
     assert in_eu(told, ratio=watch, by=by).split is not None
     assert judged((plain, known(plain, ratio=watch))).split is not None
+
+
+def test_the_segment_that_shows_the_harm_alone_is_named() -> None:
+    """For people: in whom it shows."""
+    of = gate(by="region")
+    apart = InSegments(Alone("eu", LINE))
+    assert in_eu(of, by=apart).gates[0].segment == "eu"
+    assert in_eu(of, by=apart).gates[0].verdict is Verdict.FAIL
+    assert in_eu(of, by=InSegments(Alone(None, LINE))).gates[0].segment == ""
 
 
 def test_a_split_is_one_of_requests_unless_users_stick() -> None:

@@ -85,8 +85,7 @@ def _changed_since(rollout: Rollout, command: Act, now_ms: int) -> Refused:
         message = f"{command.verb.value} raises exposure and must name the revision it was decided on."
         return Refused(RefusalCode.BAD_INPUT, message, f"rollout status {rollout.name}, then --if-revision N")
     act = rollout.last_act
-    since = act is not None and act.version > command.revision
-    who = act.told(now_ms) if since and act is not None else "the daemon has gone on by itself"
+    who = act.told(now_ms) if act is not None and act.version > command.revision else "the daemon has gone on by itself"
     message = f"{rollout.name} changed since revision {command.revision}: {who}. It is at {rollout.version} now."
     return Refused(RefusalCode.CONFLICT, message, f"Look again: rollout status {rollout.name}")
 
@@ -233,10 +232,10 @@ def _undecided_needs_reason(rollout: Rollout, against: list[Blocker]) -> Refused
 def _approve(rollout: Rollout, command: Act, pic: Picture, now_ms: int) -> Decision:
     """A second person's yes to an override that is asked for, or a yes to a stage that wants one; no gate is passed."""
     asked = overrides.open_request(rollout, now_ms)
-    request = overrides.approval(rollout, command, now_ms)
-    if isinstance(request, Refused):
-        return request
-    if request is not None and asked is not None:
+    if asked is not None:
+        request = overrides.approval(rollout, command, asked)
+        if isinstance(request, Refused):
+            return request
         counted = _COUNTED.get(request.verb, OVERRIDABLE)
         now_against = tuple(b.what for b in blockers(rollout, pic, now_ms) if b.kind in counted)
         more = overrides.outgrown(asked, now_against)

@@ -74,11 +74,8 @@ def carried(rollout: Rollout, command: Act, gates: tuple[str, ...], now_ms: int)
     return (ev.GateOverridden(gates, asked.reason, asked.by.name),)
 
 
-def approval(rollout: Rollout, command: Act, now_ms: int) -> Act | Refused | None:
-    """The act that approving the open request means, why it may not be approved, or None when nothing is asked."""
-    asked = open_request(rollout, now_ms)
-    if asked is None:
-        return None
+def approval(rollout: Rollout, command: Act, asked: Overridden) -> Act | Refused:
+    """The act that approving this open request means, or why it may not be approved."""
     if not command.actor.role.covers(Role.ADMIN):
         message = f"{asked.by.name} asks for an override; only another admin approves it, you are {command.actor.role}."
         return Refused(RefusalCode.NOT_PERMITTED, message, f"rollout why {rollout.name}", Role.ADMIN)
