@@ -6,6 +6,7 @@ One question a template and poll, whatever the number of rollouts. A source that
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -19,6 +20,7 @@ from rolloutd.promptness import Stopwatch
 # keeps the writer thread waiting for as long as the work lasts).
 BREATH_S = 0.001
 BREATH_EVERY = 8
+log = logging.getLogger("rolloutd.polling")
 LEAST_DEADLINE_S = 1.0
 """An answer that is late by a busy moment is still an answer; how old it may be is judged by its samples' age."""
 
@@ -84,6 +86,10 @@ class Poller:
         except TimeoutError:
             why = f"no answer within {deadline_s:g} s"
             return Answer.unreadable(question, self._clock.now().wall_ms, BlindReason.TIMEOUT, why)
+        except Exception as error:  # a fault of an adapter blinds its own gates; it must not end everybody's daemon
+            log.exception("a source broke", extra={"metric": question.template.name})
+            why = f"its adapter broke ({type(error).__name__}); the log has the details"
+            return Answer.unreadable(question, self._clock.now().wall_ms, BlindReason.BAD_ANSWER, why)
 
     def _wanted(self, source_name: str) -> dict[MetricTemplate, set[str]]:
         """Every template that somebody asks of this source, with all arms that are wanted of it."""

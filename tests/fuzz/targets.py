@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from rollout_adapters.metrics.answers import parse_rows
 from rollout_adapters.metrics.exposition import read_page
 from rollout_adapters.metrics.series import Blind
+from rollout_adapters.predictions.formats import FORMATS, reader_of
+from rollout_adapters.predictions.record import BadRecord
 from rollout_adapters.traffic.haproxy_socket import parse as parse_haproxy
 from rolloutd import strict_json
 from rolloutd.codec import CodecError, decode_event, encode_event
@@ -37,6 +39,18 @@ def _text(data: bytes) -> str:
     return data.decode("utf-8")
 
 
+def _log_line(data: bytes) -> None:
+    """A line of a prediction log, taken for each of the formats."""
+    refused = []
+    for read in _READERS:
+        try:
+            read(data)
+        except BadRecord as error:
+            refused.append(error)
+    if len(refused) == len(_READERS):
+        raise refused[0]
+
+
 def targets() -> tuple[Target, ...]:
     """All of them. The sockets, which need a server, are in sockets.py."""
     known = vocabulary()
@@ -57,6 +71,7 @@ def targets() -> tuple[Target, ...]:
         ),
         Target("strict JSON", (b'{"reason": "x", "wait_s": 5, "deep": [[1, 2.5e3, null]]}', b"{}"), strict_json.parse,
                (strict_json.BadJson,)),
+        Target("prediction log", _LOG_LINES, _log_line, (BadRecord,)),
         Target("analyze", _QUESTIONS, lambda data: analyze(strict_json.parse(data)), (strict_json.BadJson, BadField)),
         Target("stored event", (event.encode(),), lambda data: decode_event(kind, schema, _text(data)),
                (CodecError, UnicodeDecodeError)),
@@ -70,6 +85,16 @@ def targets() -> tuple[Target, ...]:
     )  # fmt: skip
 
 
+_READERS = tuple(reader_of(name, "v1") for name in FORMATS)
+_LOG_LINES = (
+    b'{"request_id": "r1", "arm": "a", "status": 200, "latency_ms": 4.5, "output": [0.25, 0.75], "input": {"x": 1}}',
+    b'{"request_id": "r1", "label": 1, "latency_ms": 1%s}' % (b"0" * 400),
+    b'{"request_id": "r1", "arm": "a", "output": 1%s}' % (b"0" * 400),
+    b'{"id": "r1", "model_version": "v1", "outputs": [{"name": "y", "datatype": "FP32", "shape": [1], "data": [0.5]}]}',
+    b'{"id": "r1", "type": "x.response", "inferenceservicename": "a", "data": {"predictions": [1]}}',
+    b'{"eventMetadata": {"inferenceId": "r1"}, "captureData": {"endpointOutput": {"encoding": "CSV", "data": "1"}}}',
+    b'{"trace_id": "r1", "arm": "a", "prediction": "cat"}',
+)
 _QUESTIONS = tuple(
     json.dumps(question).encode()
     for question in (

@@ -155,6 +155,15 @@ async def test_answers_without_pairs_say_what_is_missing(make: Make, tmp_path: P
     assert "request id" in reading.detail
 
 
+@pytest.mark.parametrize("key", ["output", "latency_ms", "label"])
+async def test_a_number_that_no_float_holds_disturbs_nobody(make: Make, tmp_path: Path, key: str) -> None:
+    """I3, I6: an error that came through the source was a broken job, and ended the daemon."""
+    source = make()
+    await ask(source, "pairs.agreement", "b")
+    write(tmp_path / "log", f'{{"request_id": "big", "arm": "a", "{key}": 1{"0" * 400}}}\n' + pairs(3))
+    assert figures(await ask(source, "pairs.agreement", "b")) == (3, 0)
+
+
 async def test_a_sample_is_as_old_as_its_last_pair(make: Make, tmp_path: Path) -> None:
     """Asking again makes nothing younger: what grows old there goes blind in the core."""
     source = make()
