@@ -65,12 +65,13 @@ async def held(path: Path, wait_s: float = LOCK_WAIT_S) -> AsyncIterator[bool]:
 def rewrite(path: Path, edit: Callable[[str], str], still_wanted: Callable[[], bool] = lambda: True) -> str:
     """Replace the text of ``path`` with ``edit(old text)`` and return the new text. Blocks: call it in a thread.
 
-    A missing file reads as empty; what ``edit`` raises leaves the file as it was. ``still_wanted`` is asked at the
-    last moment before the rename; when it says no, Overtaken is raised. Raises OSError for everything else.
+    A missing file reads as empty, and bytes that are no text stay as they are; what ``edit`` raises leaves the file as
+    it was. ``still_wanted`` is asked at the last moment before the rename; when it says no, Overtaken is raised. Raises
+    OSError for everything else.
     """
     with locked(path):
         try:
-            old = path.read_text(encoding="utf-8")
+            old = path.read_text(encoding="utf-8", errors="surrogateescape")
             mode = path.stat().st_mode & 0o777
         except FileNotFoundError:
             old, mode = "", 0o644
@@ -107,7 +108,7 @@ def replace(path: Path, text: str, mode: int, still_wanted: Callable[[], bool] =
     # A name that starts with a dot: a proxy that watches the folder must not take the unfinished file for its own.
     descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
             os.fchmod(descriptor, mode)
             file.write(text)
             file.flush()

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from prometheus_client import CollectorRegistry
 
+from rolloutd import pulse
 from rolloutd.about import AboutDaemon, Parts, program_version
 from rolloutd.access import Access
 from rolloutd.alerting import Alerting
@@ -55,7 +56,6 @@ from rolloutd.sockets import Listener
 from rolloutd.spill import SpillFile
 
 EPOCH, CLOCK = "epoch", "clock"
-PULSE_FILE = "pulse"
 VERIFY_EVERY_S = 3_600.0
 KEEP_CLOCK_BEATS = 10
 TRUSTED_AFTER_BEATS = 10
@@ -291,7 +291,7 @@ class Daemon:
         self.notify.watchdog()
         self._rule()
         if self.beats >= TRUSTED_AFTER_BEATS or not self.took_over:
-            (self.state_dir / PULSE_FILE).touch()
+            pulse.give(self.state_dir, self.clock.reading().boot_id)
         await self.keeper.pulse(self.clock.now())
         await self.loop.catch_up()
         await self.about.refresh_head()

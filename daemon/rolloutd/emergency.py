@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from pathlib import Path
 
+from rolloutd import pulse
 from rolloutd.core.observed import RouteReading
 from rolloutd.core.values import ZERO, BadValue, parse_duration_ms
-from rolloutd.daemon import PULSE_FILE
 from rolloutd.outside import Outside
-from rolloutd.ports import Mirrors, Router, RouterError
+from rolloutd.ports import Mirrors, Router
 from rolloutd.settings.tree import Settings
 
 DEADLINE_S = 5.0
@@ -30,7 +29,7 @@ async def emergency_abort(settings: Settings, outside: Outside, if_stale: str | 
         except BadValue as error:
             print(f"--if-stale: {error} Nothing was changed.", file=sys.stderr)
             return EXIT_USAGE
-        age_ms = pulse_age_ms(Path(settings.daemon.state_dir))
+        age_ms = pulse.age_ms(Path(settings.daemon.state_dir))
         if age_ms is not None and age_ms < patience_ms:
             print(f"The daemon gave a sign of life {age_ms / 1000:.1f} s ago; nothing was changed.")
             return 0
@@ -43,21 +42,12 @@ async def emergency_abort(settings: Settings, outside: Outside, if_stale: str | 
     return 0 if all(results) else EXIT_NOT_CONFIRMED
 
 
-def pulse_age_ms(state_dir: Path) -> int | None:
-    """How long ago the daemon last touched its pulse file, by the wall clock; None when it never did."""
-    try:
-        touched_s = (state_dir / PULSE_FILE).stat().st_mtime
-    except FileNotFoundError:
-        return None
-    return max(0, round((time.time() - touched_s) * 1000))
-
-
 async def lower(router: Router, route: str) -> bool:
     """Take one route's share to zero and read it back; True when the router shows zero."""
     try:
         async with asyncio.timeout(DEADLINE_S):
             before, after = await take_back(router, route)
-    except (RouterError, TimeoutError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 # an adapter's own fault, too, must not cut off the other routes
         return await _look_again(router, route, _sentence(error))
     return _tell(route, before, after)
 
@@ -67,7 +57,7 @@ async def _look_again(router: Router, route: str, trouble: str) -> bool:
     try:
         async with asyncio.timeout(DEADLINE_S):
             now = await router.read(route)
-    except (RouterError, TimeoutError, OSError) as error:
+    except Exception as error:  # noqa: BLE001 # it is said, and the exit code says it too
         said = f"{trouble} Nor can the router be read now: {_sentence(error)}"
         print(f"{route}: NOT KNOWN to be lowered: {said} Look at the router, and stop it by hand.", file=sys.stderr)
         return False

@@ -71,3 +71,11 @@ async def test_a_caller_who_left_writes_nothing(tmp_path: Path) -> None:
             await asyncio.wait([writing])
         threads.submit(lambda: None).result()
     assert file.read_text(encoding="utf-8") == "old"
+
+
+def test_bytes_that_are_no_text_are_kept_as_they_are(tmp_path: Path) -> None:
+    """I2: a power cut leaves such; the error came through a router's return to zero, and ended the daemon."""
+    file = tmp_path / "base.map"
+    file.write_bytes(b"# \xff\xfe\nranker a\n")
+    rewrite(file, lambda text: text.replace("ranker a", "ranker b"))
+    assert file.read_bytes() == b"# \xff\xfe\nranker b\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 
 from rollout_adapters.memory import MemoryRouter
@@ -60,3 +62,23 @@ async def test_what_the_router_shows_decides(
     assert await lower(router, ROUTE) is lowered
     told = capsys.readouterr()
     assert (told.out if lowered else told.err) == said
+
+
+class Broken(MemoryRouter):
+    """A router whose adapter has a fault of its own."""
+
+    def __init__(self) -> None:
+        super().__init__(BoottimeClock(), (ROUTE,))
+
+    async def read(self, route: str) -> RouteReading:
+        """Raise what no port allows."""
+        raise UnicodeDecodeError("utf-8", b"\xff", 0, 1, "invalid start byte")
+
+
+async def test_an_adapters_fault_costs_no_other_route_its_return(capsys: pytest.CaptureFixture[str]) -> None:
+    """I2: the error came through, and cut off the returns of all other routes."""
+    sound = MemoryRouter(BoottimeClock(), (ROUTE,))
+    await sound.set_share(ROUTE, Slot.B, Share(1_000))
+    lowered = await asyncio.gather(lower(Broken(), ROUTE), lower(sound, ROUTE))
+    assert list(lowered) == [False, True]
+    assert "NOT KNOWN to be lowered" in capsys.readouterr().err

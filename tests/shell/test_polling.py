@@ -6,11 +6,14 @@ from pathlib import Path
 
 from rolloutd.core.metrics import Answer, BlindReason, Question
 from rolloutd.polling import Poller
+from rolloutd.ports import MetricSource
 from tests.shell.rig import Rig
 
 
 class Faulty:
     """A source whose adapter does what no port allows."""
+
+    name = "proxy"
 
     async def read(self, question: Question, deadline_s: float) -> Answer:
         """Raise."""
@@ -26,7 +29,8 @@ async def test_an_adapters_fault_blinds_its_gates_and_ends_nothing(tmp_path: Pat
     name = await rig.start()
     gates = rig.loop.lanes[name].rollout.spec.plan.gates
     (source,) = {gate.source for gate in gates}
-    await Poller(rig.loop, {source: Faulty()}, {source: 1_000}, rig.clock).poll(source)
+    faulty: dict[str, MetricSource] = {source: Faulty()}
+    await Poller(rig.loop, faulty, {source: 1_000}, rig.clock).poll(source)
     blind = rig.loop.lanes[name].evidence[gates[0].metric].blind
     assert blind is not None
     assert blind.reason is BlindReason.BAD_ANSWER

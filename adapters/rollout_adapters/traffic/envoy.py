@@ -223,8 +223,8 @@ def _overtaken(arms: Arms) -> RouterRefused:
 def _document(text: str, running: InForce) -> Json:
     """The file's content; where it is missing or broken, what Envoy runs instead (which it goes on with anyway)."""
     try:
-        document = json.loads(text)
-    except ValueError:
+        document = json.loads(text.encode("utf-8"))
+    except (ValueError, RecursionError):
         document = None
     if isinstance(document, dict) and isinstance(document.get("resources"), list):
         return document

@@ -288,7 +288,7 @@ class HAProxyRouter:
         """
         try:
             base = self._base_in(answered, route)
-            if base_of(self._base_map.read_text(encoding="utf-8"), route) is not base:
+            if base_of(self._base_map.read_text(encoding="utf-8", errors="surrogateescape"), route) is not base:
                 await self._write_base_file(route, base)
         except (OSError, RouterError) as error:
             log.warning("The share of %s is 0, but its base in %s may be wrong: %s", route, self._base_map, error)

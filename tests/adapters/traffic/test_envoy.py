@@ -126,14 +126,14 @@ async def test_a_file_that_envoy_rejects_is_told(envoy: EnvoyRig) -> None:
     assert (await envoy.send(users(50))).slots == {"a": 50}
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", '{"resources": 3}', None])
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"resources": 3}', '{"resources": [], "x": "\udcff"}', None])
 async def test_a_broken_file_is_written_anew_from_what_runs(envoy: EnvoyRig, text: str | None) -> None:
     """Missing or no route file at all: what Envoy runs is kept, with this route changed."""
     await envoy.router.set_base("other", Slot.B)
     if text is None:
         envoy.engine.routes_file.unlink()
     else:
-        envoy.engine.routes_file.write_text(text, encoding="utf-8")
+        envoy.engine.routes_file.write_text(text, encoding="utf-8", errors="surrogateescape")
     await envoy.router.set_share(ROUTE, Slot.B, Share(700))
     assert (await envoy.router.read(ROUTE)).override == Share(700)
     assert (await envoy.router.read("other")).base is Slot.B
