@@ -24,7 +24,8 @@ def affected(failed: Sequence[Rollout], known: Known) -> Affected:
     """What the versions that did not last answered, and how many more of that was bad than the champion's part."""
     requests, bad, counted = 0, 0.0, 0
     for one in failed:
-        sums = [known[one.name][metric].total_sum for metric in _metrics(one) if metric in known.get(one.name, {})]
+        metrics = _metrics(one, of_order=False)
+        sums = [known[one.name][metric].total_sum for metric in metrics if metric in known.get(one.name, {})]
         sums = [each for each in sums if each.challenger_n]
         if not sums:
             continue
@@ -60,6 +61,7 @@ def unseen(metric: str, rollouts: Iterable[Rollout], known: Known) -> Unseen | N
     )
 
 
-def _metrics(rollout: Rollout) -> list[str]:
-    """The gates that judge each request of live traffic as good or bad."""
-    return [gate.metric for gate in rollout.spec.plan.gates if gate.template.kind in _OF_REQUESTS]
+def _metrics(rollout: Rollout, *, of_order: bool = True) -> list[str]:
+    """The gates that judge each request of live traffic as good or bad; pairs in order are no requests."""
+    gates = [gate for gate in rollout.spec.plan.gates if gate.template.kind in _OF_REQUESTS]
+    return [gate.metric for gate in gates if of_order or not gate.template.of_order]

@@ -15,7 +15,6 @@ from rolloutd.wire_report import GateReview, RouteUptime, Spread, Stats
 from rolloutd.wording import rfc3339
 
 MS_A_DAY, MS_AN_HOUR = 86_400_000, 3_600_000
-_NO_ERRORS = frozenset({GateKind.LATENCY, GateKind.MEAN, GateKind.DRIFT})
 _FAILED = frozenset({RecedeCause.HARM, RecedeCause.PERSON, RecedeCause.UNDECIDED, RecedeCause.ROLLBACK})
 Known = Mapping[str, Mapping[str, GateEvidence]]
 """The gates' evidence by rollout and metric, of those that it was read of."""
@@ -99,7 +98,8 @@ def _uptime(chosen: Sequence[Rollout], known: Known) -> list[RouteUptime]:
     """By route: the requests that an error gate counted on both sides, and the good part of them."""
     sums: dict[str, tuple[int, int]] = {}
     for one in chosen:
-        gates = [gate for gate in one.spec.plan.gates if gate.template.kind not in _NO_ERRORS]
+        gates = [gate for gate in one.spec.plan.gates if gate.template.kind is GateKind.PROPORTION]
+        gates = [gate for gate in gates if not gate.template.ripens]
         counted = known.get(one.name, {}).get(gates[0].metric) if gates else None
         if counted is not None:
             total, (bad, n) = counted.total_sum, sums.get(one.spec.route, (0, 0))

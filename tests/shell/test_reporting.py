@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from rolloutd import nist
 from rolloutd.core import events as ev
 from rolloutd.core.checks import Check, CheckFinding, CheckRan
@@ -148,6 +150,18 @@ def test_the_measures_of_a_quarter() -> None:
     assert (gate.unseen.rollouts, gate.unseen.requests) == (1, total.challenger_n)
     assert 0 < gate.unseen.half == gate.unseen.worst < 0.02
     assert found.two_versions_h > 0
+
+
+@pytest.mark.parametrize(("of_order", "affected"), [(False, 1), (True, 0)])
+def test_labels_are_no_errors_and_pairs_in_order_no_requests(of_order: bool, affected: int) -> None:
+    """A gate on labels says nothing of how much of a route's traffic was served; a pair of two scores is no request."""
+    back = harmful()
+    rollout, (gate,) = back.lane.rollout, back.spec.plan.gates
+    gate = replace(gate, template=replace(gate.template, ripe_ms=1_000, of_order=of_order))
+    rollout = replace(rollout, spec=replace(rollout.spec, plan=replace(rollout.spec.plan, gates=(gate,))))
+    found = stats_of([rollout], {rollout.name: back.lane.evidence}, 0, back.now)
+    assert found.uptime == []
+    assert found.affected.counted == affected
 
 
 def test_the_time_to_restore_is_the_journals() -> None:

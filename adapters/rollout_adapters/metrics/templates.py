@@ -139,7 +139,8 @@ def _labels_missing(name: str, arm_label: str, slo_ms: float | None) -> MetricTe
 
 def _labels_misordered(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:
     """Pairs of a positive and a negative answer, and those in the wrong order: one less the AUC."""
-    return _labels(name, arm_label, slo_ms, ("labels_pairs_total", "labels_misordered_total"))
+    made = _labels(name, arm_label, slo_ms, ("labels_pairs_total", "labels_misordered_total"))
+    return replace(made, of_order=True)
 
 
 def _labels_brier(name: str, arm_label: str, slo_ms: float | None) -> MetricTemplate:

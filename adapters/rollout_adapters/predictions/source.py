@@ -40,7 +40,7 @@ from rolloutd.core.metrics import (
 _SLICE = 1_000  # records that are joined before others have a turn
 _FILES_MAX = 50
 _BOOKS_MAX = 8
-_DUE, _ORDER = "labels_due_total", "labels_pairs_total"
+_DUE = "labels_due_total"
 Counts = tuple[int, int, int]
 """All, bad, and when the last of all came."""
 
@@ -215,7 +215,7 @@ class PredictionSource:
             return bins in self.bins
         if template.ripens and ripe_ms not in self.books and len(self.books) < _BOOKS_MAX:
             self.books[ripe_ms] = LabelBook(ripe_ms, most, self._options.tolerance)
-        if template.total.series == _ORDER and ripe_ms in self.books:
+        if template.of_order and ripe_ms in self.books:
             self.books[ripe_ms].watch_order(self._options.stretch_ms)
         return not template.ripens or ripe_ms in self.books
 
@@ -306,7 +306,7 @@ def _of_labels(template: MetricTemplate, book: LabelBook, arm: str) -> tuple[int
     if template.kind is GateKind.MEAN:
         unscored = counts.unscored(arm)
         return Unreadable(BlindReason.BAD_ANSWER, unscored) if unscored else (counts.scored, counts.squared)
-    if template.total.series == _ORDER and book.order is not None:
+    if template.of_order and book.order is not None:
         if unordered := counts.unordered(arm):
             return Unreadable(BlindReason.BAD_ANSWER, unordered)
         if lacking := book.order.lacking(arm):

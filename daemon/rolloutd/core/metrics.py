@@ -85,6 +85,7 @@ class MetricTemplate:
     ``ripe_ms`` is how old a request must be before its outcome counts, zero where that is known at once. Of a mean
     ``bad`` is what is summed, and ``higher_is_better`` says which way is better. Of drift ``bad`` are the answers with
     their class in the label ``class_label``: one of ``classes``, or where the ``edges`` of a number leave it.
+    ``of_order`` says that it counts pairs of labelled scores, of which some are in the wrong order, and no requests.
     """
 
     name: str
@@ -99,6 +100,7 @@ class MetricTemplate:
     classes: tuple[str, ...] = field(default=(), metadata={SPARSE: True})
     edges: tuple[float, ...] = field(default=(), metadata={SPARSE: True})
     class_label: str = field(default="", metadata={SPARSE: True})
+    of_order: bool = field(default=False, metadata={SPARSE: True})
 
     @property
     def ripens(self) -> bool:
