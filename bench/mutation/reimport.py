@@ -5,6 +5,7 @@ What the children share (pytest, hypothesis, scipy, pydantic) is imported before
 
 from __future__ import annotations
 
+import gc
 import importlib.abc
 import importlib.util
 import os
@@ -13,6 +14,7 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import entry_points
 from types import CodeType, ModuleType
 
 import pytest
@@ -56,8 +58,9 @@ class Changed(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def warmed_up() -> Iterator[None]:
     """Import what every child needs and no mutant touches; what they compile of the rest they keep for each other."""
     before = sys.dont_write_bytecode, sys.pycache_prefix
-    for name in _SHARED:
+    for name in (*_SHARED, *(plugin.module for plugin in entry_points(group="pytest11"))):
         importlib.import_module(name)
+    gc.freeze()  # what children never collect they need not copy
     with tempfile.TemporaryDirectory(prefix="mutate-") as kept:
         sys.dont_write_bytecode, sys.pycache_prefix = False, kept
         yield

@@ -28,7 +28,7 @@ class Target:
 _CORE = {
     "verdict": ("test_verdict.py",),
     "decide": ("test_decide.py", "test_decide_people.py", "test_decide_beside.py"),
-    "advance": ("test_advance.py", "test_advance_ends.py"),
+    "advance": ("test_advance.py", "test_advance_ends.py", "test_advance_beside.py"),
     "fold": ("test_fold.py", "test_fold_beside.py", "test_laws.py"),
     "phases": ("test_phases.py",),
 }

@@ -13,7 +13,7 @@ from rolloutd.core.phases import Phase
 from rolloutd.core.segments import Segments
 from rolloutd.core.state import CheckDone, Isolated, LastAct, Mirror, Rollout, StageVisit
 from rolloutd.core.values import FULL, THE_DAEMON, ZERO, Actor, Share, Slot
-from tests.core.playbook import OPERATOR, a_spec
+from tests.core.playbook import ADMIN, OPERATOR, a_spec
 from tests.core.test_fold import AT, EARLIER, HARM, PERSON, RICH, VERDICT, after, changed, in_phase, traffic
 
 HALF = Share(5_000)
@@ -136,6 +136,32 @@ def test_the_registry_is_told_once_of_each_end() -> None:
     assert after(RegistryTold(("x",)), ended) == changed(ended, registry_told=True)
     told = in_phase(Phase.RECEDING, registry_told=True, traffic=traffic(confirmed=ZERO))
     assert not after(ev.RolloutEnded(ev.Outcome.ABORTED, "why"), told).registry_told
+
+
+def test_a_new_stage_leaves_the_one_before_and_keeps_those_before_it() -> None:
+    """Every visit stays on record as it was left."""
+    first, second = StageVisit(0, EARLIER, EARLIER, EARLIER), StageVisit(1, EARLIER, EARLIER)
+    third = after(ev.StageEntered(2), replace(RICH, visits=(first, second)))
+    assert third.visits == (first, replace(second, left_at=AT), StageVisit(2, AT))
+
+
+def test_of_three_visits_the_present_one_is_approved_overridden_and_left() -> None:
+    """Not the second, which happens to be the last of two."""
+    past, here = (
+        (StageVisit(0, EARLIER, EARLIER, EARLIER), StageVisit(1, EARLIER, EARLIER, EARLIER)),
+        StageVisit(2, EARLIER),
+    )
+    before = in_phase(Phase.ASKING, visits=(*past, here), traffic=traffic(confirmed=ZERO))
+    assert after(ev.StageApproved("yes"), before).visits == (*past, replace(here, approved=True))
+    assert after(ev.GateOverridden(("slow",), "x"), before).visits == (*past, replace(here, overridden=True))
+    back = replace(before, phase=Phase.RECEDING)
+    assert after(ev.RolloutEnded(ev.Outcome.ABORTED, "x"), back).visits == (*past, replace(here, left_at=AT))
+
+
+def test_who_reopens_a_rollout_has_not_requested_it() -> None:
+    """Whoever asked for it first stays the one who did: checks ask another person's yes than that one's."""
+    reopened = after(ev.RolloutReopened("again"), in_phase(Phase.ABORTED), ADMIN)
+    assert (reopened.requested_by, reopened.requested_at) == (RICH.requested_by, RICH.requested_at)
 
 
 def test_a_share_has_laws_too() -> None:

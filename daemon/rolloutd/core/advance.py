@@ -100,7 +100,7 @@ def _route(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
 def _begins_without_traffic(rollout: Rollout) -> bool:
     """Whether this is a stage of 0% whose clock does not run yet; a shadow's waits for its mirror."""
     visit, stage = rollout.visit, rollout.stage
-    if not rollout.live or visit is None or visit.confirmed_at is not None or stage.share != ZERO:
+    if visit is None or visit.confirmed_at is not None or stage.share != ZERO:
         return False
     return rollout.mirror.settled and rollout.mirror.wanted == stage.mirror
 
@@ -170,8 +170,7 @@ def _smoke(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
     why = failure(rollout, pic.seen)
     if why is None or rollout.phase not in (Phase.RUNNING, Phase.ASKING, Phase.HELD):
         return NOTHING
-    basis = ev.Basis(ev.BasisKind.HARM, why)
-    return (ev.RecedeStarted(ev.RecedeCause.HARM, why), *to_zero(rollout, basis))
+    return (ev.RecedeStarted(ev.RecedeCause.HARM, why),)  # a preview has neither share nor copies to be taken back
 
 
 def _suspicion(rollout: Rollout, pic: Picture, now_ms: int) -> Events:
