@@ -130,7 +130,8 @@ def test_nothing_changes_what_has_ended() -> None:
     refused(ask(done, Verb.ABORT), RefusalCode.NOT_NOW, words, f"rollout rollback {NAME}")
 
 
-RAISING, LOWERING = (Verb.RESUME, Verb.PROMOTE, Verb.APPROVE), (Verb.ABORT, Verb.DECLINE, Verb.PAUSE, Verb.EXTEND)
+RAISING = (Verb.RESUME, Verb.REAPPLY, Verb.PROMOTE, Verb.APPROVE, Verb.PUTBACK, Verb.ADOPT_PLAN)
+LOWERING = (Verb.ABORT, Verb.DECLINE, Verb.PAUSE, Verb.EXTEND)
 
 
 @pytest.mark.parametrize("verb", RAISING)

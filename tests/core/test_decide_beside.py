@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from rolloutd.core import events as ev
+from rolloutd.core import overrides
 from rolloutd.core.checks import Check, CheckKind
 from rolloutd.core.commands import RefusalCode, Refused, Verb
 from rolloutd.core.decide import Accepted
@@ -19,7 +20,8 @@ from rolloutd.core.state import End, Isolated, LastAct, Mirror, Rollout
 from rolloutd.core.values import FULL, ZERO, Share, Slot
 from tests.core.pictures import ONE, SINCE, rollout, seen, traffic
 from tests.core.playbook import ADMIN, OPERATOR, a_plan
-from tests.core.test_decide import FRESH, NAME, OTHER, REASON, SECOND, ask, refused, start, without
+from tests.core.test_decide import FRESH, NAME, OPEN, OTHER, REASON, SECOND, ask, refused, start, without
+from tests.core.test_decide_people import asked
 from tests.core.test_shadow import PAIRED, shadowed
 
 REGIONS = Segments("x-region", "region", ("eu", "us"))
@@ -136,6 +138,16 @@ def test_a_segment_is_taken_off_and_let_in_again() -> None:
     away = ask(both, Verb.PUTBACK, segment="eu", reason=REASON, world=replace(off_now, route_error="refused"))
     refused(away, RefusalCode.GATE, "eu cannot be put back: the router does not agree (refused).")
     refused(ask(both, Verb.PUTBACK, segment="other"), RefusalCode.NOT_NOW, "other is not isolated.")
+
+
+def test_a_second_persons_yes_to_a_segment_counts_no_gate_that_collects() -> None:
+    """What a segment showed is passed by; a gate that has not seen enough is no new objection to letting it in."""
+    harmed = replace(EU, basis=ev.Basis(ev.BasisKind.HARM, "bad in eu"))
+    of = segmented(harmed, shown=("eu",), stage=2)
+    world = replace(seen(of), route=RouteReading(Slot.A, Slot.B, of.traffic.wanted, None, "1", isolated=("eu",)))
+    found = ask(asked(of, overrides.of_segment("eu"), verb="putback"), Verb.APPROVE, SECOND, world=world, judged=OPEN)
+    assert isinstance(found, Accepted)
+    assert [type(event) for event in found.events] == [ev.GateOverridden, ev.SegmentPutBack, ev.WindowRestarted]
 
 
 def test_what_ended_at_zero_has_everybody_isolated_already() -> None:

@@ -124,9 +124,11 @@ def test_a_request_is_open_for_ten_minutes() -> None:
         assert isinstance(found, Accepted) is is_open
 
 
-def test_an_approved_resume_counts_only_what_stands_against_resuming() -> None:
+@pytest.mark.parametrize("verb", ["resume", "reapply"])
+def test_an_approved_resume_counts_only_what_stands_against_resuming(verb: str) -> None:
     """A gate that collects is no new objection to standing where one stands."""
-    of = asked(rollout(Phase.HELD, stage=2), "gate:errors", verb="resume")
+    drift = Hold(ev.HoldCause.DRIFT, "x", THE_DAEMON, SINCE)
+    of = asked(rollout(Phase.HELD, stage=2, hold=drift), "gate:errors", verb=verb)
     judged = judgement(said(Verdict.FAIL), said(Verdict.COLLECTING, "slow"))
     found = ask(of, Verb.APPROVE, SECOND, judged=judged)
     noted = ev.GateOverridden(("gate:errors",), REASON, "sr1")

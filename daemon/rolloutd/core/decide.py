@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from rolloutd.core import adopting, isolating, mirroring, overrides
 from rolloutd.core import events as ev
-from rolloutd.core.advance import enter, to_zero, up
+from rolloutd.core.advance import to_zero, up
 from rolloutd.core.blockers import OVERRIDABLE, Blocker, BlockerKind, Picture, blockers
 from rolloutd.core.checks import Check, awaiting_approval
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
@@ -340,5 +340,3 @@ _VERBS: dict[Verb, Callable[[Rollout, Act, Picture, int], Decision]] = {
     Verb.PUTBACK: _put_back,
     Verb.ADOPT_PLAN: _adopt_plan,
 }
-
-__all__ = ["Accepted", "Decision", "decide", "decide_start", "enter"]
