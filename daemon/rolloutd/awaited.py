@@ -19,11 +19,11 @@ def confirmed(rollout: Rollout, verb: Verb | None) -> bool:
     """Whether the router has shown what the verb (None: start) asked for."""
     if verb in _LOWERS:
         return not rollout.live or (rollout.phase is Phase.HELD and rollout.traffic.confirmed == ZERO)
-    if verb in _GOES_ON and rollout.phase in _BACK:
+    begins = verb is None or verb is Verb.REOPEN
+    if (begins or verb in _GOES_ON) and rollout.phase in _BACK:
         return False  # zero is settled too, but it is not what was asked for
     if verb in _SEGMENTS:
         return rollout.isolation_asked_ms is None or not rollout.live
-    begins = verb is None or verb is Verb.REOPEN
     started = rollout.traffic.wanted > ZERO or not rollout.live or not begins
     return started and rollout.traffic.settled and rollout.phase is not Phase.FINISHING
 

@@ -184,7 +184,7 @@ class Desk(Showing):
         stops = act.verb is Verb.ABORT and self._find(name) is not None  # also by its model's name
         proposal = None if stops or self._loop.knows(name) else self.holding.proposals.find(name)
         if proposal is not None:
-            return await self._answer(proposal, act, command_id, begun)
+            return await self._answer(proposal, act, command_id, begun, wait_s)
         rollout = self._find(name)
         if rollout is None:
             key = outcomes.key_of_act(command_id, name, act)
@@ -203,7 +203,9 @@ class Desk(Showing):
             await self._wait(rollout.name, lambda now: awaited.known(now, act.verb), wait_s)
         return self._done(rollout.name, act.verb.value, act.actor, decision, begun, act.verb)
 
-    async def _answer(self, proposal: Proposal, act: Act, command_id: str, begun: int) -> wire.ActionDone | Refused:
+    async def _answer(
+        self, proposal: Proposal, act: Act, command_id: str, begun: int, wait_s: float
+    ) -> wire.ActionDone | Refused:
         """A person's word on what is proposed: approved, it is a start like any other; declined, it is closed."""
         key = outcomes.key_of_act(command_id, proposal.name, act)
         if act.verb is Verb.DECLINE:
@@ -216,7 +218,11 @@ class Desk(Showing):
             spec = self.choosing.foreteller.read_spec(body_of(proposal.says, proposal.says.strategy, act))
         except SettingsError as error:
             return Refused(RefusalCode.BAD_INPUT, error.what, error.next_step)
-        return await self._begin(spec, act.actor, key, begun, act.verb.value, partial(self._accept, proposal, act))
+        begins = await self._begin(spec, act.actor, key, begun, act.verb.value, partial(self._accept, proposal, act))
+        if wait_s <= 0 or isinstance(begins, Refused):
+            return begins
+        await self._wait(proposal.name, lambda now: awaited.known(now, None), wait_s)
+        return self._done(proposal.name, act.verb.value, act.actor, Accepted((), begins.message), begun)
 
     async def _accept(self, proposal: Proposal, act: Act, start: Start, key: CommandKey) -> Accepted | Refused:
         """Start what is proposed, unless somebody closed it meanwhile; one answer to proposals at a time."""

@@ -39,6 +39,8 @@ async def lower(lane: Lane | None, hands: Hands | None, spill: SpillFile, clock:
         await hands.zero_now(route, lane.rollout.challenger_slot)
     except (RouterError, TimeoutError, OSError) as error:
         log.error("the router was not lowered", extra={"rollout": name, "error": str(error)})  # noqa: TRY400
+    except Exception:  # an adapter's own fault must not break the abort that waits for this
+        log.exception("the router was not lowered", extra={"rollout": name})
 
 
 @asynccontextmanager

@@ -12,7 +12,7 @@ def test_zero_is_not_what_a_promotion_asked_for() -> None:
     book = Playbook(world=World(rates={"a": 0.01, "b": 0.2})).run(5)
     assert confirmed(book.lane.rollout, Verb.RESUME)
     book.until("rolled_back", 200)
-    for verb in (Verb.PROMOTE, Verb.RESUME, Verb.APPROVE):
+    for verb in (Verb.PROMOTE, Verb.RESUME, Verb.APPROVE, Verb.REOPEN, None):  # None: a start
         assert not confirmed(book.lane.rollout, verb)
         assert known(book.lane.rollout, verb)
     assert confirmed(book.lane.rollout, Verb.ABORT)

@@ -141,6 +141,23 @@ async def test_a_late_yes_to_a_proposal_is_no_yes_to_what_its_rollout_asks(tmp_p
         assert isinstance(await said(site, ANN, Verb.APPROVE, seen), ActionDone)  # a repeat is answered as before
 
 
+async def test_an_approval_that_is_to_wait_waits_for_the_router(tmp_path: Path) -> None:
+    """I6: it came back at once, and the command line said that the router had not confirmed within its minute."""
+    async with opened(tmp_path, Street(4_000), UNMEASURED) as site:
+        await proposed(site)
+        act = Act(Verb.APPROVE, ANN, revision(site), "")
+        approving = asyncio.create_task(site.daemon.desk.act(NAME, act, f"2000/approve/{NAME}/a-key", 60.0))
+        async with asyncio.timeout(30):
+            while not await closings(site):
+                await asyncio.sleep(0.01)
+        done_early, _ = await asyncio.wait({approving}, timeout=4 * desk.START_PATIENCE_S)
+        assert not done_early
+        assert isinstance(await answer(site, Verb.ABORT), ActionDone)
+        done = await approving
+        assert isinstance(done, ActionDone)
+        assert not done.router_confirmed
+
+
 async def test_an_abort_by_the_models_name_is_not_taken_for_a_word_on_a_proposal(tmp_path: Path) -> None:
     """I2: a model may be called as a rollout of another one would be."""
     async with opened(tmp_path, Street(4_000), GATES) as site:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from rolloutd.core.values import ZERO, Instant, Share
+from rolloutd.core.values import ZERO, Instant, Share, Slot
 from rolloutd.journal import StoreFull
 from rolloutd.spill import SpillFile
 from tests.core.playbook import OPERATOR
@@ -81,3 +81,23 @@ def test_a_torn_line_costs_no_other_line_and_no_start(tmp_path: Path) -> None:
         spill.write("ranker", OPERATOR, "drill", Instant(1, 1))
         assert [line.reason for line in spill.read() if line.rollout == "ranker"] == ["drill"]
         spill.clear()
+
+
+async def test_an_adapters_fault_on_the_way_costs_no_abort_its_record(tmp_path: Path) -> None:
+    """I2, I4: lowering before the record broke on an error that no router may raise, and the abort with it."""
+    rig, name = await _running(tmp_path)
+    lower, faults = rig.router.set_share, ["a fault"]
+
+    async def faulty(route: str, slot: Slot, share: Share) -> None:
+        if faults:
+            raise ValueError(faults.pop())
+        await lower(route, slot, share)
+
+    rig.router.set_share = faulty  # type: ignore[method-assign]
+    rig.journal.faults.hold()
+    aborting = asyncio.create_task(rig.abort(name))
+    await rig.until(lambda: not faults)
+    rig.journal.faults.release()
+    await aborting
+    await rig.until(lambda: name in rig.loop.ended)
+    assert rig.world.override == ZERO
