@@ -7,7 +7,6 @@ afresh, and increases only once the journal's whole chain has been verified.
 from __future__ import annotations
 
 import asyncio
-import fcntl
 import gc
 import logging
 import os
@@ -36,13 +35,13 @@ from rolloutd.holding import FleetHolding
 from rolloutd.journal import JournalError, StoreBusy, StoreFull
 from rolloutd.journal_sqlite import SqliteJournal
 from rolloutd.keeper import EvidenceKeeper
+from rolloutd.lock import take_lock
 from rolloutd.logs import set_level
 from rolloutd.loop import Birth, Loop, Notice
 from rolloutd.new_versions import NewVersions
 from rolloutd.notify_systemd import SystemdNotify
 from rolloutd.outside import Outside, around, foreteller_of, rules_at
 from rolloutd.polling import Poller
-from rolloutd.ports import RolloutdError
 from rolloutd.proposing import Proposing
 from rolloutd.published import PublishedHeads
 from rolloutd.registering import Registering
@@ -55,7 +54,7 @@ from rolloutd.snapshots import Recall, SqliteSnapshots, open_snapshots
 from rolloutd.sockets import Listener
 from rolloutd.spill import SpillFile
 
-EPOCH, CLOCK = "epoch", "clock"
+EPOCH, CLOCK, STEADY_FROM = "epoch", "clock", "steady_from"
 VERIFY_EVERY_S = 3_600.0
 KEEP_CLOCK_BEATS = 10
 TRUSTED_AFTER_BEATS = 10
@@ -70,12 +69,6 @@ class Reread:
 
     rereading: Rereading
     asked: asyncio.Event
-
-
-class AlreadyRunning(RolloutdError):
-    """Another daemon acts on this state directory. This one touched nothing."""
-
-    next_step = "systemctl status rolloutd"
 
 
 @dataclass(slots=True)
@@ -128,7 +121,7 @@ class Daemon:
             keeper=keeper,
             clock=clock,
             world=outside,
-            birth=Birth(epoch, clock.rebooted),
+            birth=Birth(epoch, clock.rebooted, await _steady_from_ms(journal, clock)),
             spill=SpillFile(state_dir / "spill.jsonl"),
             watcher=notice,
             recall=recall,
@@ -345,18 +338,11 @@ def _tell_failure(task: asyncio.Task[None], broke: Callable[[BaseException], Non
         broke(error)
 
 
-def take_lock(state_dir: Path) -> int:
-    """The exclusive lock of a state directory, as an open descriptor. Raises AlreadyRunning."""
-    state_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(state_dir / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        os.close(descriptor)
-        raise AlreadyRunning(
-            f"Another rolloutd acts on {state_dir}. This one touched neither the router nor the journal."
-        ) from None
-    return descriptor
+async def _steady_from_ms(journal: SqliteJournal, clock: BoottimeClock) -> int:
+    """Since when the host has not been off, on the rollout clock; kept, since a later process cannot tell any more."""
+    if clock.rebooted:
+        await journal.write_meta(STEADY_FROM, str(clock.now().clock_ms))
+    return int(await journal.read_meta(STEADY_FROM) or 0)
 
 
 def _kept_clock(text: str | None) -> ClockReading | None:

@@ -64,7 +64,7 @@ class Loop(Raising):
         self._spill = spill
         self.calm = Calm()
         self._recorded, self._tell_soon = watcher.recorded, watcher.recorded_soon
-        self._rebooted = birth.rebooted
+        self._birth = birth
         self._locks: dict[str, asyncio.Lock] = {}
         self._start_lock = asyncio.Lock()
         self.epoch = birth.epoch
@@ -83,7 +83,8 @@ class Loop(Raising):
                 continue
             evidence = await earlier.taken_up(self._keeper, rollout.spec, self.ended)
             lane, leased_ms = self._lane_of(rollout, evidence), await self._keeper.leased_at_ms(rollout)
-            seen = replace(lane.seen, renewed_at_ms=leased_ms, rebooted=self._rebooted)
+            rebooted = self._birth.rebooted or (leased_ms is not None and leased_ms < self._birth.steady_from_ms)
+            seen = replace(lane.seen, renewed_at_ms=leased_ms, rebooted=rebooted)
             self.lanes[stream] = replace(lane, seen=seen)
         for name in list(self.lanes):
             await self.look_afresh(name, "the daemon started")

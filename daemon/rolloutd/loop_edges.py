@@ -42,10 +42,14 @@ class World(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Birth:
-    """How this process came to be: its number among all that acted here, and whether the host started anew."""
+    """How this process came to be: its number among all that acted here, and whether the host started anew.
+
+    ``steady_from_ms`` is when the host last came back (rollout clock): what a lease of before had left is not known.
+    """
 
     epoch: int
     rebooted: bool = False
+    steady_from_ms: int = 0
 
 
 class Standing:

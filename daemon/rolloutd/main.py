@@ -26,9 +26,10 @@ from rolloutd.alerting import Told
 from rolloutd.core.checks import CheckKind
 from rolloutd.core.plan import Spec
 from rolloutd.core.rules import Limits
-from rolloutd.daemon import AlreadyRunning, Daemon, Reread
+from rolloutd.daemon import Daemon, Reread
 from rolloutd.gauges import ToldMetrics
 from rolloutd.journal import JournalError
+from rolloutd.lock import AlreadyRunning
 from rolloutd.logs import set_up_logging
 from rolloutd.offering import offered
 from rolloutd.offline_check import OfflineExaminer, SchemaExaminer

@@ -5,8 +5,8 @@ report (as tests.docs.acceptance does), and what came of them is kept in docs/sa
 ``long TEST [COMMIT REPORT]`` does so for a run by hand that asked for more (``ROLLOUTD_KILLS`` and the like), and keeps
 its figures beside those of the small version that each run of all tests gives anew.
 ``keep simulation COMMIT FILE...`` adds up outputs of ``./dev sim --json`` at that commit, ``keep fuzz COMMIT FILE``
-takes the one of ``./dev fuzz``, ``keep badmetrics COMMIT FILE`` the table of tests.badmetrics.run. Nothing is written
-by hand, and what was not measured says so.
+takes the one of ``./dev fuzz``, ``keep badmetrics COMMIT FILE`` the table of tests.badmetrics.run, and ``keep planted
+COMMIT FILE`` the last line of tests.simulation.planted_run. Nothing is written by hand; what was not measured says so.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from tests.docs.safety_rows import GOALS, SafetyGoal
 PAGE, KEPT = ROOT / "docs" / "safety.md", ROOT / "docs" / "safety.json"
 RESULTS = ROOT / "bench" / "results"
 BEGIN, END = "<!-- made: goals -->", "<!-- end -->"
+BEGIN_PLANTED = "<!-- made: planted -->"
 
 
 def selected() -> list[str]:
@@ -172,18 +173,34 @@ _COMMANDS = {
     "simulation": "./dev sim --seeds N --from S --json",
     "fuzz": "./dev fuzz --minutes M",
     "badmetrics": "python -m tests.badmetrics.run",
+    "planted": "python -m tests.simulation.planted_run",
 }
+
+
+def planted(found: Kept) -> str:
+    """The bugs that were planted, and after how many seeds the simulator met them. Empty before it was tried."""
+    run = found["runs"].get("planted")
+    if run is None:
+        return "Not tried yet: `python -m tests.simulation.planted_run`."
+    lines = [f"At {run['commit']}, {run['date']}, by `{run['command']}`.", "", *_PLANTED_HEAD]
+    for name, one in sorted(run["bugs"].items(), key=lambda pair: (pair[1]["median"], pair[0])):
+        missed = f", {one['not_found']} without" if one["not_found"] else ""
+        lines.append(f"| {name.replace('_', ' ')} | {one['median']:g} | {one['trials']}{missed} | {one['broke']} |")
+    return "\n".join(lines)
+
+
+_PLANTED_HEAD = ("| planted | median of seeds | trials | what broke first |", "|---|---|---|---|")
 
 
 def keep(kind: str, commit: str, files: list[str], found: Kept) -> None:
     """Put a long run's figure beside the others; it ran at this commit."""
-    if kind == "simulation":
-        line = add_up(files)
+    text = Path(files[0]).read_text(encoding="utf-8")
+    new: Kept = {"command": _COMMANDS[kind], "date": _today(), "commit": commit}
+    if kind == "planted":
+        new["bugs"] = json.loads(text.strip().splitlines()[-1])
     else:
-        text = Path(files[0]).read_text(encoding="utf-8")
-        line = fuzzed(text) if kind == "fuzz" else promoted(text)
-    command = _COMMANDS[kind]
-    found["runs"][kind] = {"figure": line, "command": command, "date": _today(), "commit": commit}
+        new["figure"] = add_up(files) if kind == "simulation" else fuzzed(text) if kind == "fuzz" else promoted(text)
+    found["runs"][kind] = new
 
 
 def keep_long(name: str, report: list[str], found: Kept) -> None:
@@ -200,10 +217,10 @@ def _today() -> str:
     return datetime.now(UTC).date().isoformat()
 
 
-def with_table(page: str, made: str) -> str:
+def with_table(page: str, begin: str, made: str) -> str:
     """The page with this table in its place."""
-    head, rest = page.split(BEGIN, 1)
-    return f"{head}{BEGIN}\n{made}\n{END}{rest.split(END, 1)[1]}"
+    head, rest = page.split(begin, 1)
+    return f"{head}{begin}\n{made}\n{END}{rest.split(END, 1)[1]}"
 
 
 def main(words: list[str]) -> None:
@@ -218,7 +235,8 @@ def main(words: list[str]) -> None:
     elif words[:1] == ["keep"]:
         keep(words[1], words[2], words[3:], found)
     KEPT.write_text(json.dumps(found, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    PAGE.write_text(with_table(PAGE.read_text(encoding="utf-8"), table(found)), encoding="utf-8")
+    page = with_table(PAGE.read_text(encoding="utf-8"), BEGIN, table(found))
+    PAGE.write_text(with_table(page, BEGIN_PLANTED, planted(found)), encoding="utf-8")
 
 
 if __name__ == "__main__":

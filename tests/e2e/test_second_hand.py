@@ -10,7 +10,7 @@ import pytest
 
 from rolloutd.core.values import Share, Slot
 from rolloutd.ctl.exits import REFUSED, Failure
-from rolloutd.daemon import take_lock
+from rolloutd.lock import take_lock
 from tests.e2e.paper import spec
 from tests.e2e.sites import FIRST, NAME, haproxy_site
 from tests.engines.haproxy import HAProxy

@@ -30,6 +30,7 @@ from rolloutd.loop import Loop
 from rolloutd.ports import Router, RouterError
 from rolloutd.recorder import Recorder
 from tests.simulation.planted_store import answers_before_commit, start_removes_the_wal
+from tests.simulation.planted_time import BUGS_OF_TIME
 
 Plant = Callable[[pytest.MonkeyPatch], None]
 
@@ -382,6 +383,7 @@ BUGS: Mapping[str, Plant] = {
         let_in_by_hand_for_good,
         answers_before_commit,
         start_removes_the_wal,
+        *BUGS_OF_TIME,
     )
 }
 """Every bug by its name."""

@@ -27,7 +27,7 @@ EXPECTED = [
     ("Wed 21 14:04 +0200", "BlindnessEnded"),
     ("Wed 21 14:04 +0200", "WindowRestarted"),
     ("Thu 22 09:51 +0200", "WindowRestarted"),
-    ("Thu 22 15:56 +0200", "PersonAsked"),
+    ("Thu 22 15:57 +0200", "PersonAsked"),
     ("Thu 22 17:00 +0200", "StageApproved"),
     ("Thu 22 17:00 +0200", "StageEntered"),
     ("Thu 22 17:00 +0200", "TrafficWanted"),

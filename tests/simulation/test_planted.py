@@ -42,6 +42,11 @@ EXPECTED = {
     "isolated_segment_lapses_upward": ("I1", "I6"),
     "share_write_forgets_isolation": ("I1",),
     "let_in_by_hand_for_good": ("I6", "liveness"),
+    "abort_waits_for_a_tick": ("I2",),
+    "wall_clock_ends_a_stage": ("I6", "I8", "I9"),
+    "misfired_job_dropped": ("I6", "I7", "liveness"),
+    "last_of_several_series_wins": ("I3",),
+    "second_daemon_acts": ("I5", "I6"),
     "answers_before_commit": ("I13",),
     "start_removes_the_wal": ("I13",),
 }

@@ -22,6 +22,8 @@ from rolloutd.simulation.world import World
 JUST_NOW_MS = 50
 READ_BACK_MS = 8_000
 WRITES_A_LOOK_MOST = 40
+AT_ONCE_MS, AGAIN_MS = 500, 1_500
+"""Going back is asked of the router so soon, unless the same was asked just before: then after a pause."""
 RAISING_VERBS = (Verb.PROMOTE, Verb.RESUME, Verb.REAPPLY, Verb.APPROVE, Verb.PUTBACK)
 
 
@@ -44,6 +46,8 @@ class Checkers:
         self._above_since_ms: int | None = None
         self._differs_since_ms: int | None = None
         self._writes = 0
+        self._zero_due_ms: int | None = None
+        self._zero_asked_ms = -AGAIN_MS
         self._unrecorded_ms: int | None = None
         self._causes: set[Cause] = set()
         world.engine_told = self.changed
@@ -97,6 +101,8 @@ class Checkers:
             self._replaced = (now_ms, ledger.wanted)
         elif isinstance(event, ev.RecedeStarted):
             self._unrecorded_ms = None
+            again = now_ms - self._zero_asked_ms < AGAIN_MS
+            self._zero_due_ms = None if again or self.world.engine.share == ZERO else now_ms
         elif isinstance(event, ev.LeaseLapsed | ev.DriftSeen | ev.RouterRestarted):
             self._told_apart(event)
         elif isinstance(event, ev.FinishStarted):
@@ -141,6 +147,8 @@ class Checkers:
     def calling(self, slot_is_ours: bool, share: Share) -> Share:
         """The daemon begins a write of a share; returns the ceiling of this moment."""
         self._writes += 1
+        if share == ZERO:
+            self._asked_for_zero()
         ledger = self.ledger
         lately_ms, before = self._replaced
         lately = self.world.now_ms() - lately_ms <= JUST_NOW_MS and share == before
@@ -164,11 +172,15 @@ class Checkers:
     def calling_base(self, slot_is_ours: bool) -> Share:
         """The daemon begins to move the base; returns the ceiling of this moment."""
         self._writes += 1
+        self._asked_for_zero()
         if slot_is_ours:
             self.raising()
         if slot_is_ours and not self.ledger.finishing:
             self.fault("I1", "the challenger is made the base, but no finish is recorded")
         return self.ledger.ceiling
+
+    def _asked_for_zero(self) -> None:
+        self._zero_due_ms, self._zero_asked_ms = None, self.world.now_ms()
 
     def changed(self, change: Change) -> None:
         """What the challenger is given became something else."""
@@ -236,11 +248,20 @@ class Checkers:
             self.fault("I6", f"the router has shown {shown}, not {ledger.wanted}, for more than two ticks")
         if calm and self._too_long(self._unrecorded_ms) and not self.world.nothing_kept:
             self.fault("I4", "the share was taken to zero before the record, and no reason has been recorded since")
+        self._look_for_zero(now_ms, shown)
         if self._writes > WRITES_A_LOOK_MOST:
             self.fault("I12", f"{self._writes} writes to the router within half a tick")
         self._writes = 0
         self.isolation.look(now_ms, calm=calm)
         self.sight.look(now_ms, shown, self.world.disturbed_ms)
+
+    def _look_for_zero(self, now_ms: int, shown: Share) -> None:
+        """Going back does not wait for the next tick, unless something kept the daemon from it."""
+        due_ms = self._zero_due_ms
+        if due_ms is None or shown == ZERO or self.world.disturbed_ms >= due_ms:
+            self._zero_due_ms = None
+        elif now_ms - due_ms > AT_ONCE_MS:
+            self.fault("I2", f"going back is recorded since {now_ms - due_ms} ms, and the router has not been asked")
 
     @property
     def _rounded(self) -> bool:

@@ -13,6 +13,7 @@ from functools import partial
 
 from rolloutd import outcomes
 from rolloutd.core.commands import Act, RefusalCode, Refused, Start, Verb
+from rolloutd.core.counting import ArmCounters
 from rolloutd.core.decide import Accepted
 from rolloutd.core.evidence import GateEvidence
 from rolloutd.core.lane import Lane
@@ -38,8 +39,10 @@ from rolloutd.simulation.warehouse import SimulatedWarehouse
 from rolloutd.simulation.world import World
 from rolloutd.snapshots import Recall
 
-EPOCH, CLOCK = "epoch", "clock"
+EPOCH, CLOCK, STEADY_FROM = "epoch", "clock", "steady_from"
 SNAP_EVERY_EVENTS = 3
+SERIES_LEAST = 2
+"""Each arm is two servers, see ``source.counted``."""
 BEATS_A_TICK, KEEP_CLOCK_BEATS, SEAL_EVERY_TICKS, RULE_EVERY_TICKS = 2, 3, 8, 5
 
 
@@ -129,12 +132,15 @@ class Life:
         world, journal = self.world, self._journal
         epoch = int(await journal.read_meta(EPOCH) or 0) + 1
         await journal.write_meta(EPOCH, str(epoch))
+        if self.rebooted:
+            await journal.write_meta(STEADY_FROM, str(world.clock.now().clock_ms))
+        steady_from_ms = int(await journal.read_meta(STEADY_FROM) or 0)
         loop = self.loop = Loop(
             journal=journal,
             keeper=self._keeper,
             clock=world.clock,
             world=Names(world.scenario.lease_ms),
-            birth=Birth(epoch, self.rebooted),
+            birth=Birth(epoch, self.rebooted, steady_from_ms),
             spill=self._spill,
             watcher=Notice(),
             recall=self._recall,
@@ -285,10 +291,22 @@ class Life:
                 self.checkers.fault(
                     "I3", f"{known.metric} counted {n} requests of slot {slot.value}, of {served} served"
                 )
+            self._look_at_series(known, slot, known.challenger if slot is CHALLENGER_SLOT else known.champion)
         if self.ready and self.checkers.sight.is_blind(known.metric, world.now_ms()):
             judged = lane.picture(world.clock.now().clock_ms).judgement
             if known.metric not in {gate.gate.metric for gate in judged.blind}:
                 self.checkers.fault("I3", f"{known.metric} is given nothing usable and does not know that it is blind")
+
+    def _look_at_series(self, known: GateEvidence, slot: Slot, counters: ArmCounters | None) -> None:
+        """What several servers of an arm showed is known of each of them."""
+        if self.world.scenario.plan.gate(known.metric).template.ripens:
+            return  # labels come from one table
+        shown = self.ready and self.checkers.sight.saw_all(known.metric, self.world.now_ms())
+        if shown and counters is not None and len(counters.total) < SERIES_LEAST:
+            self.checkers.fault(
+                "I3",
+                f"{known.metric} knows {len(counters.total)} of slot {slot.value}, of {SERIES_LEAST} series shown",
+            )
 
 
 __all__ = ["Life", "VirtualLoop"]

@@ -11,10 +11,12 @@ from dataclasses import dataclass
 from rolloutd.core.audit import audit
 from rolloutd.core.events import Recorded
 from rolloutd.journal import JournalError
+from rolloutd.lock import AlreadyRunning
 from rolloutd.simulation.checkers import Checkers
 from rolloutd.simulation.life import Life
 from rolloutd.simulation.people import People
 from rolloutd.simulation.scenario import Challenger, Fault, Kind, Scenario, draw
+from rolloutd.simulation.servers import PARTS
 from rolloutd.simulation.stores import Disk, StoreKind, new_disk
 from rolloutd.simulation.timewarp import VirtualLoop, run_virtual
 from rolloutd.simulation.world import World
@@ -119,6 +121,17 @@ class Run:
                 self.life.die(fault.kind.value)
         elif fault.kind is Kind.SUSPEND:
             self._suspend(fault)
+        elif fault.kind is Kind.SECOND_DAEMON and self.life.alive:
+            self._begin_another()
+
+    def _begin_another(self) -> None:
+        """Somebody starts the daemon by hand, beside the one that acts."""
+        try:
+            another = Life(self.world, self.checkers, self.disk, rebooted=False)
+        except AlreadyRunning:
+            self.world.trace.say("a second daemon is refused")
+            return
+        another.group.spawn(another.run(), "start")
 
     def _end(self, fault: Fault) -> None:
         self.world.end(fault)
@@ -201,7 +214,7 @@ def judge_end(scenario: Scenario, ended: str, people: People, *, ever_off: bool)
             wrong.append("a healthy challenger was rolled back")
         if people.gave_up and not rounded and not ever_off:
             wrong.append("a healthy challenger did not get through although nothing stood in its way any more")
-    if kind is Challenger.HARMFUL and ended == "done" and not people.promoted:
+    if kind is Challenger.HARMFUL and ended == "done" and not (people.promoted or safe_over_all(scenario)):
         wrong.append("a harmful challenger is done")
     if kind is Challenger.HARMFUL and people.gave_up and not people.on_hold_gate and not (rounded or ever_off):
         wrong.append("a harmful challenger was never rolled back")
@@ -210,6 +223,18 @@ def judge_end(scenario: Scenario, ended: str, people: People, *, ever_off: bool)
     if ended == "aborted" and not aborted:
         wrong.append("aborted although nobody asked for it")
     return wrong
+
+
+def safe_over_all(scenario: Scenario) -> bool:
+    """Whether harm to one segment is within each gate's margin over all users: a gate passes on all of them together.
+
+    In the few checks of a short stage that may be shown before the harm to the one.
+    """
+    if not scenario.harm_in:
+        return False
+    part = PARTS[scenario.segments.index(scenario.harm_in)]
+    ratio = 1 + part * (scenario.harm_rate / scenario.champion_rate - 1)
+    return all(ratio <= gate.accept.factor for gate in scenario.plan.gates)
 
 
 def run_seed(seed: int, store: StoreKind = StoreKind.SQLITE) -> Result:

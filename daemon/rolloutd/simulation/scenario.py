@@ -59,6 +59,7 @@ class Kind(StrEnum):
     WALL_JUMP = "wall clock set"
     HAND_ISOLATES = "hand isolates a segment"
     HAND_LETS_IN = "hand lets all segments in"
+    SECOND_DAEMON = "a second daemon started"
 
 
 WEIGHTS: dict[Kind, int] = {
@@ -79,13 +80,15 @@ WEIGHTS: dict[Kind, int] = {
 AT_ONCE = frozenset(
     {
         Kind.ROUTER_FORGETS, Kind.HAND_RAISES, Kind.HAND_LOWERS, Kind.COUNTER_RESET, Kind.WALL_JUMP,
-        Kind.HAND_ISOLATES, Kind.HAND_LETS_IN,
+        Kind.HAND_ISOLATES, Kind.HAND_LETS_IN, Kind.SECOND_DAEMON,
     }
 )  # fmt: skip
 """Faults that happen at one moment and have no end of their own."""
 
 _PLANNED = 0.15
 _SEGMENTED = 0.12
+_STAYING = 0.12
+_CROWDED = 0.08
 _WORST = frozenset({Kind.STORE_FULL, Kind.STORE_SLOW, Kind.CRASH, Kind.ROUTER_SLOW})
 
 CROSSINGS = (
@@ -202,8 +205,33 @@ def draw(seed: int) -> Scenario:
         people=people,
         quiet_ms=last_ms + tick_ms,
     )
+    drawn = _staying(Random(f"stay {seed}"), _crowded(Random(f"second {seed}"), drawn))
     apart = Random(f"rings {seed}")  # so that seeds without segments are what they were before there were any
     return _segmented(apart, drawn) if apart.random() < _SEGMENTED else drawn
+
+
+def _crowded(rng: Random, drawn: Scenario) -> Scenario:
+    """Seldom somebody starts a second daemon."""
+    if rng.random() >= _CROWDED:
+        return drawn
+    second = _fault(rng, Kind.SECOND_DAEMON, drawn.tick_ms, drawn.lease_ms)
+    return replace(drawn, faults=(*drawn.faults, second), quiet_ms=max(drawn.quiet_ms, second.at_ms + drawn.tick_ms))
+
+
+def _staying(rng: Random, drawn: Scenario) -> Scenario:
+    """Seldom stages last longer than their evidence needs, and the wall clock is set meanwhile."""
+    if rng.random() >= _STAYING:
+        return drawn
+    plan, tick_ms = drawn.plan, drawn.tick_ms
+    stages = tuple(replace(one, min_time_ms=one.min_time_ms + rng.randint(2, 10) * tick_ms) for one in plan.stages)
+    jumps = (_fault(rng, Kind.WALL_JUMP, tick_ms, drawn.lease_ms),) if rng.random() < 0.5 else ()
+    last_ms = max((jump.at_ms + tick_ms for jump in jumps), default=0)
+    return replace(
+        drawn,
+        spec=replace(drawn.spec, plan=replace(plan, stages=stages)),
+        faults=(*drawn.faults, *jumps),
+        quiet_ms=max(drawn.quiet_ms, last_ms),
+    )
 
 
 def _segmented(rng: Random, drawn: Scenario) -> Scenario:

@@ -1,4 +1,4 @@
-"""Judges what the daemon concludes from metrics against what the world really gave it (I3, I7, I8)."""
+"""Judges what the daemon concludes from metrics against what the world really gave it (I3, I7, I8, I9)."""
 
 from __future__ import annotations
 
@@ -86,6 +86,7 @@ class SightCheckers:
             if not all(known.readable_since(self._life_from_ms) for known in self._metrics.values()):
                 self._fault("I8", "the first stage was entered before this process had read every metric")
             return
+        self._stayed(stage, confirmed_ms, now_ms)
         for metric, known in self._metrics.items():
             self._last_answer(metric, known, now_ms)
             least = self._answers_in(self._scenario.plan.stages[stage].min_ticks, metric)
@@ -93,12 +94,20 @@ class SightCheckers:
                 self._fault("I3", f"went up from stage {stage} with less than {least} answers of {metric}")
             self._fresh_look(metric, known, now_ms)
 
+    def _stayed(self, stage: int, confirmed_ms: int | None, now_ms: int) -> None:
+        """A stage lasts its least time by the world's own clock, give or take what a slow disk adds to a record."""
+        least_ms = self._scenario.plan.stages[stage].min_time_ms
+        if confirmed_ms is not None and (stayed_ms := now_ms - confirmed_ms) < least_ms - JUST_NOW_MS:
+            self._fault("I9", f"went up from stage {stage} after {stayed_ms} of at least {least_ms} ms")
+
     def _last_answer(self, metric: str, known: _Metric, now_ms: int) -> None:
         """The last answer that can have been taken in was no blind one and is not old."""
         tick_ms = self._scenario.tick_ms
         taken = [answer for answer in known.answers if answer[0] <= now_ms - tick_ms // 2]
         newer = [answer for answer in known.answers if answer[0] > now_ms - tick_ms // 2]
         last = (newer or taken)[-1:]
+        if self._just_woke(now_ms):
+            return
         if not last or now_ms - last[0][0] > 7 * tick_ms:
             self._fault("I3", f"went up on a verdict although {metric} was not answered for seven ticks")
         elif all(answers[-1][1] is Sight.BLIND for answers in (taken, newer) if answers):
@@ -107,18 +116,28 @@ class SightCheckers:
     def _fresh_look(self, metric: str, known: _Metric, now_ms: int) -> None:
         """A whole observation window was answered since the last doubt."""
         doubts = [self._restarted_ms, *self._ledger.doubts_ms[-1:]]
-        if (
-            now_ms - self._suspended_ms > JUST_NOW_MS
-        ):  # what was decided before the host slept is recorded when it wakes
+        if not self._just_woke(now_ms):
             doubts.append(self._suspended_ms)
         last_ms, due = max(doubts), self._answers_in(self._scenario.plan.timing.window_ticks, metric)
         if last_ms >= 0 and (seen := known.usable_since(last_ms)) < due:
             self._fault("I8", f"went up {now_ms - last_ms} ms after a doubt, on {seen} of {due} answers of {metric}")
 
+    def _just_woke(self, now_ms: int) -> bool:
+        """Whether the host woke a moment ago: what was decided before it slept is recorded now, and not carried out."""
+        return self._suspended_ms >= 0 and now_ms - self._suspended_ms <= JUST_NOW_MS
+
     def _answers_in(self, ticks: int, metric: str) -> int:
         """How many answers are due in so many ticks: one a tick, or fewer where the source's own cadence is slower."""
         tick_ms, every_ms = self._scenario.tick_ms, self._scenario.plan.gate(metric).every_ms
         return ticks if every_ms <= tick_ms else ticks * tick_ms // every_ms
+
+    def saw_all(self, metric: str, now_ms: int) -> bool:
+        """Whether this process was shown every series in the last two answers, and had time to take them in."""
+        last = list(self._metrics[metric].answers)[-2:]
+        long_ago_ms = now_ms - self._scenario.tick_ms // 2
+        return len(last) == 2 and all(
+            sight is Sight.GOOD and self._life_from_ms < at_ms <= long_ago_ms for at_ms, sight in last
+        )
 
     def is_blind(self, metric: str, now_ms: int) -> bool:
         """Whether this process was given nothing but blind answers for so long that the gate must know it."""

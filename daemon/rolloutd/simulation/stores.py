@@ -21,6 +21,7 @@ from rolloutd.evidence_sqlite import SqliteEvidence
 from rolloutd.evidence_store import HISTORY_TICKS, EvidenceStore
 from rolloutd.journal import Journal
 from rolloutd.journal_sqlite import SqliteJournal
+from rolloutd.lock import AlreadyRunning, take_lock
 from rolloutd.memory_journal import MemoryEvidence, MemoryJournal
 from rolloutd.simulation.inline import InlineReader, InlineWriter
 from rolloutd.snapshots import MemorySnapshots, SnapshotStore, SqliteSnapshots
@@ -54,7 +55,7 @@ class Disk(Protocol):
     spilled: list[Spilled]
 
     def open(self) -> Opened:
-        """What a new process does."""
+        """What a new process does. Raises AlreadyRunning while another one acts."""
         ...
 
     def kill(self) -> None:
@@ -73,13 +74,18 @@ class MemoryDisk:
         self.spilled: list[Spilled] = []
         self._journal = MemoryJournal()
         self._opened = Opened(self._journal, MemoryEvidence(), MemorySnapshots())
+        self._locked = False
 
     def open(self) -> Opened:
         """See ``Disk.open``."""
+        if self._locked:
+            raise AlreadyRunning("Another one acts here.")
+        self._locked = True
         return self._opened
 
     def kill(self) -> None:
         """See ``Disk.kill``: nobody closes the doubles."""
+        self._locked = False
 
     async def record(self) -> list[Recorded]:
         """See ``Disk.record``."""
@@ -94,12 +100,14 @@ class SqliteDisk:
         self._folder = folder
         self._lives = 0
         self._connections: list[InlineReader | InlineWriter] = []
+        self._locks: list[int] = []
         self._place = self._next_place()
         for name, content in _prepared().items():
             (self._place / name).write_bytes(content)
 
     def open(self) -> Opened:
-        """See ``Disk.open``: migrated, with every pragma read back, as daemon.py opens them."""
+        """See ``Disk.open``: locked, migrated, with every pragma read back, as daemon.py opens them."""
+        self._locks.append(take_lock(self._folder))
         journal = SqliteJournal.store(self._place / JOURNAL)
         evidence = SqliteEvidence.store(self._place / EVIDENCE)
         snapshots = SqliteSnapshots.store(self._place / SNAPSHOTS)
@@ -141,6 +149,8 @@ class SqliteDisk:
         for connection in self._connections:
             connection.drop()
         self._connections.clear()
+        while self._locks:
+            os.close(self._locks.pop())
 
     def _connect(self, store: Store) -> tuple[InlineReader, InlineWriter]:
         store.prepare()
