@@ -246,6 +246,15 @@ def test_undecided_does_what_the_plan_says(choice: OnUndecided, end: str) -> Non
     assert ("StageExtended" in book.said()) is (choice is OnUndecided.EXTEND)
 
 
+def test_a_gate_that_holds_keeps_no_harm_in_traffic_that_another_takes_back() -> None:
+    """I2's sister: the heavier gate holds first; once the other one has shown the harm by itself, it goes to zero."""
+    gates = (a_gate(metric="holds", on_fail=OnFail.HOLD, weight=5.0), a_gate())
+    book = Playbook(a_spec(a_plan("10%", "50%", "90%", gates=gates)), World(rates={"a": 0.01, "b": 0.1}))
+    book.until("rolled_back", 300)
+    assert book.shares()[-1] == "0%"
+    assert "RolloutHeld" in book.said()
+
+
 def test_a_gate_that_holds_does_not_go_back() -> None:
     """on_fail = hold: the share stays where it is and a person is needed."""
     plan = a_plan(gates=(a_gate(on_fail=OnFail.HOLD),))

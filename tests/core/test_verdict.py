@@ -302,6 +302,16 @@ def test_of_several_that_show_harm_by_themselves_none_is_said_to_pass() -> None:
     assert found.gates[0].segment == ""
 
 
+def test_a_gate_that_holds_hides_none_that_goes_back() -> None:
+    """I2's sister: the larger harm of a gate that only holds keeps nobody on a version that another gate takes back."""
+    holds, back = gate("holds", on_fail=OnFail.HOLD), gate("back")
+    for harm, fired in ((LINE + log(2), 1), (LINE + log(2) - 1e-6, 0)):
+        found = judged((holds, known(holds, harm=50)), (back, known(back, harm=harm)))
+        assert found.fired is found.gates[fired]
+    worse = judged((holds, known(holds, harm=LINE + 0.5)), (back, known(back, harm=LINE)))
+    assert worse.fired is worse.gates[0]
+
+
 REGIONS = Segments("x-region", "region", ("eu", "us"))
 EU = Focus(SMALL, ("eu",), whole=False)
 

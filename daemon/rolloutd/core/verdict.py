@@ -77,6 +77,7 @@ class _Sight:
 class Judgement:
     """All gates now. ``fired`` is the gate that carries most of the harm once the total has reached the line.
 
+    One that goes back and is over the line by itself comes before one that only holds: no hold hides it.
     ``both_over_limit`` names a gate whose limit both arms exceed: an outside trouble, not the challenger's.
     ``split`` is None where no share is to be checked, ``outside`` where the champion is as it was.
     """
@@ -121,9 +122,10 @@ def judge(
     limits = {m: known.limit.log_e for m, known in evidence.items() if known.limit is not None}
     excused = next((g.metric for g in plan.gates if _both_over(plan, evidence.get(g.metric), limits)), None)
     parts = {gate.metric: _harm(plan, gate, evidence.get(gate.metric), excused, mirror, limits) for gate in plan.gates}
-    counted = {gate.metric: parts[gate.metric] for gate in plan.gates if gate.on_fail is not OnFail.OBSERVE}
-    total = logsumexp(list(counted.values()))
-    fired_metric = max(counted, key=counted.__getitem__) if total >= log(1.0 / plan.alpha) else None
+    counted, line = [gate for gate in plan.gates if gate.on_fail is not OnFail.OBSERVE], log(1.0 / plan.alpha)
+    total = logsumexp([parts[gate.metric] for gate in counted])
+    rank = {g.metric: (g.on_fail is OnFail.ROLLBACK and parts[g.metric] >= line, parts[g.metric]) for g in counted}
+    fired_metric = max(rank, key=rank.__getitem__) if total >= line else None
     verdicts = tuple(
         _one(
             plan,
