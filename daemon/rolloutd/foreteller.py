@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Protocol
 
 from rolloutd.core.forecast.rule import Ruling
@@ -16,6 +18,8 @@ from rolloutd.ports import MetricSource, Router, RouterError
 from rolloutd.wire_plan import PlanOutlook
 
 _ROUTER_S = 5.0
+_ONE_AT_A_TIME = ThreadPoolExecutor(max_workers=1, thread_name_prefix="forecast")
+"""A second of arithmetic each: many at once would hold the interpreter, and all threads that the daemon shares."""
 SpecReader = Callable[[Mapping[str, object]], Spec]
 """Turns a request's body into a checked spec."""
 
@@ -56,7 +60,8 @@ class Foreteller:
     async def foretell(self, spec: Spec) -> tuple[Ruling, PlanOutlook]:
         """Measure, then calculate beside the loop: it takes about a second of arithmetic."""
         found = await self.measured(spec)
-        return await asyncio.to_thread(foretell, spec, found.traffic, self.cap, found.basis, found.warnings)
+        asked = partial(foretell, spec, found.traffic, self.cap, found.basis, found.warnings)
+        return await asyncio.get_running_loop().run_in_executor(_ONE_AT_A_TIME, asked)
 
     async def measured(self, spec: Spec) -> Measured:
         """The traffic that the plan's gates would be judged on, as it is now."""

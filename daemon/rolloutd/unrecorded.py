@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
+from functools import partial
 
 from rolloutd.core import events as ev
 from rolloutd.core.lane import Lane
@@ -21,6 +23,8 @@ from rolloutd.spill import Spilled, SpillFile
 
 RECORD_PATIENCE_S = 0.25
 """How long a decrease waits for the journal, or for its turn, before it is carried out and spilled instead."""
+_OWN_THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spill")
+"""The event loop's own threads may all be busy, with forecasts for one; a line of an abort waits for none of them."""
 log = logging.getLogger("rolloutd.unrecorded")
 
 
@@ -32,7 +36,8 @@ async def lower(lane: Lane | None, hands: Hands | None, spill: SpillFile, clock:
     log.error("lowering before the record", extra={"rollout": name, "who": actor.name, "why": why})
     try:
         async with asyncio.timeout(RECORD_PATIENCE_S):
-            await asyncio.to_thread(spill.write, name, actor, why, clock.now())
+            writing = partial(spill.write, name, actor, why, clock.now())
+            await asyncio.get_running_loop().run_in_executor(_OWN_THREAD, writing)
     except (OSError, TimeoutError) as error:
         log.error("the spill journal cannot be written", extra={"rollout": name, "error": str(error)})  # noqa: TRY400
     try:

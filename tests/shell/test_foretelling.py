@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,15 +11,20 @@ from pathlib import Path
 
 import pytest
 
-from rollout_adapters.memory import MemoryProber
+from rollout_adapters.memory import MemoryProber, MemoryRouter
 from rollout_adapters.memory_metrics import MemorySource
+from rolloutd import foreteller
+from rolloutd.clock import BoottimeClock
 from rolloutd.core.commands import RefusalCode, Refused, Start
 from rolloutd.core.metrics import Answer, Counted, LabelMatch, MatchKind, Point, Question, Selector
+from rolloutd.core.observed import RouteReading
 from rolloutd.core.rules import Limits, Rules
-from rolloutd.core.values import Actor, ActorKind, Role, Slot
+from rolloutd.core.values import Actor, ActorKind, Role, Share, Slot
 from rolloutd.daemon import Daemon
+from rolloutd.foretold import foretell
 from rolloutd.main import make_outside, spec_reader, vocabulary
 from rolloutd.measuring import measure
+from rolloutd.ports import RouterUnreachable
 from rolloutd.settings import read_settings, read_spec
 from rolloutd.wire import ActionDone
 from tests.core.playbook import a_spec
@@ -52,6 +58,17 @@ route = "ranker"
 metric = "errors"
 limit = "5%"
 """
+
+
+class Away(MemoryRouter):
+    """A router that cannot be read."""
+
+    def __init__(self) -> None:
+        super().__init__(BoottimeClock(), ("ranker",))
+
+    async def read(self, route: str) -> RouteReading:
+        """Fail."""
+        raise RouterUnreachable("It is away.")
 
 
 @dataclass
@@ -266,3 +283,24 @@ async def test_a_quick_source_is_counted_until_there_is_something_to_count() -> 
     found = await measure(spec(), {Slot.A: "a", Slot.B: "b"}, Slot.A, {"source": source}, {"source": 200})
     assert [one.rps for one in found.traffic.values()] == [pytest.approx(2 * 63 / 0.6)]
     assert source.came == [1_000.0]
+
+
+async def test_forecasts_are_made_one_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """I2, I12: a crowd of them took all threads, and with the interpreter's lock the time of whoever aborts."""
+    now, most, real, overlap = 0, 0, foretell, threading.Event()
+
+    def counted(*args: object) -> object:
+        nonlocal now, most
+        now += 1
+        most = max(most, now)
+        try:
+            overlap.wait(0.01)
+            return real(*args)  # type: ignore[arg-type]
+        finally:
+            now -= 1
+
+    monkeypatch.setattr(foreteller, "foretell", counted)
+    asked = spec((9_900,))
+    blind = foreteller.Foreteller(lambda _: asked, {"ranker": Away()}, {}, {}, lambda _: {}, Share(500), enforces=True)
+    found = await asyncio.gather(*(blind.foretell(asked) for _ in range(20)))
+    assert (len(found), most) == (20, 1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from pathlib import Path
 
 from rolloutd.core.values import ZERO, Instant, Share, Slot
@@ -101,3 +102,18 @@ async def test_an_adapters_fault_on_the_way_costs_no_abort_its_record(tmp_path: 
     await aborting
     await rig.until(lambda: name in rig.loop.ended)
     assert rig.world.override == ZERO
+
+
+async def test_the_line_does_not_wait_for_threads_that_others_keep_busy(tmp_path: Path) -> None:
+    """I2, I12: forecasts, reloads and look-ups share the event loop's threads; an abort's line has one of its own."""
+    rig, name = await _running(tmp_path)
+    busy = threading.Event()
+    others = [asyncio.create_task(asyncio.to_thread(busy.wait)) for _ in range(40)]
+    rig.journal.faults.hold()
+    aborting = asyncio.create_task(rig.abort(name))
+    await rig.until(lambda: rig.world.override == ZERO)
+    lines = rig.spill.read()
+    busy.set()
+    rig.journal.faults.release()
+    await asyncio.gather(aborting, *others)
+    assert [line.reason for line in lines] == ["drill"]
