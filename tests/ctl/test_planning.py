@@ -144,6 +144,26 @@ def test_a_replay_leaves_out_what_ticks_do_not_tell(plan: Path, tmp_path: Path) 
     assert "blind" not in ran.stdout.lower()
 
 
+def test_given_traffic_tells_nothing_of_pairs_in_order(plan: Path, tmp_path: Path) -> None:
+    """How many positives there are nobody said: forecast and rehearsal leave the gate out, and alone it is no plan."""
+    ordered = tmp_path / "order.toml"
+    text = (
+        plan.read_text().replace('max_time = "2h"', 'max_time = "9h"').replace("holdback", 'max_time = "9h"\nholdback')
+    )
+    gate = '[[gate]]\nmetric = "order"\n'
+    ordered.write_text(f"{text}\n{gate}")
+    ran = run("plan", "check", ordered, "--config", EXAMPLE, "--rps", "400", "--json")
+    found = json.loads(ran.stdout)
+    assert "The traffic of order is not known; the forecast leaves it out." in found["warnings"]
+    assert {seen["metric"] for seen in found["traffic"]} == {"errors", "latency"}
+    simulated = ("simulate", ordered, "--config", EXAMPLE, "--rps", "400", "--runs", "2", "--json")
+    assert run(*simulated).returncode == 0
+    ordered.write_text(text[: text.index("[[gate]]")] + gate)
+    ran = run(*simulated)
+    assert ran.returncode == 2
+    assert "No gate of this plan is on what rates of requests tell" in ran.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [

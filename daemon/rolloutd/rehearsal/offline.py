@@ -48,9 +48,9 @@ def simulate(text: str, file: str, asked: Mapping[str, Any]) -> Told:
     seed, hands (processes), per_user (requests).
     """
     found = read_plan(text, file, asked["config"])
-    spec = shadowless(found.spec)
     champion, challenger = asked["champion"], asked["challenger"]
     try:
+        spec = shadowless(found.spec)
         _check_names(spec, *champion, *challenger)
         before = {gate.metric: _rate(gate, *champion) for gate in spec.plan.gates}
         rates = {
