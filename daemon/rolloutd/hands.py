@@ -184,10 +184,11 @@ class Hands:
         if isinstance(effect, SetIsolated):
             reading = await self._routers[effect.route].read(effect.route)
             return reading if set(reading.isolated) - set(effect.shown) else None
-        if not isinstance(effect, SetTraffic) or effect.urgent or effect.confirmed == ZERO:
+        if not isinstance(effect, SetTraffic) or effect.urgent or (effect.confirmed == ZERO and not effect.kept_off):
             return None
         reading = await self._routers[effect.route].read(effect.route)
-        return None if effect.confirmed <= reading.share_of(effect.slot) else reading
+        let_in = set(effect.kept_off) - set(reading.isolated)
+        return reading if let_in or not effect.confirmed <= reading.share_of(effect.slot) else None
 
     async def _pause(self, effect: Write) -> None:
         """Wait before the same write goes out again, so that a router that ignores or refuses it is not flooded."""

@@ -9,7 +9,7 @@ import pytest
 from rollout_adapters.memory import Fault, MemoryRouter
 from rolloutd.clock import BoottimeClock
 from rolloutd.core.effects import Effect, Observation, ReadRoute, RouteSeen, SetIsolated, SetTraffic
-from rolloutd.core.values import Share, Slot
+from rolloutd.core.values import ZERO, Share, Slot
 from rolloutd.hands import Hands, Still
 from tests.core.playbook import World
 from tests.shell.rig import WorldProber
@@ -54,6 +54,19 @@ async def test_a_segment_that_a_hand_took_off_since_the_last_look_is_not_let_in(
     assert router.writes == 0
     seen = await reported(router, SetIsolated("ranker", (*asked, "eu"), urgent, ("eu",)))
     assert seen.reading.isolated == (*asked, "eu")
+
+
+@pytest.mark.parametrize("confirmed", [ZERO, Share(50)])
+async def test_a_raise_waits_until_a_segment_that_a_hand_let_in_is_off_again(confirmed: Share) -> None:
+    """I1: the router's own isolation is looked at right before the others get more (simulator seed 20339)."""
+    router = MemoryRouter(CLOCK, ("ranker",))
+    await router.set_share("ranker", Slot.B, confirmed)
+    raises = SetTraffic("ranker", Slot.B, Share(100), urgent=False, confirmed=confirmed, kept_off=("eu",))
+    writes = router.writes
+    assert (await reported(router, raises)).reading.share_of(Slot.B) == confirmed
+    assert router.writes == writes
+    router.hand_isolates("ranker", "eu")
+    assert (await reported(router, raises)).reading.override == Share(100)
 
 
 @pytest.mark.parametrize("share", [Share(100), Share(0)])

@@ -20,7 +20,8 @@ class SetTraffic:
     """Give this slot this share and read it back. ``urgent`` (it lowers) jumps every queue.
 
     ``confirmed`` is what the router showed last. Where it shows less right before this raises it, somebody lowered it
-    meanwhile: then nothing is written, and what it shows is the answer.
+    meanwhile: then nothing is written, and what it shows is the answer. So it is where somebody let in a segment that
+    is ``kept_off``: it is taken off again before the others get more.
     """
 
     route: str
@@ -28,6 +29,7 @@ class SetTraffic:
     share: Share
     urgent: bool
     confirmed: Share = ZERO
+    kept_off: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -156,7 +156,9 @@ def _share(rollout: Rollout, seen: Seen) -> tuple[Effect, ...]:
         if not lowers and not seen.may_raise:
             return ()
         target = wanted.meet(observed) if lowers else wanted
-        return (SetTraffic(route, challenger, target, lowers, ZERO if lowers else rollout.traffic.confirmed),)
+        if lowers:
+            return (SetTraffic(route, challenger, target, urgent=True),)
+        return (SetTraffic(route, challenger, target, False, rollout.traffic.confirmed, rollout.kept_off),)
     if seen.leases and wanted > ZERO:
         return (RenewLease(route, challenger, wanted),)
     return ()
