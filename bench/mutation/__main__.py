@@ -47,16 +47,16 @@ def main(arguments: list[str]) -> int:
         sys.stderr.write("No such module has mutants. Nothing was done. Try: ./dev mutate --help\n")
         return 2
     tried = {one: _to_try(one, options.lines, options.part) for one in chosen}
-    lived = {one: _lived(one, options.part) for one in chosen} if options.again else None
+    before = {one: lived(one, options.part) for one in chosen} if options.again else None
     say: Callable[[str], None] = (lambda words: print(words, flush=True)) if options.verbose else lambda _: None
     every = [mutant for some in tried.values() for mutant in some]
-    due = [mutant for mutant in every if lived is None or _place(mutant) in lived[mutant.module]]
+    due = [mutant for mutant in every if before is None or _place(mutant) in before[mutant.module]]
     fates = {**{id(mutant): KILLED for mutant in every}, **_fates(due, say, own_alone=options.own)}
     results = {module: _summed(module, tried[module], fates) for module in chosen}
     for module, result in results.items():
         print(told(module, result))
         if options.keep and not options.lines:
-            keep(module, options.part, result)
+            keep(module, options.part, {**result, "own": options.own})
     return 0 if min(result["percent"] for result in results.values()) >= GOAL_PERCENT else 1
 
 
@@ -77,7 +77,7 @@ def _place(mutant: Mutant) -> str:
     return f"{mutant.line} {mutant.name}"
 
 
-def _lived(module: str, part: str) -> set[str]:
+def lived(module: str, part: str) -> set[str]:
     """Which mutants survived when this was last kept. Raises RuntimeError when the module is not what it was then."""
     before = json.loads(KEPT.read_text(encoding="utf-8")).get(module, {}).get(part)
     same = ["git", "diff", "--quiet", before["commit"] if before else "none", "--", module]

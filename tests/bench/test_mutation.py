@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from bench.mutation import __main__ as command
 from bench.mutation.marking import MARK, marked
 from bench.mutation.operators import mutants
 from bench.mutation.reimport import Changed
@@ -117,9 +119,23 @@ def test_every_target_and_its_tests_exist_and_each_equivalent_one_is_a_mutant_wi
         assert all(len(reason) > 20 for reason in same.get(module, {}).values())
 
 
+def test_again_goes_by_what_survived_of_a_module_that_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was killed in another text says nothing of this one; neither does what was never kept."""
+    kept = tmp_path / "mutation.json"
+    monkeypatch.setattr(command, "KEPT", kept)
+    found = {"1/1": {"commit": "HEAD", "survivors": ["3 above: x > most -> x >= most (survived)"]}}
+    kept.write_text(json.dumps({"LICENSE": found, "README.md": {"1/1": {**found["1/1"], "commit": "0000000"}}}))
+    assert command.lived("LICENSE", "1/1") == {"3 above: x > most -> x >= most"}
+    for module, part in (("README.md", "1/1"), ("LICENSE", "1/2"), ("pyproject.toml", "1/1")):
+        with pytest.raises(RuntimeError, match="try them all"):
+            command.lived(module, part)
+
+
 def test_the_command_refuses_a_module_that_is_no_target() -> None:
     """With a sentence, not with a green result."""
-    command = [sys.executable, "-m", "bench.mutation", "no_such.py"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    asked = [sys.executable, "-m", "bench.mutation", "no_such.py"]
+    done = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "Nothing was done" in done.stderr

@@ -129,7 +129,8 @@ def _mutation() -> Said:
         name = module.removeprefix("daemon/rolloutd/")
         measured.append(f"{name}: {killed} of {mutants} ({100 * killed / mutants:.1f} %), {same} equivalent left out")
         at += [f"{part['date']}, {part['commit']}" for part in parts.values()]
-    return measured or ["not measured yet"], ["`./dev mutate --keep`"], at
+    own = any(part.get("own") for parts in modules.values() for part in parts.values())
+    return measured or ["not measured yet"], ["`./dev mutate --own --keep`" if own else "`./dev mutate --keep`"], at
 
 
 def add_up(files: list[str]) -> str:

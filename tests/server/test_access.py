@@ -68,6 +68,19 @@ async def test_an_unknown_group_does_not_hide_those_after_it() -> None:
     assert await role_of({OPERATORS}, Roles(operators=("no-such-group", "ops"))) is Role.OPERATOR
 
 
+async def test_adopted_roles_count_from_the_next_request_on() -> None:
+    """What was given is taken as well as given (I10)."""
+    access = knowing(ROLES, {77: Account("ann", frozenset({ADMINS}))})
+    fewer = Roles(viewers=("bosses",))
+    try:
+        assert (await access.actor(Peer(1, 77, 1), "test")).role is Role.ADMIN
+        access.adopt(fewer, Access.gids(fewer))
+        assert (await access.actor(Peer(1, 77, 1), "test")).role is Role.VIEWER
+        assert access.roles is fewer
+    finally:
+        access.close()
+
+
 async def test_root_and_the_daemons_own_user_are_admin_and_nobody_else() -> None:
     """Without any group; the next uid is a stranger."""
     access = knowing(ROLES, {})
