@@ -164,12 +164,36 @@ def test_harm_in_one_segment_takes_it_off_where_the_gate_says_so() -> None:
     assert unknown[0] == ev.VerdictReached("errors", "fail", 1.0, 2.0, IN_ALL)
 
 
-def test_a_hold_that_was_for_something_else_is_taken_up_by_a_gate_that_holds() -> None:
-    """The newer ground is the one that a person must look at."""
-    of = replace(quiet(rollout()), phase=Phase.HELD, hold=rollout(Phase.HELD).hold)
+@pytest.mark.parametrize("phase", [Phase.RUNNING, Phase.ASKING, Phase.WATCHING, Phase.HELD])
+def test_a_gate_that_holds_does_so_wherever_a_stage_is(phase: Phase) -> None:
+    """Also one that is held for something else: the newer ground is the one that a person must look at."""
+    of = replace(quiet(rollout()), phase=phase, hold=rollout(phase).hold)
     found = said(Verdict.FAIL, gate=a_gate(on_fail=OnFail.HOLD))
     events = follows(of, judged=judgement(found, fired=found))
     assert [type(event) for event in events] == [ev.VerdictReached, ev.RolloutHeld]
+
+
+def test_a_hand_that_isolated_is_recorded_and_kept() -> None:
+    """I8: whoever somebody keeps on the champion stays there."""
+    of = quiet(rollout(plan=SPLIT))
+    why = "somebody isolated us on the router, outside of rolloutd; it is kept"
+    off = replace(seen(of), route=RouteReading(Slot.A, Slot.B, ONE, None, "1", isolated=("us",)))
+    assert follows(of, off) == (ev.SegmentIsolated("us", ev.Basis(ev.BasisKind.ROUTER, why)),)
+
+
+def test_drift_speaks_of_harm_in_its_own_figures() -> None:
+    """The size, and what moved most."""
+    template = replace(TEMPLATE, kind=GateKind.DRIFT, classes=("yes", "no"), class_label="class")
+    drifts = a_gate(metric="answers", template=template, limit=None, psi=0.1)
+    of = quiet(rollout(plan=a_plan(gates=(a_gate(), drifts))))
+    known = GateEvidence.start(of.spec.plan, drifts).drift
+    assert known is not None
+    known = known.with_tick((50, 50, 0), (10, 90, 0)).counted(gross_only=False)
+    found = said(Verdict.FAIL, gate=replace(drifts, metric="errors"))
+    spoke = follows(of, judged=judgement(found, fired=found, log_e_harm=5.0), drift=known)[0]
+    assert isinstance(spoke, ev.VerdictReached)
+    assert spoke.detail.startswith("errors shows harm: the answers drift")
+    assert spoke.detail.endswith("; evidence e^5.00, line 100")
 
 
 def test_a_mean_speaks_of_harm_in_its_own_figures() -> None:
