@@ -113,12 +113,13 @@ def _fates(tried: list[Mutant], say: Callable[[str], None], *, own_alone: bool) 
 def _summed(module: str, tried: list[Mutant], fates: dict[int, str]) -> dict[str, Any]:
     counts = Counter(fates[id(one)] for one in tried)
     left = [one for one in tried if fates[id(one)] in (SURVIVED, UNREACHED)]
+    same, every = equivalent().get(module, {}), mutants(module, (ROOT / module).read_text(encoding="utf-8"))
     return {
         "mutants": len(tried),
         "killed": counts[KILLED] + counts[TIMED_OUT],
         "by_time": counts[TIMED_OUT],
         "percent": round(100 * (1 - len(left) / len(tried)), 2) if tried else 100.0,
-        "equivalent": len(equivalent().get(module, {})),
+        "equivalent": sum(one.name in same for one in every),
         "survivors": [f"{_place(one)} ({fates[id(one)]})" for one in left],
     }
 
@@ -133,12 +134,18 @@ def told(module: str, result: dict[str, Any]) -> str:
 def keep(module: str, part: str, result: dict[str, Any]) -> None:
     """Put this module's result, or a part of it, beside the others', with the commit and the day."""
     kept = json.loads(KEPT.read_text(encoding="utf-8")) if KEPT.exists() else {}
-    git = ["git", "describe", "--always", "--dirty=+"]
-    commit = subprocess.run(git, cwd=ROOT, capture_output=True, text=True, check=True).stdout.strip()
+    commit = subprocess.run(
+        ["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    changed = subprocess.run(["git", "diff", "--quiet", "HEAD", "--", ".", ":!bench/results"], cwd=ROOT, check=False)
     parts = part.partition("/")[2]
     mine = {name: one for name, one in kept.get(module, {}).items() if name.endswith(f"/{parts}")}
     kept[module] = mine
-    mine[part] = {**result, "commit": commit, "date": datetime.now(UTC).date().isoformat()}
+    mine[part] = {
+        **result,
+        "commit": commit.stdout.strip() + "+" * changed.returncode,
+        "date": datetime.now(UTC).date().isoformat(),
+    }
     KEPT.write_text(json.dumps(kept, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 

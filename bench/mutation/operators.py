@@ -42,7 +42,7 @@ _CALLED = {"min": "max", "max": "min", "any": "all", "all": "any"}
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One change. ``function`` is the outermost function it lies in, empty at the level of module or class."""
+    """One change. ``function`` is the outermost function it lies in, empty where only an import makes it count."""
 
     module: str
     line: int
@@ -93,9 +93,11 @@ def mutants(module: str, source: str) -> list[Mutant]:
     """Every change there is to this text, in the order of its lines."""
     tree = ast.parse(source)
     number = {id(node): k for k, node in enumerate(ast.walk(tree))}
+    at_import = _called_at_import(tree)
     found: list[Mutant] = []
     seen: set[tuple[int, str, str, int]] = set()
-    for node, where, function in _alive(tree, (), ""):
+    for node, where, inside in _alive(tree, (), ""):
+        function = "" if inside in at_import else inside
         for edit, before, after in _edits(node):
             key = (getattr(node, "lineno", 0), before, after, getattr(node, "col_offset", 0))
             if key not in seen:
@@ -103,6 +105,15 @@ def mutants(module: str, source: str) -> list[Mutant]:
                 line = getattr(node, "lineno", 0)
                 found.append(Mutant(module, line, ".".join(where), function, before, after, number[id(node)], edit))
     return sorted(found, key=lambda one: (one.line, one.node))
+
+
+def _called_at_import(tree: ast.Module) -> set[str]:
+    """The functions of this module that its own import calls: what they do then no later swap changes."""
+    statements = [
+        one for one in tree.body if not isinstance(one, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+    ]
+    calls = [call.func for one in statements for call in ast.walk(one) if isinstance(call, ast.Call)]
+    return {name.id for name in calls if isinstance(name, ast.Name)}
 
 
 def _alive(node: ast.AST, where: tuple[str, ...], function: str) -> Iterator[tuple[ast.AST, tuple[str, ...], str]]:

@@ -49,6 +49,8 @@ def test_a_mutant_is_the_module_with_one_change() -> None:
     assert {one.function for one in mutants("m.py", SOURCE) if one.before == "3"} == {""}
     called = mutants("m.py", "def f():\n    return max(1, g(2))\n")
     assert {one.function for one in called} == {"f"}
+    early = mutants("m.py", "def f():\n    return [1]\n\nTABLE = {'a': f()}\n")
+    assert {one.function for one in early} == {""}
 
 
 def test_a_living_function_gets_the_changed_code() -> None:

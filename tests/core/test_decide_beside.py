@@ -40,6 +40,11 @@ def test_each_conflict_names_its_own_route_or_model() -> None:
     refused(start(spec, model), RefusalCode.CONFLICT, words)
 
 
+def test_a_decision_without_words_says_nothing() -> None:
+    """No word is made up for it."""
+    assert Accepted((ev.RolloutClaimed(),)).message == ""
+
+
 # ---- checks before traffic
 
 
