@@ -197,8 +197,8 @@ def _raising(row: VerbRow, facts: Facts, name: str, status: Status | None, now_s
     """What raises exposure: allowed roles only, always asked, always with the revision on the screen."""
     if facts.read_only:
         return _not_yours(row, facts, name)
-    if not facts.same_major and facts.hello is not None:
-        return Say(words.SAME_MAJOR.format(ours=words.API, theirs=facts.hello.api))
+    if theirs := facts.api_for(name):
+        return Say(words.SAME_MAJOR.format(ours=words.API, theirs=theirs))
     if not covers(facts.role_for(name), row.role):
         return _not_yours(row, facts, name)
     if status is None:
@@ -298,7 +298,7 @@ def _against(status: Status, *, promoting: bool) -> list[str]:
 
 def _override(row: VerbRow, status: Status, title: str, against: list[str], role: str, now_s: float) -> Strip:
     """Going up against the evidence: admin, the rollout's name typed, and a reason. Triggers stay armed."""
-    told = f'{command(row.verb, status.name)} --override --reason "..." --confirm {status.name}'
+    told = f'{command(row.verb, status.name)} --override --reason "..." --confirm {real_name(status.name)}'
     said = "AGAINST IT: " + "; ".join(against)
     if not covers(role, "admin"):
         facts = (said, f"Override needs the role admin. You are {role}. Ask somebody with it.", f"CLI: {told}")

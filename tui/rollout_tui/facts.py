@@ -24,12 +24,18 @@ NO_HOSTS: Mapping[str, Contact] = MappingProxyType({})
 class Gap:
     """The daemon is heard again after so many seconds of silence, as a new process or as the same one.
 
-    ``host`` names it where there are several.
+    ``host`` names it where there are several; ``also`` is what befell another one and is not acknowledged either.
     """
 
     length_s: float
     restarted: bool
     host: str = ""
+    also: Gap | None = None
+
+    @property
+    def all(self) -> tuple[Gap, ...]:
+        """This one and those of the other hosts."""
+        return (self, *(self.also.all if self.also is not None else ()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +45,7 @@ class Contact:
     link: Link = field(default_factory=Link)
     role: str = "viewer"
     read_only: bool = False
+    api: str = API_VERSION
 
 
 def host_of(name: str) -> str:
@@ -104,8 +111,21 @@ class Facts:
 
     @property
     def same_major(self) -> bool:
-        """Whether actions mean the same to this screen and to the daemon."""
-        return self.hello is None or self.hello.api.partition(".")[0] == API_VERSION.partition(".")[0]
+        """Whether actions mean the same to this screen and to the daemon; of several hosts: to every one."""
+        return not self.other_apis
+
+    @property
+    def other_apis(self) -> tuple[str, ...]:
+        """The interfaces to which actions mean something else, each with its host where there are several."""
+        if self.hosts:
+            return tuple(f"{one.api} on {host}" for host, one in self.hosts.items() if not _ours(one.api))
+        return () if self.hello is None or _ours(self.hello.api) else (self.hello.api,)
+
+    def api_for(self, name: str) -> str:
+        """The interface of this rollout's daemon where actions mean something else to it, or nothing."""
+        contact = self.hosts.get(host_of(name))
+        api = contact.api if contact is not None else self.hello.api if self.hello is not None else API_VERSION
+        return "" if _ours(api) else api
 
     def detail_state(self, now_s: float) -> LinkState:
         """What to believe of the open rollout; until its own stream spoke, what the fleet's stream says."""
@@ -118,6 +138,10 @@ class Facts:
         heard_s = self.detail_link.heard_s
         until_s = now_s if heard_s is None or self.detail_state(now_s) is LinkState.LIVE else heard_s
         return max(0.0, until_s - self.status_s)
+
+
+def _ours(api: str) -> bool:
+    return api.partition(".")[0] == API_VERSION.partition(".")[0]
 
 
 def open_rollout(facts: Facts, name: str) -> Facts:

@@ -62,8 +62,15 @@ def fold(facts: Facts, came: Incoming, *, detail: bool, now_s: float) -> Facts:
 
 
 def _worse(known: Gap | None, new: Gap | None) -> Gap | None:
-    """The newer one; but a restart that nobody has acknowledged yet is not hidden by a mere silence."""
-    return known if new is None or (known is not None and known.restarted and not new.restarted) else new
+    """The newer one of a host; but a restart that nobody has acknowledged yet is not hidden by a mere silence.
+
+    Nor is anything by what befalls another host.
+    """
+    if known is None or new is None:
+        return new or known
+    if known.host != new.host:
+        return replace(known, also=_worse(known.also, new))
+    return known if known.restarted and not new.restarted else replace(new, also=known.also)
 
 
 def gap_before(old: Hello | None, hello: Hello, link: Link, now_s: float, host: str = "") -> Gap | None:

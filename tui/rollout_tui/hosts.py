@@ -20,7 +20,7 @@ from rollout_tui.link import LOST_S
 from rollout_tui.options import Options
 from rollout_tui.orders import Order
 from rolloutd.pictures import Past, Plan, Series
-from rolloutd.wire import ActionDone, Fleet, FleetRow, Problem, Status, Timeline, Why
+from rolloutd.wire import ActionDone, Fleet, FleetHold, FleetRow, Problem, Status, Timeline, Why
 from rolloutd.wire_daemon import Heartbeat, Hello, SourceAge
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ class Hosts(Client):
         self._retry_s = retry_s
         self._rows: dict[str, dict[str, FleetRow]] = {host: {} for host in clients}
         self._hellos: dict[str, Hello] = {}
-        self._beats: dict[str, Heartbeat] = {}
+        self._beats: dict[str, tuple[Heartbeat, float]] = {}
         self._greeting = True
         self.contacts = {host: Contact() for host in clients}
 
@@ -160,8 +160,10 @@ class Hosts(Client):
         if isinstance(one, Fleet):
             self._rows[host] = {row.name: _named(row, host) for row in one.rollouts}
             rows = [row for rows in self._rows.values() for row in rows.values()]
-            held = any(beat.held for beat in self._beats.values()) or one.hold
-            return [one.model_copy(update={"rollouts": rows, "total": len(rows), "hold": held}), self._contacts()]
+            held = any(beat.held for beat, _ in self._beats.values()) or one.hold
+            needs = sum(row.needs_you for row in rows)
+            told = {"rollouts": rows, "total": len(rows), "needs_you": needs, "hold": held}
+            return [one.model_copy(update=told), self._contacts()]
         if isinstance(one, FleetRow):
             self._rows[host][one.name] = _named(one, host)
             return [self._rows[host][one.name]]
@@ -169,8 +171,8 @@ class Hosts(Client):
             self._rows[host].pop(one.name, None)
             return [Gone(name=f"{one.name}@{host}")]
         if isinstance(one, Heartbeat):
-            self._beats[host] = one
-            return [self._beat(one), self._contacts()]
+            self._beats[host] = (one, now_s)
+            return [self._beat(one, now_s), self._contacts()]
         return []
 
     def _greeted(self, host: str, hello: Hello) -> list[Incoming]:
@@ -179,7 +181,7 @@ class Hosts(Client):
         first, self._greeting = self._greeting, False
         self._hellos[host] = hello
         link = before.link.opened(self._now())
-        self.contacts[host] = Contact(link, hello.role, hello.read_only)
+        self.contacts[host] = Contact(link, hello.role, hello.read_only, hello.api)
         told: list[Incoming] = [self._hello(hello)] if first else []
         return [*told, self._contacts(gap)]
 
@@ -191,13 +193,15 @@ class Hosts(Client):
         simulated = any(one.simulated for one in (hello, *self._hellos.values()))
         return hello.model_copy(update={"host": f"{len(self._clients)} hosts", "boot_id": ALL, "simulated": simulated})
 
-    def _beat(self, newest: Heartbeat) -> Heartbeat:
-        beats = self._beats.items()
+    def _beat(self, newest: Heartbeat, now_s: float) -> Heartbeat:
+        """What all said last; what a host said that is silent since has grown older, also beside one that speaks."""
+        beats = [(host, beat) for host, (beat, _) in self._beats.items()]
+        since_s = {host: now_s - at_s for host, (_, at_s) in self._beats.items()}
         here = sorted({name for _, beat in beats for name in beat.here})
-        sources = [_of_host(one, host) for host, beat in beats for one in beat.sources]
-        routers = [_of_host(one, host) for host, beat in beats for one in beat.routers]
+        sources = [_of_host(one, host, since_s[host]) for host, beat in beats for one in beat.sources]
+        routers = [_of_host(one, host, since_s[host]) for host, beat in beats for one in beat.routers]
         message = "; ".join(f"{host}: {beat.message}" for host, beat in beats if beat.message)
-        held = next((beat.held for _, beat in beats if beat.held), None)
+        held = _held({host: beat.held for host, beat in beats if beat.held})
         proposed = [f"{name}@{host}" for host, beat in beats for name in beat.proposed]
         told = {"sources": sources, "routers": routers, "here": here, "message": message, "held": held, "boot_id": ALL}
         return newest.model_copy(update={**told, "proposed": proposed})
@@ -220,8 +224,18 @@ def came_to_end(said: asyncio.Queue[Said], host: str) -> Callable[[str], None]:
     return ended
 
 
-def _of_host(one: SourceAge, host: str) -> SourceAge:
-    return one.model_copy(update={"name": f"{host}/{one.name}"})
+def _of_host(one: SourceAge, host: str, since_s: float) -> SourceAge:
+    age_s = None if one.age_s is None else one.age_s + since_s
+    return one.model_copy(update={"name": f"{host}/{one.name}", "age_s": age_s})
+
+
+def _held(holds: Mapping[str, FleetHold]) -> FleetHold | None:
+    """The holds of all hosts as one: the first with its host, the others counted."""
+    if not holds:
+        return None
+    host, first = next(iter(holds.items()))
+    others = len(holds) - 1 + sum(one.others for one in holds.values())
+    return first.model_copy(update={"by": f"{first.by} on {host}", "others": others})
 
 
 def _named(one: Named, host: str) -> Named:

@@ -60,15 +60,11 @@ def render_foot(scene: Scene, keys: Line | None = None) -> Lines:
     """What an action said, what was noted, the strip, and the keys: those of the screen, or the given ones."""
     small = scene.room in {Room.TINY, Room.LINE}
     lines: Lines = []
-    beat, gap = scene.facts.beat, scene.facts.gap
+    beat = scene.facts.beat
     if beat is not None and beat.message:
         text = words.DAEMON_SAYS.format(message=clean(beat.message))
         lines += [line(Span(row, Role.CRITICAL)) for row in wrap(text, scene.width, 2)]
-    if gap is not None and scene.strip is None:
-        told = words.RESTARTED if gap.restarted else words.REGAINED
-        text = told.format(gap=figures.age(gap.length_s))
-        text = f"{clean(gap.host)}: {text}" if gap.host else text
-        lines += [line(Span(row, Role.WARNING)) for row in wrap(text, scene.width, 2)]
+    lines += _gaps(scene) if scene.strip is None else []
     if scene.result is not None:
         for one in render_result(scene.result, scene.now_s):
             rows = wrap("".join(span.text for span in one), scene.width, 2) if scene.result.said else []
@@ -79,6 +75,19 @@ def render_foot(scene: Scene, keys: Line | None = None) -> Lines:
         strip = render_small_strip if small else render_strip
         lines += strip(scene.strip, scene.width, scene.now_s, scene.keys.key("abort"))
     return [*lines, render_keys(scene) if keys is None or scene.strip is not None else keys]
+
+
+def _gaps(scene: Scene) -> Lines:
+    """What was away and is back: who started anew, then who was only silent, with the longest time of each."""
+    lines: Lines = []
+    for restarted, told in ((True, words.RESTARTED), (False, words.REGAINED)):
+        gaps = [one for one in (scene.facts.gap.all if scene.facts.gap else ()) if one.restarted is restarted]
+        if gaps:
+            hosts = ", ".join(clean(one.host) for one in gaps if one.host)
+            text = told.format(gap=figures.age(max(one.length_s for one in gaps)))
+            rows = wrap(f"{hosts}: {text}" if hosts else text, scene.width, 2)
+            lines += [line(Span(row, Role.WARNING)) for row in rows]
+    return lines
 
 
 def fleet_height(scene: Scene) -> int:

@@ -90,9 +90,16 @@ class Scene:
     @property
     def link_age_s(self) -> float:
         """Seconds since the daemon was last heard by this screen's stream."""
+        if not self.on_rollout:
+            return self.facts.fleet_link.age_s(self.now_s)
         detail = self.facts.detail_link
-        link = detail if self.on_rollout and detail.heard_s is not None else self.facts.fleet_link
+        link = detail if detail.heard_s is not None else self.facts.link_of(self.facts.name)
         return link.age_s(self.now_s)
+
+    @property
+    def role(self) -> str:
+        """The caller's role on the host of the rollout that a key would act on."""
+        return self.facts.role_for(self.facts.name if self.on_rollout else self.listing.name)
 
     @property
     def mark(self) -> str:

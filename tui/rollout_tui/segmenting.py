@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rollout_tui import words
+from rollout_tui.facts import host_of, real_name
 from rollout_tui.lines import clean
 from rollout_tui.strip import Send, Step, Strip
 from rolloutd.verbs import Risk, VerbRow
@@ -43,11 +44,12 @@ def on_segment(row: VerbRow, name: str, status: Status | None, segment: str, now
         return Send(name, row.verb, ActionRequest(segment=found.name))
     if not found.isolated:
         return words.NOT_ISOLATED.format(segment=clean(found.title))
-    by_harm = found.by == _DAEMON
+    by_harm, there = found.by == _DAEMON, real_name(name)
+    way = f"ssh {host_of(name)} " if host_of(name) else ""
     told = (
         f"Isolated by {clean(found.by)}: {clean(found.why)}",
-        f'CLI: rollout {row.verb} {name} {found.name} --if-revision {status.revision} --reason "..."'
-        + (f" --override --confirm {name}" if by_harm else ""),
+        f'CLI: {way}rollout {row.verb} {there} {found.name} --if-revision {status.revision} --reason "..."'
+        + (f" --override --confirm {there}" if by_harm else ""),
     )
     title = f"{'OVERRIDE: ' if by_harm else ''}PUT {clean(found.title)} BACK on {clean(status.challenger)}"
     steps = (Step.NAME, Step.REASON, Step.YES) if by_harm else (Step.REASON, Step.YES)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from rollout_tui.facts import real_name
 from rollout_tui.lines import clean
 
 if TYPE_CHECKING:
@@ -112,7 +113,11 @@ def _send(strip: Strip) -> Send:
     from rolloutd.wire import ActionRequest
 
     request = ActionRequest(
-        reason=strip.reason.strip(), override=strip.override, confirm=strip.typed, wait_s=0, segment=strip.segment
+        reason=strip.reason.strip(),
+        override=strip.override,
+        confirm=real_name(strip.typed),  # its own daemon knows it by no other
+        wait_s=0,
+        segment=strip.segment,
     )
     return Send(strip.name, strip.verb, request, strip.revision, strip.trying_s, strip.spec)
 

@@ -92,7 +92,7 @@ def _row(scene: Scene, command: Command, *, cursor: bool) -> Line:
     against = ""
     if row is not None and not row.built:
         against = "  (not built yet)"
-    elif row is not None and not covers(scene.facts.role, row.role):
+    elif row is not None and not covers(scene.role, row.role):
         against = f"  ({row.role})"
     where = "" if scene.width < 60 else f"{fit(command.name, 12)}"
     text = f"   {fit(keys, 11)} {where}{command.help}{against}"

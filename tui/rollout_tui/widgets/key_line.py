@@ -18,7 +18,7 @@ def _verb(scene: Scene, verb: str, *, now: bool) -> Span:
     """A key with its verb; dimmed where this role cannot use it. The daemon decides, this only saves a try."""
     row = BY_NAME[verb]
     text = f"{scene.keys.key(verb)} {'ABORT' if verb == 'abort' else verb}{' now' if now and verb == 'abort' else ''}"
-    if row.risk is Risk.RAISES and (scene.facts.read_only or not covers(scene.facts.role, row.role)):
+    if row.risk is Risk.RAISES and (scene.facts.read_only or not covers(scene.role, row.role)):
         return Span(f"{text} ({row.role})", Role.NOTICE)
     return Span(text, Role.CRITICAL if verb == "abort" else Role.PLAIN)
 

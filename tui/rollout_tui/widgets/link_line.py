@@ -42,7 +42,8 @@ def render_who(scene: Scene) -> Span:
         return Span("")
     if scene.facts.read_only:
         return Span(f"{clean(hello.who)} READ ONLY", Role.WARNING)
-    return Span(f"{clean(hello.who)}/{clean(hello.role)}")
+    role = scene.facts.role_for(scene.facts.name) if scene.on_rollout else hello.role
+    return Span(f"{clean(hello.who)}/{clean(role)}")
 
 
 def render_state(scene: Scene, state: str) -> Span:
@@ -100,8 +101,9 @@ def render_hosts(scene: Scene) -> Line:
 def render_doubts(scene: Scene) -> Line:
     """What makes this screen and the daemon unlike: another major version, or clocks that differ."""
     facts, parts = scene.facts, list[Part]()
-    if facts.hello is not None and not facts.same_major:
-        parts.append(Span(words.OTHER_MAJOR.format(ours=words.API, theirs=clean(facts.hello.api)), Role.WARNING))
+    if facts.other_apis:
+        theirs = clean(", ".join(facts.other_apis))
+        parts.append(Span(words.OTHER_MAJOR.format(ours=words.API, theirs=theirs), Role.WARNING))
     apart = clocks.told(facts.ahead_s)
     if apart:
         parts.append(Span(f"{apart}   ", Role.WARNING))
@@ -175,8 +177,8 @@ def render_rollout_line(scene: Scene, status: Status) -> Line:
 def render_lost(scene: Scene) -> list[Line]:
     """The banner over a picture that is not live."""
     link = scene.facts.detail_link if scene.on_rollout else scene.facts.fleet_link
-    as_of = figures.clock(scene.facts.as_of, scene.look.zone, seconds=True)
     status = scene.facts.status if scene.on_rollout else None
+    as_of = figures.clock(status.as_of if status else scene.facts.as_of, scene.look.zone, seconds=True)
     abort = scene.keys.key("abort")
     by_hand = clean(status.by_hand) if status and status.by_hand else "rolloutd emergency-abort on its host"
     tries = f" (try {link.tries})" if link.tries else ""
