@@ -91,13 +91,15 @@ def _fates(tried: list[Mutant], say: Callable[[str], None], *, own_alone: bool) 
     modules = list(dict.fromkeys(one.module for one in tried))
     sources = {module: (ROOT / module).read_text(encoding="utf-8") for module in modules}
     outside, inside = [one for one in tried if not one.function], [one for one in tried if one.function]
-    fates = {}
+    fates, sound = dict[int, str](), set[str]()
     if outside:  # first: what this process has imported unchanged no child can import changed
         with reimport.warmed_up():
             for one in outside:
-                name = ".".join(Path(one.module).with_suffix("").parts[1:])
-                own = TARGETS[one.module].own
-                fates[id(one)] = reimport.fate(one, name, str(ROOT / one.module), sources[one.module], own)
+                where = _dotted(one.module), str(ROOT / one.module), sources[one.module], TARGETS[one.module].own
+                if one.module not in sound and reimport.fate(None, *where) != SURVIVED:
+                    raise RuntimeError(f"The own tests of {one.module} fail without any change: nothing can be said.")
+                sound.add(one.module)
+                fates[id(one)] = reimport.fate(one, *where)
                 say(f"{one.module}:{one.line} {one.name}: {fates[id(one)]}")
     if inside:
         first = frozenset(test for module in modules for test in TARGETS[module].own)
@@ -108,6 +110,10 @@ def _fates(tried: list[Mutant], say: Callable[[str], None], *, own_alone: bool) 
             raise RuntimeError(f"Tests fail without any change, so nothing can be said: {plugin.failed}")
         fates |= {id(one): plugin.results[number] for number, one in enumerate(inside)}
     return fates
+
+
+def _dotted(module: str) -> str:
+    return ".".join(Path(module).with_suffix("").parts[1:])
 
 
 def _summed(module: str, tried: list[Mutant], fates: dict[int, str]) -> dict[str, Any]:

@@ -67,11 +67,11 @@ def warmed_up() -> Iterator[None]:
     sys.dont_write_bytecode, sys.pycache_prefix = before
 
 
-def fate(mutant: Mutant, name: str, path: str, source: str, tests: Sequence[str]) -> str:
-    """What comes of this mutant when these tests run from the first import on."""
+def fate(mutant: Mutant | None, name: str, path: str, source: str, tests: Sequence[str]) -> str:
+    """What comes of this mutant, or of the module as it is, when these tests run from the first import on."""
     if name in sys.modules:
         raise RuntimeError(f"{name} is imported already; its mutants at module level could not be tried.")
-    code = compile(mutant.tree(source), path, "exec")
+    code = compile(mutant.tree(source) if mutant else source, path, "exec")
     return in_child(lambda: _fails(Changed(name, code), tests), LIMIT_S)
 
 

@@ -310,6 +310,9 @@ def test_a_gate_that_holds_hides_none_that_goes_back() -> None:
         assert found.fired is found.gates[fired]
     worse = judged((holds, known(holds, harm=LINE + 0.5)), (back, known(back, harm=LINE)))
     assert worse.fired is worse.gates[0]
+    other = gate("other")
+    both = judged((back, known(back, harm=LINE + 1)), (other, known(other, harm=LINE + 2)))
+    assert both.fired is both.gates[1]
 
 
 REGIONS = Segments("x-region", "region", ("eu", "us"))
