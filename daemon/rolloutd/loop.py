@@ -186,7 +186,8 @@ class Loop(Raising):
         if goes_back:
             self.calm.disturb(name)
         try:
-            async with self._patience(name, act.actor, act.reason or f"{act.actor.name} aborted", goes_back):
+            recede = ev.RecedeStarted(ev.RecedeCause.PERSON, act.reason or f"{act.actor.name} aborted")
+            async with self._patience(name, act.actor, recede if goes_back else None):
                 await lock.acquire()
             try:
                 yield
@@ -197,19 +198,21 @@ class Loop(Raising):
         if goes_back:
             self._spill_settled(name)
 
-    def _patience(self, name: str, actor: Actor, why: str, goes_back: bool) -> AbstractAsyncContextManager[None]:
+    def _patience(self, name: str, actor: Actor, recede: ev.RecedeStarted | None) -> AbstractAsyncContextManager[None]:
         """Going back waits for nothing longer than its patience; everything else waits."""
-        return unrecorded.patience(partial(self._lower_unrecorded, name, actor, why)) if goes_back else nullcontext()
+        if recede is None:
+            return nullcontext()
+        return unrecorded.patience(partial(self._lower_unrecorded, name, actor, recede))
 
     def _spill_settled(self, name: str, *, goes_back: bool = False) -> None:
         """The journal has all that was done of this rollout; an abort that waits for its turn keeps its line."""
         if (goes_back or name not in self.calm.disturbed_by) and name not in self._recorder.behind:
             self._recorder.settled(name)
 
-    async def _lower_unrecorded(self, name: str, actor: Actor, why: str) -> None:
+    async def _lower_unrecorded(self, name: str, actor: Actor, recede: ev.RecedeStarted) -> None:
         self.calm.end_waiting()
         self._recorder.spilled(name)
-        await unrecorded.lower(self.lanes.get(name), self.hands, self._spill, self._clock, actor, why)
+        await unrecorded.lower(self.lanes.get(name), self.hands, self._spill, self._clock, actor, recede)
 
     async def _command_after_end(
         self, name: str, act: Act, key: CommandKey | None
@@ -349,11 +352,11 @@ class Loop(Raising):
             after = follow(after, row)
         reach(CrashPoint.BEFORE_INTENT)
         unwritten = Unwritten(version, events, now, actor, key, outcome)
-        why, goes_back = unrecorded.reason_of(events), unrecorded.takes_back(events)
+        recede = unrecorded.way_back(events)
         try:
-            async with self._patience(name, actor, why, goes_back):
+            async with self._patience(name, actor, recede):
                 rows = await self._recorder.append(name, unwritten)
-            self._spill_settled(name, goes_back=goes_back)
+            self._spill_settled(name, goes_back=recede is not None)
             self.set_raising("", "space")
         except CommandRepeated:
             raise
@@ -362,8 +365,8 @@ class Loop(Raising):
             if not unrecorded.only_lowers(lane, after):
                 raise
             self._recorder.keep(name, unwritten)
-            if goes_back:
-                await self._lower_unrecorded(name, actor, why)
+            if recede is not None:
+                await self._lower_unrecorded(name, actor, recede)
         if key is not None or any(isinstance(event, ev.TrafficConfirmed | ev.BaseConfirmed) for event in events):
             reach(CrashPoint.OUTCOME_DURABLE)
         self._tell_soon(rows)

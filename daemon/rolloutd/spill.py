@@ -17,12 +17,13 @@ from rolloutd.core.values import Actor, Instant
 
 @dataclass(frozen=True, slots=True)
 class Spilled:
-    """One decrease to zero that was carried out unrecorded."""
+    """One decrease to zero that was carried out unrecorded. ``cause`` is empty in lines of before it was kept."""
 
     rollout: str
     who: str
     reason: str
     wall_ms: int
+    cause: str = ""
 
 
 class SpillFile:
@@ -31,9 +32,10 @@ class SpillFile:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def write(self, rollout: str, actor: Actor, reason: str, at: Instant) -> None:
+    def write(self, rollout: str, actor: Actor, reason: str, at: Instant, cause: str = "") -> None:
         """Add a line, durably. Raises OSError."""
-        line = json.dumps({"rollout": rollout, "who": actor.name, "reason": reason, "wall_ms": at.wall_ms})
+        row = {"rollout": rollout, "who": actor.name, "reason": reason, "wall_ms": at.wall_ms, "cause": cause}
+        line = json.dumps(row)
         descriptor = os.open(self._path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             whole = f"\n{line}\n".encode()  # it stands by itself, also after a line that a power cut ended early
@@ -53,7 +55,8 @@ class SpillFile:
         for line in text.splitlines():
             try:
                 row = json.loads(line)
-                found.append(Spilled(str(row["rollout"]), str(row["who"]), str(row["reason"]), int(row["wall_ms"])))
+                rollout, who, reason = (str(row[key]) for key in ("rollout", "who", "reason"))
+                found.append(Spilled(rollout, who, reason, int(row["wall_ms"]), str(row.get("cause", ""))))
             except (ValueError, KeyError, TypeError):
                 continue
         return found

@@ -109,6 +109,13 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise as_journal_error(error, path.name) from error
+    except UnicodeDecodeError as error:  # a damaged file, where SQLite's own sentence quotes the damage
+        raise damaged(path.name) from error
+
+
+def damaged(name: str) -> StoreBroken:
+    """What it means where text was written and other bytes are read."""
+    return StoreBroken(f"{name} is damaged: it holds bytes that are no text. Nothing more is recorded.")
 
 
 def is_callers_fault(error: sqlite3.Error) -> bool:

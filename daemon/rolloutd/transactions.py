@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from rolloutd.crashpoints import CrashPoint, reach
 from rolloutd.journal import JournalError, StoreBroken, StoreBusy
-from rolloutd.store import Store, as_journal_error, is_callers_fault
+from rolloutd.store import Store, as_journal_error, damaged, is_callers_fault
 
 T = TypeVar("T")
 Job = Callable[[sqlite3.Connection], T]
@@ -63,6 +63,9 @@ class Transactions:
             if not is_callers_fault(error):
                 raise
             answer = as_journal_error(error, self.name)
+            self.connection.execute("ROLLBACK TO job")
+        except UnicodeDecodeError:
+            answer = damaged(self.name)
             self.connection.execute("ROLLBACK TO job")
         except Exception as error:  # noqa: BLE001 - it is the caller's, who waits for it in another thread
             answer = error

@@ -28,15 +28,17 @@ _OWN_THREAD = ThreadPoolExecutor(max_workers=1, thread_name_prefix="spill")
 log = logging.getLogger("rolloutd.unrecorded")
 
 
-async def lower(lane: Lane | None, hands: Hands | None, spill: SpillFile, clock: Clock, actor: Actor, why: str) -> None:
+async def lower(
+    lane: Lane | None, hands: Hands | None, spill: SpillFile, clock: Clock, actor: Actor, recede: ev.RecedeStarted
+) -> None:
     """Take the rollout's share to zero now. What goes wrong is logged: the caller records and asks again anyway."""
     if lane is None or lane.rollout.challenger_slot is None or hands is None:
         return
     name, route = lane.rollout.name, lane.rollout.spec.route
-    log.error("lowering before the record", extra={"rollout": name, "who": actor.name, "why": why})
+    log.error("lowering before the record", extra={"rollout": name, "who": actor.name, "why": recede.reason})
     try:
         async with asyncio.timeout(RECORD_PATIENCE_S):
-            writing = partial(spill.write, name, actor, why, clock.now())
+            writing = partial(spill.write, name, actor, recede.reason, clock.now(), recede.cause.value)
             await asyncio.get_running_loop().run_in_executor(_OWN_THREAD, writing)
     except (OSError, TimeoutError) as error:
         log.error("the spill journal cannot be written", extra={"rollout": name, "error": str(error)})  # noqa: TRY400
@@ -71,13 +73,27 @@ def afterwards(lane: Lane, spilled: Spilled) -> tuple[ev.Event, ...]:
     if lane.rollout.phase is Phase.RECEDING:
         return ()
     why = f"{spilled.who}: {spilled.reason} (carried out before it could be recorded)"
-    own = spilled.who == THE_DAEMON.name
-    start = ev.RecedeStarted(ev.RecedeCause.HARM if own else ev.RecedeCause.PERSON, why)
-    wanted = lane.rollout.traffic.wanted
+    cause = _cause(spilled)
+    start, wanted = ev.RecedeStarted(cause, why), lane.rollout.traffic.wanted
     if wanted == ZERO:
         return (start,)
-    basis = ev.Basis(ev.BasisKind.HARM if own else ev.BasisKind.PERSON, why)
-    return (start, ev.TrafficWanted(ZERO, wanted, basis))
+    return (start, ev.TrafficWanted(ZERO, wanted, ev.Basis(_GROUNDS[cause], why)))
+
+
+_GROUNDS = {
+    ev.RecedeCause.PERSON: ev.BasisKind.PERSON,
+    ev.RecedeCause.ROLLBACK: ev.BasisKind.PERSON,
+    ev.RecedeCause.HARM: ev.BasisKind.HARM,
+    ev.RecedeCause.BLINDNESS: ev.BasisKind.BLINDNESS,
+    ev.RecedeCause.UNDECIDED: ev.BasisKind.LIMIT,
+}
+
+
+def _cause(spilled: Spilled) -> ev.RecedeCause:
+    """Why it was carried out: blindness is no harm, and waits at zero. Where the line does not say, by who did it."""
+    if spilled.cause in {cause.value for cause in ev.RecedeCause}:
+        return ev.RecedeCause(spilled.cause)
+    return ev.RecedeCause.HARM if spilled.who == THE_DAEMON.name else ev.RecedeCause.PERSON
 
 
 def only_lowers(before: Lane, after: Lane) -> bool:
@@ -90,11 +106,6 @@ def only_lowers(before: Lane, after: Lane) -> bool:
     return not finishes and not back and after.rollout.traffic.wanted <= before.rollout.traffic.wanted
 
 
-def takes_back(events: tuple[ev.Event, ...]) -> bool:
-    """Whether these events take the rollout back. A share that others lowered is only noted: it is kept, not zeroed."""
-    return any(isinstance(event, ev.RecedeStarted) for event in events)
-
-
-def reason_of(events: tuple[ev.Event, ...]) -> str:
-    """Why these events take the share down, in words."""
-    return next((event.reason for event in events if isinstance(event, ev.RecedeStarted)), "lowered")
+def way_back(events: tuple[ev.Event, ...]) -> ev.RecedeStarted | None:
+    """What of these takes the rollout back. A share that others lowered is only noted: it is kept, not zeroed."""
+    return next((event for event in events if isinstance(event, ev.RecedeStarted)), None)

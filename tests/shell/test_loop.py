@@ -183,6 +183,18 @@ async def test_a_spilled_decrease_is_folded_into_the_journal_at_the_next_start(t
     assert "carried out before" in str(other.loop.ended[name].end)
 
 
+async def test_an_abort_at_zero_takes_back_what_a_hand_raised_since_the_last_look(tmp_path: Path) -> None:
+    """I2: aborted means that zero was read back after the abort, not before it (simulator seed 5001217)."""
+    rig, name = await _running(tmp_path)
+    rig.world.override = ZERO
+    await rig.loop.tick(name)
+    await rig.until(lambda: rig.loop.lanes[name].rollout.phase is Phase.HELD)
+    rig.world.override = Share(4_000)
+    await rig.abort(name)
+    await rig.until(lambda: name in rig.loop.ended)
+    assert rig.world.override == ZERO
+
+
 async def test_a_lost_reply_makes_no_second_event(tmp_path: Path) -> None:
     """I4: the write was applied and its reply lost; reading back decides, with one intent and one outcome."""
     rig = Rig(tmp_path)

@@ -6,7 +6,9 @@ import asyncio
 import threading
 from pathlib import Path
 
-from rolloutd.core.values import ZERO, Instant, Share, Slot
+from rolloutd.core.grounds import HoldCause, RecedeCause
+from rolloutd.core.phases import Phase
+from rolloutd.core.values import THE_DAEMON, ZERO, Instant, Share, Slot
 from rolloutd.journal import StoreFull
 from rolloutd.spill import SpillFile
 from tests.core.playbook import OPERATOR
@@ -71,6 +73,19 @@ async def test_a_full_disk_at_the_next_start_keeps_the_spilled_line(tmp_path: Pa
     third = await other.restart()
     assert third.loop.lanes[name].rollout.phase.value == "receding"
     assert third.spill.read() == []
+
+
+async def test_blindness_that_was_spilled_waits_at_zero_and_is_no_harm(tmp_path: Path) -> None:
+    """I3, I4: the next start says why it went back as it was, and does not blame the challenger (seed 6000719)."""
+    rig, name = await _running(tmp_path)
+    rig.spill.write(name, THE_DAEMON, "no data for 13s", rig.clock.now(), RecedeCause.BLINDNESS.value)
+    other = await rig.restart()
+    await other.loop.tick(name)
+    await other.until(lambda: other.loop.lanes[name].rollout.phase is Phase.HELD)
+    hold = other.loop.lanes[name].rollout.hold
+    assert hold is not None
+    assert hold.cause is HoldCause.BLINDNESS
+    assert rig.world.override == ZERO
 
 
 def test_a_torn_line_costs_no_other_line_and_no_start(tmp_path: Path) -> None:

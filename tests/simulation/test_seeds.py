@@ -9,11 +9,12 @@ import pytest
 from rolloutd.simulation.run import run_seed
 from rolloutd.simulation.scenario import Kind, draw
 
-FOUND = (7_056, 100_050, 100_993, 301_647, 4_000_320, 20_339)
+FOUND = (7_056, 100_050, 100_993, 301_647, 4_000_320, 20_339, 5_001_217, 6_000_719)
 """A lapse taken for a hand (I7); a person who could never approve his own request; a raise that went out after an abort
 was recorded (I1, I2); a checker that took a confirmation which was kept while the disk was full for one of later; a
 lapse taken for a hand because a second restart had forgotten that the host was off during the lease (I8); a raise that
-went out while a hand had let an isolated segment in (I1)."""
+went out while a hand had let an isolated segment in (I1); an abort at 0 % that looked at
+no router, which a hand had just raised (I2); blindness that was spilled and recorded as harm (I3)."""
 
 
 def test_the_first_seeds_break_nothing() -> None:

@@ -207,6 +207,8 @@ def follow(lane: Lane, recorded: ev.Recorded) -> Lane:
         case ev.WindowRestarted():
             evidence = {name: known.on_doubt() for name, known in evidence.items()}
             seen = replace(seen, overslept_ms=0, smokes=())
+        case ev.RecedeStarted() if seen.route is not None and not pending(after, seen):
+            seen = replace(seen, route=None)  # zero already, as it was then: that is asserted and read back now
         case ev.RolloutResumed() if before.hold is not None and before.hold.cause in _WATCHED_ANEW:
             evidence = {name: known.on_resume() for name, known in evidence.items()}
         case _:

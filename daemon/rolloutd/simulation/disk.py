@@ -30,7 +30,7 @@ class SimulatedSpill(SpillFile):
         self._world = world
         self._cross = cross
 
-    def write(self, rollout: str, actor: Actor, reason: str, at: Instant) -> None:
+    def write(self, rollout: str, actor: Actor, reason: str, at: Instant, cause: str = "") -> None:
         """See ``SpillFile.write``."""
         self._cross("now")
         full = self._world.active.get(Kind.STORE_FULL)
@@ -38,7 +38,7 @@ class SimulatedSpill(SpillFile):
             self._world.nothing_kept = True
             raise OSError("no space left")
         self._world.trace.say(f"spilled by {actor.name}: {reason}")
-        self._lines.append(Spilled(rollout, actor.name, reason, at.wall_ms))
+        self._lines.append(Spilled(rollout, actor.name, reason, at.wall_ms, cause))
 
     def read(self) -> list[Spilled]:
         """See ``SpillFile.read``."""
