@@ -102,7 +102,8 @@ class Checkers:
         elif isinstance(event, ev.RecedeStarted):
             self._unrecorded_ms = None
             again = now_ms - self._zero_asked_ms < AGAIN_MS
-            nothing = self.world.engine.share == ZERO or not ledger.checked  # a share that is found before is not ours
+            # A share that is found before the checks is not ours; what a full disk kept was done long ago.
+            nothing = self.world.engine.share == ZERO or not ledger.checked or self.world.store_was_in_trouble
             self._zero_due_ms = None if again or nothing else now_ms
         elif isinstance(event, ev.LeaseLapsed | ev.DriftSeen | ev.RouterRestarted):
             self._told_apart(event)
