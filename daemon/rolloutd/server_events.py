@@ -64,7 +64,7 @@ class Events:
     def _resumable(self, last_id: str) -> int | None:
         """The sequence number to resume from, None when that number is not of this run of the daemon."""
         boot_id, _, seq = last_id.rpartition("-")
-        if boot_id != self._context.service.health().boot_id or not seq.isdigit() or len(seq) > 18:
+        if boot_id != self._context.service.health().boot_id or not (seq.isascii() and seq.isdigit()) or len(seq) > 18:
             return None
         return int(seq) if int(seq) <= self._context.service.feed.seq else None
 

@@ -105,7 +105,7 @@ def run(arguments: list[str]) -> int:
         where = error.ctx.command_path if error.ctx else "rollout"
         return tell(exits.usage(_in_our_words(error), f"{where} --help"), session.as_json)
     except (KeyboardInterrupt, click.Abort):
-        print("Interrupted. The rollout goes on: nothing was taken back. See it: rollout list", file=sys.stderr)
+        print(exits.LEFT_ALONE, file=sys.stderr)
         return exits.INTERRUPTED
     except BrokenPipeError:
         # The reader of our output has left; give the interpreter a place to flush to.

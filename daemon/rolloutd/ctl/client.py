@@ -68,13 +68,21 @@ class Client:
         if revision is not None:
             headers["If-Match"] = f'"{revision}"'
         sent = json.dumps(body).encode()
-        deadline_s = time.monotonic() + self._timeout_s
+        begun_s = time.monotonic()
+        deadline_s, left_s = begun_s + self._timeout_s, wait_s
         while True:
             try:
-                return self._exchange("control", "POST", target, headers, sent, self._timeout_s + wait_s)
-            except LostLink as lost:
-                if not _is_worth_a_retry(lost) or time.monotonic() + RETRY_EVERY_S > deadline_s:
-                    raise self._unreachable("control", lost) from lost
+                return self._exchange("control", "POST", target, headers, sent, self._timeout_s + left_s)
+            except (LostLink, Failure) as lost:
+                now_s = time.monotonic()
+                left_s = max(0.0, begun_s + wait_s - now_s)
+                if wait_s and _was_there(lost):  # it was waited for, and a daemon that starts anew goes on with it
+                    deadline_s = min(now_s, begun_s + wait_s) + self._timeout_s
+                    sent = json.dumps({**body, "wait_s": left_s} if "wait_s" in body else body).encode()
+                if not _is_worth_a_retry(lost) or now_s + RETRY_EVERY_S > deadline_s:
+                    if isinstance(lost, LostLink):
+                        raise self._unreachable("control", lost) from lost
+                    raise
                 time.sleep(RETRY_EVERY_S)
 
     def events(self, name: str, last_id: str = "", silence_s: float = SILENCE_S) -> Iterator[Event]:
@@ -142,9 +150,21 @@ def _query(values: Mapping[str, str | int]) -> str:
     return "&".join(f"{quoted(key)}={quoted(str(value))}" for key, value in values.items())
 
 
-def _is_worth_a_retry(lost: LostLink) -> bool:
-    """Whether trying again may help: a daemon that restarts, not a socket that is not ours to open."""
-    return not isinstance(lost.__cause__, PermissionError)
+def passes(failure: Failure) -> bool:
+    """Whether the daemon said no more than that it cannot answer just now."""
+    return failure.problem["code"] in ("stopping", "too-many")
+
+
+def _was_there(lost: BaseException) -> bool:
+    """Whether the daemon had this request, or may have: it said that it stops, or the connection broke."""
+    if isinstance(lost, Failure):
+        return lost.problem["code"] == "stopping"
+    return not isinstance(lost.__cause__, (FileNotFoundError, ConnectionRefusedError, TimeoutError))
+
+
+def _is_worth_a_retry(lost: BaseException) -> bool:
+    """Whether trying again may help: a daemon that restarts, not a socket that is not ours to open, nor an answer."""
+    return passes(lost) if isinstance(lost, Failure) else not isinstance(lost.__cause__, PermissionError)
 
 
 def _reason(error: BaseException) -> str:

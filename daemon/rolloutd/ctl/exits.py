@@ -31,9 +31,10 @@ MEANINGS = {
     NOT_FOUND: "no such rollout",
     UNREACHABLE: "daemon not reachable",
     NOT_CONFIRMED: "accepted, but the router did not confirm in time",
-    INTERRUPTED: "interrupted; the rollout goes on",
+    INTERRUPTED: "interrupted; the daemon goes on with what it has",
 }
 UNCHANGED = "Unchanged."
+LEFT_ALONE = "Interrupted. The daemon goes on with what it has, also with what was just sent. See it: rollout list"
 
 
 class Failure(Exception):

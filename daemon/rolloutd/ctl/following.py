@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from rolloutd.ctl import exits, interrupts
-from rolloutd.ctl.client import RETRY_EVERY_S, SILENCE_S, Client, LostLink
+from rolloutd.ctl.client import RETRY_EVERY_S, SILENCE_S, Client, LostLink, passes
 
 Found = dict[str, Any]
 LOST_S = 30.0
 """How long a lost link is tried again where no time limit was given."""
 _WAITING_PHASES = ("held", "asking")
+_NOT_ON_A_STAGE = ("preflight", "receding")
 
 
 def verdict(found: Found) -> int:
@@ -41,7 +42,7 @@ class Goal:
         if text in ("done", "confirmed"):
             return cls(text)
         key, _, number = text.partition("=")
-        if key == "stage" and number.isdigit() and int(number) > 0:
+        if key == "stage" and number.isdecimal() and 0 < len(number) < 10 and int(number) > 0:
             return cls("stage", int(number))
         raise exits.usage(f"{text!r} is nothing that can be waited for.", "Use done, confirmed or stage=N.")
 
@@ -51,15 +52,26 @@ class Goal:
             return bool(found["on_new"]["confirmed_is_asked"])
         if found.get("ended"):
             return found.get("outcome") == "done"
-        return self.word == "stage" and found["stage"]["index"] + 1 >= self.stage
+        return self.word == "stage" and found["stage"]["index"] + 1 >= self.stage and _stands(found)
+
+
+def _stands(found: Found) -> bool:
+    """Whether the rollout stands on its stage: one that goes back, or waits at zero, keeps the number of its stage."""
+    if str(found.get("phase", "")).lower() in _NOT_ON_A_STAGE:
+        return False
+    shares = [stage["share"] for stage in found["stages"] if stage["index"] == found["stage"]["index"]]
+    return found["on_new"]["asked"] > 0 or 0 in shares
 
 
 def pictures(client: Client, name: str, deadline_s: float | None) -> Iterator[Found | None]:
     """Each new status of one rollout, and None at least once a second. Ends when the deadline (monotonic) passes.
 
-    A first connection that fails is told at once; a link lost later is made again while time is left.
+    A first connection that fails is told at once; a link lost later is made again while time is left. A model's name
+    means one rollout from the first picture on, also after the link was lost.
     """
-    yield client.get("rollouts", name)
+    found = client.get("rollouts", name)
+    name = found["name"]
+    yield found
     last_id, lost_at_s = "", None
     while deadline_s is None or time.monotonic() < deadline_s:
         left_s = SILENCE_S if deadline_s is None else max(0.1, deadline_s - time.monotonic())
@@ -71,7 +83,9 @@ def pictures(client: Client, name: str, deadline_s: float | None) -> Iterator[Fo
                 yield event.data if event.kind == "status" else None
                 if deadline_s is not None and time.monotonic() >= deadline_s:
                     return
-        except LostLink as lost:
+        except (LostLink, exits.Failure) as lost:
+            if isinstance(lost, exits.Failure) and not passes(lost):
+                raise
             lost_at_s = lost_at_s or time.monotonic()
             if deadline_s is None and time.monotonic() - lost_at_s > LOST_S:
                 message = f"The link to the daemon is lost since {LOST_S:.0f} s: {lost}."
@@ -97,7 +111,6 @@ def follow(
         interrupts.check()
         if found is None:
             continue
-        name = found["name"]  # a model's name means one rollout from here on
         seen(found)
         if any(goal.holds(found) for goal in goals):
             return exits.DONE

@@ -56,7 +56,7 @@ def main(arguments: list[str]) -> int | None:
     try:
         return run(arguments)
     except KeyboardInterrupt:
-        print("Interrupted. The rollout goes on: nothing was taken back. See it: rollout list", file=sys.stderr)
+        print(exits.LEFT_ALONE, file=sys.stderr)
         return exits.INTERRUPTED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

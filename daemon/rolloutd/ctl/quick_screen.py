@@ -20,6 +20,6 @@ def main(arguments: list[str]) -> int | None:
     try:
         code: int | None = screen.quick(arguments)
     except KeyboardInterrupt:
-        print("Interrupted. The rollout goes on: nothing was taken back. See it: rollout list", file=sys.stderr)
+        print(exits.LEFT_ALONE, file=sys.stderr)
         return exits.INTERRUPTED
     return code

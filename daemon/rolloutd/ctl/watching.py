@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import click
 
-from rolloutd.ctl import exits, render
-from rolloutd.ctl.client import Client
-from rolloutd.ctl.following import Goal, follow
+from rolloutd.ctl import exits, interrupts, render
+from rolloutd.ctl.client import RETRY_EVERY_S, Client, passes
+from rolloutd.ctl.following import LOST_S, Goal, follow
 from rolloutd.ctl.saying import clean, to_json
 from rolloutd.ctl.session import Session, common, live_names
 
@@ -34,9 +35,10 @@ class _Printer:
         self._client = client
         self._seq = from_seq
         self._shown: tuple[Any, ...] = ()
+        self._until_s = float("inf") if session.timeout_s is None else time.monotonic() + session.timeout_s
 
     def __call__(self, found: dict[str, Any]) -> None:
-        record = self._client.get("rollouts", found["name"], "timeline", since_seq=self._seq or 0)
+        record = self._record(found["name"])
         if self._seq is None:
             self._seq = max((row["seq"] for row in record["entries"]), default=0)
             record["entries"] = []
@@ -51,6 +53,19 @@ class _Printer:
         if looks != self._shown and not self._session.as_json:
             print(clean(render.change(found)), flush=True)
         self._shown = looks
+
+    def _record(self, name: str) -> dict[str, Any]:
+        """What is new in the record; where the daemon went away after its picture, it is asked again for a while."""
+        until_s = time.monotonic() + LOST_S
+        while True:
+            interrupts.check()
+            try:
+                return self._client.get("rollouts", name, "timeline", since_seq=self._seq or 0)
+            except exits.Failure as failure:
+                away = failure.exit_code == exits.UNREACHABLE or passes(failure)
+                if not away or time.monotonic() >= min(until_s, self._until_s):
+                    raise
+            time.sleep(RETRY_EVERY_S)
 
 
 @click.command()
