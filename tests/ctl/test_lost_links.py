@@ -63,9 +63,7 @@ def test_a_stage_of_copies_alone_is_reached_without_a_share() -> None:
     assert not Goal.parse("stage=2").holds({**found, "stages": stages, "on_new": OFF, "phase": "preflight"})
 
 
-@pytest.mark.parametrize(
-    "text", ["stage=²", "stage=" + "9" * 5_000, "stage=0", "stage=-1"], ids=range(4)
-)
+@pytest.mark.parametrize("text", ["stage=²", "stage=" + "9" * 5_000, "stage=0", "stage=-1"], ids=range(4))
 def test_what_is_no_stage_is_a_usage_error(text: str) -> None:
     """Some of it is a digit to Python and no number, or more than it reads."""
     with pytest.raises(Failure, match="nothing that can be waited for"):
