@@ -144,8 +144,12 @@ class Alerting:
         """Tell these from here on, as after a restart: nothing that waits is lost, what was not noted is told again."""
         await self._end()
         self._notifiers, self.broken = notifiers, ""
-        await asyncio.to_thread(self._open_outbox)
-        await self.start(rollouts)
+        try:
+            await asyncio.to_thread(self._open_outbox)
+            await self.start(rollouts)
+        except Exception as error:  # the rest is taken over and on record: side work makes no error of it (I16)
+            self.broken = f"nobody is told since the configuration was read again: {error}"
+            log.exception("nobody is told of anything since a reload")
 
     async def stop(self) -> None:
         """End the tasks; what was not told is told by the next process."""

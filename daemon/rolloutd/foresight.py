@@ -10,6 +10,7 @@ from math import log
 
 from rolloutd.core.blockers import Blocker, BlockerKind, Picture
 from rolloutd.core.checks import awaiting_approval
+from rolloutd.core.grounds import Question
 from rolloutd.core.lane import Lane
 from rolloutd.core.phases import Phase
 from rolloutd.core.rules import awaited
@@ -48,11 +49,19 @@ def foresee(
             short = f"held: {rollout.hold.cause.value}" if rollout.hold else "held"
             return Next(action="hold", by="person", sentence=stays, short=short)
         case Phase.ASKING:
-            question = rollout.question.value if rollout.question else "a question"
-            asked = f"stays at {rollout.traffic.wanted}; a person is asked ({question}): promote, extend or abort"
-            return Next(action="ask", by="person", sentence=asked, short="m, extend or a")
+            return _asked(lane)
         case _:
             return _running(lane, pic, against, now, needs)
+
+
+def _asked(lane: Lane) -> Next:
+    """What a person can answer: an approval is given by its own verb."""
+    rollout = lane.rollout
+    question = rollout.question.value if rollout.question else "a question"
+    approval = rollout.question is Question.APPROVAL
+    verbs = f"rollout approve {rollout.name}, or extend or abort" if approval else "promote, extend or abort"
+    asked = f"stays at {rollout.traffic.wanted}; a person is asked ({question}): {verbs}"
+    return Next(action="ask", by="person", sentence=asked, short="approve or a" if approval else "m, extend or a")
 
 
 def _before_traffic(lane: Lane) -> Next:

@@ -52,11 +52,11 @@ class Proposing:
 
     async def look(self, candidate: Candidate) -> None:
         """Close what no longer stands on this route, and propose what is new. Raises JournalError."""
-        asked = Asked(candidate.route.name, candidate.name, candidate.champion)
+        asked = Asked(candidate.route.name, candidate.name, candidate.champion, candidate.version)
         async with self._holding.answering:
             for closed in overtaken(self._holding.proposals, asked, self._known):
                 await self._holding.note(closed, THE_DAEMON)
-        if candidate.name and is_new(self._holding.proposals, candidate.name, self._known):
+        if candidate.name and is_new(self._holding.proposals, candidate.name, candidate.version, self._known):
             await self._propose(candidate)
 
     async def _propose(self, candidate: Candidate) -> None:

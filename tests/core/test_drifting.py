@@ -292,6 +292,17 @@ def test_a_champion_that_always_says_the_same_does_not_hide_a_drift() -> None:
     assert drift.clumps.phi == 1.0
 
 
+def test_one_tick_of_another_class_brings_the_gate_to_a_stand_and_to_no_verdict() -> None:
+    """I3: what docs/gates.md says of it: 3,200 answers count as one, for days of ticks; neither harm nor quiet."""
+    usual, odd, few = (800,) + (0,) * 10, (0, 800) + (0,) * 9, (80,) + (0,) * 10
+    drift = Drift.start(GATE, LINE)
+    for at in range(2_000):
+        drift = drift.with_tick(odd if at == 21 else usual, few).counted(gross_only=False)
+        assert not drift.harm_log_e >= LINE
+        assert at < 21 or not drift.quiet
+    assert drift.clumps.phi == pytest.approx(3_200)
+
+
 def test_days_and_nights_make_no_drift_of_a_change_of_share() -> None:
     """By night few requests at a share of 10 %, by day many at half: the champion is weighted as the challenger is."""
     rng, drift, plain = np.random.default_rng(5), Drift.start(GATE, LINE), np.zeros((2, 11))

@@ -26,7 +26,7 @@ from tests.core.playbook import OPERATOR
 
 V43 = VersionProposed("ranker-v43", "models", "ranker", "ranker", "v41", "v43", "standard", "enough traffic", "2h")
 V44 = replace(V43, name="ranker-v44", challenger="v44")
-STANDS = Asked("ranker", "ranker-v43", "v41")
+STANDS = Asked("ranker", "ranker-v43", "v41", "v43")
 
 
 def after(*events: ev.Event) -> Proposals:
@@ -60,7 +60,8 @@ def test_what_a_person_answered_is_not_proposed_again(closing: Closing) -> None:
     """What was merely outdated is, when it asks anew."""
     found = after(V43, ProposalClosed("ranker-v43", closing, "x"))
     assert found.open == ()
-    assert is_new(found, "ranker-v43", nobody) is (closing is Closing.OUTDATED)
+    assert is_new(found, "ranker-v43", "v43", nobody) is (closing is Closing.OUTDATED)
+    assert is_new(found, "ranker-v43", "V43", nobody), "another version, whose name is made the same"
 
 
 def test_an_answer_has_its_reason_or_says_that_there_is_none() -> None:
@@ -76,6 +77,7 @@ def test_an_answer_has_its_reason_or_says_that_there_is_none() -> None:
         (STANDS, ""),
         (Asked("other"), ""),
         (replace(STANDS, name="ranker-v44"), "ranker-v44 is newer and asks too"),
+        (replace(STANDS, version="V43"), "version V43 asks instead, under the same name"),
         (replace(STANDS, name=""), "no longer the newest version that asks"),
         (replace(STANDS, champion="v42"), "champion is v42 now, not v41"),
         (replace(STANDS, champion=""), "champion is nobody now, not v41"),
@@ -92,7 +94,7 @@ def test_one_whose_rollout_is_there_was_accepted() -> None:
     """A daemon that died between the start and the note of it says so at the next look."""
     (closed,) = overtaken(after(V43), STANDS, lambda name: name == "ranker-v43")
     assert closed.outcome == Closing.ACCEPTED
-    assert not is_new(after(), "ranker-v43", lambda name: name == "ranker-v43")
+    assert not is_new(after(), "ranker-v43", "v43", lambda name: name == "ranker-v43")
 
 
 def test_two_routes_keep_theirs_in_order() -> None:

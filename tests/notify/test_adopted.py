@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from rollout_adapters.notify.memory import MemoryNotifier
 from rolloutd.alerting import Told
+from rolloutd.core.state import Rollout
 from rolloutd.ports import NotifierUnreachable
 from tests.engines.processes import until
 from tests.notify.rig import Office, folded, rolled_back
@@ -58,4 +60,24 @@ async def test_what_waits_for_one_that_is_away_waits_through_the_change(tmp_path
     assert office.said() == []
     await office.alerting.adopt({}, [])
     assert await office.alerting.checks() == []
+    await office.close()
+
+
+async def test_a_change_that_breaks_is_told_by_the_doctor_and_ends_nothing_else(tmp_path: Path) -> None:
+    """I16: a reload that had taken over roles and rules was answered as an error, and nobody said who is told now."""
+
+    def broken() -> Iterator[Rollout]:
+        yield from [folded(rolled_back())]
+        raise OSError("the disk is away")
+
+    office, new = Office(tmp_path, {}), MemoryNotifier()
+    await office.start()
+    await office.alerting.adopt({"new": Told(new)}, broken())
+    (check,) = await office.alerting.checks()
+    assert check.ok is False
+    assert "nobody is told since the configuration was read again: the disk is away" in check.detail
+    await office.alerting.adopt({"new": Told(new)}, [])
+    assert all(check.ok is not False for check in await office.alerting.checks())
+    await office.record(rolled_back())
+    await until(lambda: len(new.told) == 2, "the story, once it is read again")
     await office.close()

@@ -43,10 +43,13 @@ class Proposal:
 
 @dataclass(frozen=True, slots=True)
 class Proposals:
-    """The open ones, the oldest first, and the names that a person has answered: those are never proposed again."""
+    """The open ones, the oldest first, and what a person has answered: name and version, never proposed again.
+
+    Names are made of versions and may be equal where these are not (``1+a`` and ``1-a``): the version tells them apart.
+    """
 
     open: tuple[Proposal, ...] = ()
-    answered: frozenset[str] = frozenset()
+    answered: frozenset[tuple[str, str]] = frozenset()
 
     def find(self, name: str) -> Proposal | None:
         """The open proposal of this name."""
@@ -61,7 +64,8 @@ def fold_proposals(found: Proposals, rows: Iterable[ev.Recorded]) -> Proposals:
                 proposal = Proposal(says, row.at, FIRST_REVISION + row.version)
                 found = replace(found, open=(*_without(found, says.name), proposal))
             case ProposalClosed(name=name, outcome=outcome):
-                answered = found.answered if outcome == Closing.OUTDATED else found.answered | {name}
+                version = {(name, one.says.challenger) for one in found.open if one.name == name}
+                answered = found.answered if outcome == Closing.OUTDATED else found.answered | version
                 found = Proposals(_without(found, name), answered)
             case _:
                 pass
@@ -79,6 +83,7 @@ class Asked:
     route: str
     name: str = ""
     champion: str = ""
+    version: str = ""
 
 
 def overtaken(found: Proposals, asked: Asked, known: Callable[[str], bool]) -> tuple[ProposalClosed, ...]:
@@ -97,14 +102,16 @@ def _overtaken(one: Proposal, asked: Asked, known: Callable[[str], bool]) -> Pro
         why = "it is no longer the newest version that asks to be proposed"
     elif asked.name != one.name:
         why = f"{asked.name} is newer and asks too"
+    elif asked.version != one.says.challenger:
+        why = f"version {asked.version} asks instead, under the same name"
     else:
         return None
     return ProposalClosed(one.name, Closing.OUTDATED, why)
 
 
-def is_new(found: Proposals, name: str, known: Callable[[str], bool]) -> bool:
-    """Whether a version of this name is to be proposed: it is not open, not answered, and no rollout."""
-    return found.find(name) is None and name not in found.answered and not known(name)
+def is_new(found: Proposals, name: str, version: str, known: Callable[[str], bool]) -> bool:
+    """Whether a version is to be proposed under this name: it is not open, not answered, and no rollout."""
+    return found.find(name) is None and (name, version) not in found.answered and not known(name)
 
 
 def decide_accept(proposal: Proposal, act: Act) -> Refused | None:
