@@ -38,11 +38,11 @@ from rolloutd.keeper import EvidenceKeeper
 from rolloutd.lock import take_lock
 from rolloutd.logs import set_level
 from rolloutd.loop import Birth, Loop, Notice
-from rolloutd.new_versions import NewVersions
+from rolloutd.new_versions import NewVersions, watched
 from rolloutd.notify_systemd import SystemdNotify
 from rolloutd.outside import Outside, around, foreteller_of, rules_at
 from rolloutd.polling import Poller
-from rolloutd.proposing import Proposing
+from rolloutd.proposing import Proposing, close_forsaken
 from rolloutd.published import PublishedHeads
 from rolloutd.registering import Registering
 from rolloutd.reloading import Reloading
@@ -181,6 +181,7 @@ class Daemon:
             lambda _, context: broke(context.get("exception") or RuntimeError(str(context.get("message"))))
         )
         await self.alerting.start([lane.rollout for lane in self.loop.lanes.values()])
+        await close_forsaken(self.desk.holding, watched(self.outside.routes, self.outside.registries))
         schedule = Schedule(
             self.loop, self.poller, self.outside.every_ms, self.clock, self._beat, seal_every_ticks, broke
         )

@@ -22,6 +22,12 @@ log = logging.getLogger("rolloutd.new_versions")
 Starter = Callable[[Mapping[str, object], Actor, str, bool], Awaitable[object]]
 
 
+def watched(routes: Mapping[str, RouteConfig], registries: Mapping[str, Registered]) -> frozenset[tuple[str, str]]:
+    """The routes that versions may ask for, each with its registry."""
+    asked = {name for name, registered in registries.items() if registered.start_tag}
+    return frozenset((route.name, route.registry) for route in routes.values() if route.registry in asked)
+
+
 class NewVersions:
     """What registries are asked for beside being told. ``known`` says whether there is a rollout of that name."""
 

@@ -6,16 +6,17 @@ It is side work of a registry's own task: nobody waits for it (I16). What a pers
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from rolloutd.choosing import Choosing
 from rolloutd.core.commands import Act, Refused
-from rolloutd.core.outside_events import VersionProposed
+from rolloutd.core.outside_events import ProposalClosed, VersionProposed
 from rolloutd.core.plan import Spec
-from rolloutd.core.proposals import Asked, is_new, overtaken
+from rolloutd.core.proposals import Asked, Closing, is_new, overtaken
 from rolloutd.core.values import THE_DAEMON
 from rolloutd.holding import FleetHolding
+from rolloutd.journal import JournalError
 from rolloutd.ports import RouteConfig
 from rolloutd.risk_questions import Asked as Questions
 from rolloutd.settings.problems import SettingsError
@@ -99,6 +100,20 @@ class Proposing:
         if not advice.strategy:
             return "", f"{rule} {advice.carried_out}".strip()
         return ("" if advice.strategy == standard.plan.strategy else advice.strategy), rule
+
+
+async def close_forsaken(holding: FleetHolding, watched: Collection[tuple[str, str]]) -> None:
+    """Close what waits on a route that no registry is asked about any more; ``watched`` are route and registry."""
+    async with holding.answering:
+        for one in holding.proposals.open:
+            if (one.says.route, one.says.registry) in watched:
+                continue
+            why = f"registry {one.says.registry} is not asked for versions of route {one.says.route} any more"
+            try:
+                await holding.note(ProposalClosed(one.name, Closing.OUTDATED, why), THE_DAEMON)
+            except JournalError as error:  # the next start closes it; a yes to it is refused by its missing route
+                log.warning("a forsaken proposal stays open", extra={"rollout": one.name, "why": str(error)})
+                return
 
 
 def body_of(says: VersionProposed, strategy: str, accepted: Act | None = None) -> Body:

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
 from rolloutd import desk
+from rolloutd.access import Access, Roles
 from rolloutd.core import events as ev
 from rolloutd.core.commands import Act, RefusalCode, Refused, Verb
 from rolloutd.core.outside_events import ProposalClosed, VersionProposed
 from rolloutd.core.registry_wish import CHAMPION
 from rolloutd.core.values import ZERO, Actor, ActorKind, Role
-from rolloutd.new_versions import NewVersions
-from rolloutd.proposing import Proposing
+from rolloutd.daemon import Daemon
+from rolloutd.new_versions import NewVersions, watched
+from rolloutd.proposing import Proposing, close_forsaken
 from rolloutd.registering import Registered
+from rolloutd.sockets import open_listeners
 from rolloutd.wire import ActionDone
+from tests.server.running import until
 from tests.shell.test_choosing import Opened, opened
 from tests.shell.test_foretelling import Street
 
@@ -156,6 +161,28 @@ async def test_it_outlives_the_daemon_and_nothing_else_acts_on_it(tmp_path: Path
             refused = await answer(site, verb, 1)
             assert isinstance(refused, Refused)
             assert "is proposed and not started" in refused.message
+
+
+async def test_one_of_a_route_that_is_asked_about_no_more_is_closed_at_the_next_start(tmp_path: Path) -> None:
+    """It stood on everybody's screen until somebody declined what nobody could approve."""
+    async with opened(tmp_path, Street(400), GATES) as site:
+        await proposed(site)
+        outside = site.daemon.outside
+        tagged = {"models": Registered(site.registry, 60_000, "rollout")}
+        for routes, registries in (({}, tagged), (outside.routes, {}), (outside.routes, outside.registries)):
+            assert watched(routes, registries) == frozenset()
+        await close_forsaken(site.daemon.desk.holding, watched(outside.routes, tagged))
+        assert [one.name for one in site.daemon.desk.fleet("", 10).proposals] == [NAME]
+    daemon = await Daemon.open(tmp_path / "state", outside, site.reader)
+    assert [one.name for one in daemon.desk.fleet("", 10).proposals] == [NAME]
+    stop, listeners = asyncio.Event(), open_listeners(tmp_path / "s", None, {})
+    running = asyncio.create_task(daemon.run(stop, Access(Roles()), listeners, 6))
+    await until(lambda: daemon.desk.fleet("", 10).proposals == [])
+    row = (await daemon.journal.load(ev.FLEET_STREAM))[-1]
+    assert isinstance(row.event, ProposalClosed)
+    assert row.event.reason == "registry models is not asked for versions of route ranker any more"
+    stop.set()
+    await running
 
 
 async def test_without_traffic_it_says_so_and_names_the_standard(tmp_path: Path) -> None:
