@@ -174,6 +174,11 @@ def test_given_traffic_tells_nothing_of_pairs_in_order(plan: Path, tmp_path: Pat
         (("simulate", "PLAN"), "--rps"),
         (("simulate", "PLAN", "--rps", "9", "--nuisance", "burst=3"), "no nuisance 'burst'"),
         (("simulate", "PLAN", "--rps", "9", "--onset", "soon"), "not a duration"),
+        (("simulate", "PLAN", "--rps", "9", "--onset", f"{'9' * 400}d"), "so many digits"),
+        (("simulate", "PLAN", "--rps", "9", "--nuisance", "bursts=nan"), "whole number of errors, not nan"),
+        (("simulate", "PLAN", "--rps", "9", "--nuisance", "bursts=1e400"), "whole number of errors, not inf"),
+        (("simulate", "PLAN", "--rps", "9", "--requests-per-user", "nan"), "no number of requests"),
+        (("plan", "check", "PLAN", "--rps", "1e12"), "below a billion a second"),
         (("replay", "PLAN"), "need a plan"),
     ],
 )

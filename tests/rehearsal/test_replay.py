@@ -104,6 +104,8 @@ def test_csv_and_json_lines_mean_the_same() -> None:
         ("time_s,champion_n\n10,x\n", "line 2: champion_n"),
         ("tims_s,champion_n\n10,1\n", "unknown key 'tims_s'"),
         ('{"metric": "slow"}\n', "line 1 names no metric"),
+        ('{"metric": ["errors"]}', "line 1 names no metric"),
+        ('{"metric": ' + "[" * 100_000, "line 1 is not JSON"),
         ('{"champion_n": 5, "champion_bad": 6, "challenger_n": 1, "challenger_bad": 0}', "more bad requests"),
         ('{"champion_n": 5.5, "champion_bad": 1, "challenger_n": 1, "challenger_bad": 0}', "whole number"),
         ("{", "line 1 is not JSON"),

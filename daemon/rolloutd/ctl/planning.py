@@ -10,6 +10,7 @@ import importlib
 import os
 import re
 import sys
+from math import isfinite
 from pathlib import Path
 from types import ModuleType
 from typing import Any, cast
@@ -139,6 +140,8 @@ def simulate(session: Session, file: str, **given: object) -> int:
         "hands": options["jobs"] or os.cpu_count() or 1,
         "per_user": options["requests_per_user"],
     }
+    if not isfinite(options["requests_per_user"]):
+        raise exits.usage("--requests-per-user is no number of requests.", "Write it like --requests-per-user 3.")
     module = offline()
     try:
         found = module.simulate(read_spec(file), file, asked)

@@ -17,6 +17,7 @@ from rolloutd.ctl.exits import Failure, usage
 from rolloutd.ctl.saying import clean, to_json
 
 COMPLETION_S = 0.5
+DURATION_LETTERS = 40
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -54,6 +55,8 @@ class Session:
 
 def duration_s(text: str) -> float:
     """Seconds from ``90``, ``250ms``, ``15m`` or ``1h30m``."""
+    if len(text) > DURATION_LETTERS:
+        raise usage("A duration of so many digits is none.", "Write it like 90s, 15m or 1h30m.")
     if re.fullmatch(r"\d+", text):
         return float(text)
     parts = re.findall(r"(\d+)(ms|s|m|h|d)", text)

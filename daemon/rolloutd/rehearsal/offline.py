@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from math import isfinite
 from typing import Any
 
 from rolloutd import codec
@@ -143,6 +144,6 @@ def _nuisance(given: Mapping[str, float]) -> Nuisance:
     if unknown:
         raise BadValue(f"There is no nuisance {unknown[0]!r}; there are {', '.join(known)}.")
     bursts = given.get("bursts", 1.0)
-    if bursts != int(bursts):
+    if not isfinite(bursts) or bursts != int(bursts):
         raise BadValue(f"Bursts have a whole number of errors, not {bursts:g}.")
     return Nuisance(int(bursts), given.get("diurnal", 0.0), given.get("mix-shift", 0.0), bool(given.get("resets")))

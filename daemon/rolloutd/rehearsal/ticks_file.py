@@ -47,7 +47,7 @@ def read_ticks(text: str, file: str, plan: Plan) -> list[Counts]:
         if unknown:
             raise Unusable(f"{where} has the unknown key {unknown[0]!r}.", _NEXT)
         metric = row.get("metric") or only
-        if metric is None or metric not in known:
+        if not isinstance(metric, str) or metric not in known:
             raise Unusable(f"{where} names no metric of the plan.", f"Its gates are on {', '.join(known)}.")
         at_ms = _time(row, where) if row.get("time_s") not in (None, "") else last[metric] + known[metric]
         if at_ms <= last[metric] and last[metric]:
@@ -78,7 +78,7 @@ def _rows(text: str, file: str) -> Iterator[tuple[int, Mapping[str, object]]]:
             continue
         try:
             row = json.loads(line)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Unusable(f"{file}, line {number} is not JSON: {error}.", _NEXT) from error
         if not isinstance(row, dict):
             raise Unusable(f"{file}, line {number} is not an object.", _NEXT)

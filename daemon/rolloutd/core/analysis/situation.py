@@ -36,7 +36,7 @@ class Situation:
 
     def __post_init__(self) -> None:
         if not 0 < self.rps < 1e9:
-            raise BadValue(f"Requests a second lie above zero, not at {self.rps:g}.")
+            raise BadValue(f"Requests a second lie above zero and below a billion, not at {self.rps:g}.")
         if not 0 < self.champion_errors < 0.5 or not 1 < self.accept * self.champion_errors + 1 < 1.9:
             raise BadValue(f"The champion's errors lie between 0 and 50%, not at {self.champion_errors:g}.")
         if not 1 < self.accept <= 20:

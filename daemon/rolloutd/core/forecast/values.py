@@ -22,7 +22,7 @@ class MetricTraffic:
 
     def __post_init__(self) -> None:
         if not 0.0 < self.rps < 1e9:
-            raise BadValue(f"A forecast needs requests: more than 0 a second, not {self.rps:g}.")
+            raise BadValue(f"A forecast needs requests: above 0 and below a billion a second, not {self.rps:g}.")
         if not 0.0 < self.rate < 1.0:
             raise BadValue(f"A champion's bad part lies between 0% and 100%, not at {self.rate:.4g}.")
         if not self.phi >= 1.0:
