@@ -7,8 +7,12 @@ import pytest
 from rollout_tui import alerts
 from rollout_tui.alerts import Alarms, acted, due, mute, seen
 from rollout_tui.bell import Bell, Ways, sequence, title
+from rollout_tui.facts import Contact, Facts
+from rollout_tui.link import Link
 from rolloutd.wire import FleetRow
 from tests.tui import worlds
+
+HEARD = Link(open=True, synced=True, heard_s=100.0)
 
 
 def _into(alarms: Alarms, state: str, now_s: float, name: str = "ranker", before: str = "collecting") -> Alarms:
@@ -33,6 +37,21 @@ def test_trouble_rings_once(state: str) -> None:
     assert len(told) == 1
     alarms = _into(alarms, state, 20, before=state)
     assert _rings(alarms, 20)[1] == []
+
+
+def test_one_of_several_hosts_that_is_lost_rings_and_one_that_is_heard_first_does_not() -> None:
+    """I16: the others were heard, so nothing rang at all; and what was there when the screen opened is no news."""
+    facts = Facts(hosts={"east": Contact(HEARD), "west": Contact(HEARD.closed("cut")), "north": Contact()})
+    assert facts.lost_hosts(100.0) == {"west"}
+    alarms, told = _rings(alerts.hosts(Alarms(), facts.lost_hosts(100.0)), 100)
+    assert told == ["LOST west"]
+    alarms, told = _rings(alerts.hosts(alarms, frozenset({"west"})), 110, 161)
+    assert told == ["still: host west: nobody has claimed it"]
+    assert _rings(alerts.hosts(alarms, frozenset()), 230)[1] == []
+    known = {"a@east": worlds.row("a@east", "clear", 0.1)}
+    picture = [worlds.row(name, "harm", 0.1) for name in ("a@east", "b@east", "a@west")]
+    assert [row.name for row in alerts.judged(known, picture)] == ["a@east", "b@east"]
+    assert alerts.judged({}, picture) == []
 
 
 @pytest.mark.parametrize("state", ["done", "clear", "collecting", "paused", "rolled_back", "aborted"])

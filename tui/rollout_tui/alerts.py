@@ -5,11 +5,12 @@ Never for what this person did, never for good news, never for what was there wh
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from rollout_tui.facts import host_of
 from rollout_tui.lines import Role, clean
 from rollout_tui.words import state_word
 
@@ -51,6 +52,7 @@ class Alarms:
     rung_s: float = float("-inf")
     muted_until_s: float = float("-inf")
     lost: bool = False
+    hosts: frozenset[str] = frozenset()
 
     def left_s(self, now_s: float) -> float:
         """Seconds of silence that are left."""
@@ -81,6 +83,20 @@ def link(alarms: Alarms, *, lost: bool) -> Alarms:
     if lost and not alarms.lost:
         return replace(alarms, lost=True, news=(*alarms.news, (LOST, "lost", f"LOST {LOST}")))
     return replace(alarms, lost=lost, ringing=alarms.ringing if lost else _without(alarms.ringing, LOST))
+
+
+def judged(before: Mapping[str, FleetRow], picture: Sequence[FleetRow]) -> list[FleetRow]:
+    """The rows of a whole picture that may be news: not those of a host of which nothing was known before."""
+    known = {host_of(name) for name in before}
+    return [row for row in picture if host_of(row.name) in known]
+
+
+def hosts(alarms: Alarms, lost: frozenset[str]) -> Alarms:
+    """Of several hosts these are lost, while others are not: each is news once, and is no longer when it is back."""
+    news = tuple((f"host {one}", "lost", f"LOST {clean(one)}") for one in sorted(lost - alarms.hosts))
+    for back in alarms.hosts - lost:
+        alarms = replace(alarms, ringing=_without(alarms.ringing, f"host {back}"))
+    return replace(alarms, hosts=lost, news=(*alarms.news, *news))
 
 
 def mute(alarms: Alarms, now_s: float) -> Alarms:

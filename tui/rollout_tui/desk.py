@@ -150,7 +150,9 @@ class RolloutApp(App[None]):
 
     def _hear(self, before: Facts, one: Incoming) -> None:
         """Whether what came deserves a bell."""
-        rows = [one] if isinstance(one, FleetRow) else one.rollouts if isinstance(one, Fleet) and before.rows else []
+        rows = [one] if isinstance(one, FleetRow) else []
+        if isinstance(one, Fleet):
+            rows = alerts.judged(before.rows, one.rollouts)
         for row in rows:
             self.ringer.alarms = alerts.seen(self.ringer.alarms, before.rows.get(row.name), row, self.now())
 
@@ -193,6 +195,8 @@ class RolloutApp(App[None]):
         self.archive.tick()
         self._settle(now_s)
         lost = self.facts.fleet_link.state(now_s) is LinkState.LOST
+        if not lost:  # or else all of them are, which is said once
+            self.ringer.alarms = alerts.hosts(self.ringer.alarms, self.facts.lost_hosts(now_s))
         self.ringer.tick(self.facts.rows, self.facts.urgent, lost=lost, now_s=now_s)
         changed = self._dirty or self.strip is not None or self.drawn.aged(now_s, self._links(), self._ages())
         if changed and (self.watched or now_s - self.drawn.at_s >= UNSEEN_S):

@@ -94,6 +94,10 @@ class Facts:
         contact = self.hosts.get(host_of(name))
         return self.fleet_link if contact is None else contact.link
 
+    def lost_hosts(self, now_s: float) -> frozenset[str]:
+        """Those of several hosts that were heard once and are lost now."""
+        return frozenset(host for host, one in self.hosts.items() if one.link.state(now_s) is LinkState.LOST)
+
     def role_for(self, name: str) -> str:
         """The caller's role as the daemon of this rollout said it."""
         contact = self.hosts.get(host_of(name))
