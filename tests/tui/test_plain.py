@@ -7,6 +7,7 @@ from datetime import UTC
 from rollout_tui.client import Client
 from rollout_tui.plain import Plain, act
 from rollout_tui.scene import Look
+from rolloutd.wire import FleetHold
 from tests.tui import worlds
 from tests.tui.fake_daemon import FakeDaemon
 
@@ -38,6 +39,33 @@ def test_lost_contact_is_said_once_and_so_is_its_return() -> None:
     assert "NO CONTACT" in said[0]
     plain.came(worlds.hello())
     assert "contact with the daemon again" in said[1]
+
+
+def test_what_the_daemon_says_of_all_is_said_once_and_its_end() -> None:
+    """I13: a damaged record, a hold and what is proposed stood on the screen and in no line."""
+    said: list[str] = []
+    plain = Plain(LOOK, "", "", said.append)
+    quiet = worlds.heartbeat()
+    plain.came(quiet)
+    assert said == []
+    held = FleetHold(by="ann", reason="a sale", at=quiet.as_of, others=1)
+    loud = quiet.model_copy(update={"message": "the record is damaged", "held": held, "proposed": ["ranker-v43"]})
+    for one in (loud, loud, quiet, quiet):
+        plain.came(one)
+    assert [line.partition(" ")[2] for line in said] == [
+        "The daemon says: the record is damaged.",
+        "Fleet hold ON by ann and 1 more: a sale.",
+        "Proposed, waits for a yes: ranker-v43.",
+        "The daemon says: nothing is wrong with itself any more.",
+        "Fleet hold off.",
+        "Proposed, waits for a yes: nothing any more.",
+    ]
+
+
+async def test_a_rollback_of_all_traffic_is_asked_as_on_the_screen(daemon: FakeDaemon) -> None:
+    """It lowers the new version's share and moves everybody: the word alone sent it."""
+    assert "Not sent." in await _typed(daemon, "rollback it was the other one", "y")
+    assert not daemon.posts
 
 
 async def _typed(daemon: FakeDaemon, text: str, answer: str = "") -> str:

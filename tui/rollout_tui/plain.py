@@ -12,6 +12,7 @@ import time
 from collections.abc import Awaitable, Callable
 
 from rollout_tui import figures
+from rollout_tui.actions import REVIVING
 from rollout_tui.client import Client, follow, socket_dir
 from rollout_tui.facts import Facts, closed, open_rollout
 from rollout_tui.folding import Incoming, fold
@@ -24,7 +25,7 @@ from rollout_tui.scene import Look
 from rollout_tui.words import state_word
 from rolloutd.verbs import BY_NAME, Risk, Socket
 from rolloutd.wire import ActionRequest, FleetRow, Problem
-from rolloutd.wire_daemon import Hello
+from rolloutd.wire_daemon import Heartbeat, Hello
 
 STILL_S = 60.0
 NO_DAEMON = 10
@@ -52,6 +53,7 @@ class Plain:
         self._name = name
         self._out = out
         self._said: dict[str, str] = {}
+        self._beat: dict[str, str] = {}
         self._quiet_s = self._heard_s = time.monotonic()
         self._lost = False
         self.facts = open_rollout(Facts(), name)
@@ -77,6 +79,24 @@ class Plain:
             if wanted and self._said.get(row.name) != told:
                 self._said[row.name] = told
                 self._line(told)
+
+        if isinstance(one, Heartbeat):
+            self._beats(one)
+
+    def _beats(self, beat: Heartbeat) -> None:
+        """What stands in the first and last lines of the screen: what the daemon says of itself, hold, proposals."""
+        held = beat.held
+        others = f" and {held.others} more" if held and held.others else ""
+        told = {
+            "says": f"The daemon says: {clean(beat.message).rstrip('.') or 'nothing is wrong with itself any more'}.",
+            "hold": f"Fleet hold ON by {clean(held.by)}{others}: {clean(held.reason)}." if held else "Fleet hold off.",
+            "asks": f"Proposed, waits for a yes: {clean(', '.join(beat.proposed)) or 'nothing any more'}.",
+        }
+        there = {"says": bool(beat.message), "hold": held is not None, "asks": bool(beat.proposed)}
+        for what, text in told.items():
+            if self._beat.get(what, "") != text and (there[what] or what in self._beat):
+                self._beat[what] = text
+                self._line(text)
 
     def closed(self, why: str) -> None:
         """The stream ended."""
@@ -110,14 +130,14 @@ async def act(client: Client, name: str, typed: str, out: Out, ask: Callable[[st
         out("Type one of: why, abort, pause, resume, promote, claim, quit. A reason may follow the verb.")
         return
     revision = None
-    if row.risk is Risk.RAISES:
+    if row.risk is Risk.RAISES or row.verb in REVIVING:
         status = await client.status(name)
         if isinstance(status, Problem):
             out(f"{status.message} {status.next}")
             return
-        revision = status.revision
+        revision = status.revision if row.revision else None
         share = figures.share(status.on_new.asked)
-        if await ask(f"{verb} {name} at {share}, revision {revision}. Type yes to do it:") != "yes":
+        if await ask(f"{verb} {name} at {share}, revision {status.revision}. Type yes to do it:") != "yes":
             out("Not sent.")
             return
     answer = await client.act(Order.make(name, verb, ActionRequest(reason=reason), revision))
