@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -226,11 +227,11 @@ def gone_series_forgotten(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(counting, "REMEMBERED_MAX", 0)
     delta = counting.arm_delta
 
-    def forgetful(last: ArmCounters | None, reading: Counted) -> ArmDelta | Unreadable:
-        found = delta(last, reading)
+    def forgetful(*known: Any, **more: Any) -> ArmDelta | Unreadable:  # noqa: ANN401 - whatever it is asked
+        found = delta(*known, **more)
         return found if isinstance(found, Unreadable) else replace(found, counters=replace(found.counters, gone={}))
 
-    patch.setattr(evidence, "arm_delta", forgetful)
+    patch.setattr(counting, "arm_delta", forgetful)
 
 
 def blindness_leaves_no_doubt(patch: pytest.MonkeyPatch) -> None:
