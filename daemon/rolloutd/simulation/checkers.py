@@ -106,6 +106,8 @@ class Checkers:
             nothing = self.world.engine.share == ZERO or not ledger.checked or self.world.store_was_in_trouble
             self._zero_due_ms = None if again or nothing else now_ms
         elif isinstance(event, ev.LeaseLapsed | ev.DriftSeen | ev.RouterRestarted):
+            if event.observed == ZERO:  # a reason too: somebody else did it, and it was asserted before it was recorded
+                self._unrecorded_ms = None
             self._told_apart(event)
         elif isinstance(event, ev.FinishStarted):
             self._raised(row, event.basis.kind, "finishing began")
