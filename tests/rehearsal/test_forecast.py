@@ -135,5 +135,5 @@ def test_a_larger_first_share_stays_below_the_next_stage() -> None:
 def test_without_any_traffic_known_it_says_so() -> None:
     """Not knowing is no refusal and no go-ahead either."""
     assert rule(spec().plan, {}, CAP).decision is Decision.UNKNOWN
-    with pytest.raises(BadValue, match="more than 0"):
+    with pytest.raises(BadValue, match="above 0"):
         MetricTraffic(0.0, 0.01)
