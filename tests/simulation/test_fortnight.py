@@ -32,7 +32,7 @@ EXPECTED = [
     ("Thu 22 17:00 +0200", "StageEntered"),
     ("Thu 22 17:00 +0200", "TrafficWanted"),
     ("Thu 22 17:00 +0200", "TrafficConfirmed"),
-    ("Thu 22 20:00 +0200", "BlindnessBegan"),
+    ("Thu 22 20:01 +0200", "BlindnessBegan"),
     ("Thu 22 20:04 +0200", "BlindnessEnded"),
     ("Thu 22 20:04 +0200", "WindowRestarted"),
     ("Sat 24 14:06 +0200", "BlindnessBegan"),
