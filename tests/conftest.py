@@ -7,6 +7,7 @@ import signal
 from collections import Counter
 from collections.abc import Generator
 
+import hypothesis
 import pytest
 
 from tests.programs import SKIP_PREFIX
@@ -16,6 +17,10 @@ _SKIPPED = "Skipped: "
 # A run that a shell began in the background ignores Ctrl-C, and so would all that a test starts and interrupts.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# No test depends on a quiet machine: an example may take as long as it takes.
+hypothesis.settings.register_profile("house", deadline=None)
+hypothesis.settings.load_profile("house")
 
 
 def _missing_component(report: pytest.TestReport | pytest.CollectReport) -> str | None:

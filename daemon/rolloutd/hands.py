@@ -180,7 +180,10 @@ class Hands:
             await self._report(lane, seen, still)
 
     async def _lowered_meanwhile(self, effect: Write) -> RouteReading | None:
-        """What the router shows where that is less than this write was asked for from: what a hand lowered stays."""
+        """What the router shows where a hand was there since the last look: lowered it, or let in who is kept off.
+
+        None where nothing stands against this write.
+        """
         if isinstance(effect, SetIsolated):
             reading = await self._routers[effect.route].read(effect.route)
             return reading if set(reading.isolated) - set(effect.shown) else None

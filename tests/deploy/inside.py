@@ -58,6 +58,7 @@ class Load(threading.Thread):
     def __init__(self) -> None:
         super().__init__(daemon=True)
         self.sent = self.failed = 0
+        self.failures: list[str] = []
 
     def run(self) -> None:
         """Until the process ends."""
@@ -71,7 +72,8 @@ class Load(threading.Thread):
         try:
             with urllib.request.urlopen("http://127.0.0.1:8080/predict", timeout=5) as answer:
                 return bool(answer.status == 200)
-        except OSError:
+        except OSError as error:
+            self.failures.append(f"{time.strftime('%H:%M:%S')} {error!r}")
             return False
 
 
@@ -225,7 +227,7 @@ def main() -> None:
         except Exception:  # noqa: BLE001 - what broke is told outside
             facts["broke"] = f"{step.__name__}: {traceback.format_exc()}"
             break
-    facts["requests"], facts["failed"] = load.sent, load.failed
+    facts["requests"], facts["failed"], facts["failures"] = load.sent, load.failed, load.failures[:10]
     facts["log"] = run("journalctl", "-u", "rolloutd.service", "--no-pager", "-n", "40")[1]
     RESULT.write_text(json.dumps(facts))
     sys.stdout.flush()

@@ -78,7 +78,7 @@ def test_every_event_comes_back(name: str) -> None:
     """Any event of any type is the same after a trip through its text, and so is the text."""
 
     @given(events_of(EVENT_TYPES[name]))
-    @settings(max_examples=30, deadline=None)
+    @settings(max_examples=30)
     def trip(event: Event) -> None:
         kind, schema, text = encode_event(event)
         assert (kind, schema) == (name, 2 if getattr(event, "cause", None) is HoldCause.RATIO else 1)
@@ -91,7 +91,6 @@ def test_every_event_comes_back(name: str) -> None:
 
 
 @given(SAMPLES)
-@settings(deadline=None)
 def test_every_kind_of_field_comes_back_bit_for_bit(sample: Sample) -> None:
     """Unions, sets, mappings, pairs and optional values return as they were; floats to the last bit."""
     again = decode(Sample, encode(sample))

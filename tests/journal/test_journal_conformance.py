@@ -172,7 +172,7 @@ async def test_a_closed_journal_refuses(journal: Journal) -> None:
 
 
 @given(st.lists(st.tuples(st.sampled_from("abc"), st.lists(EVENTS, max_size=3)), max_size=5))
-@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=20, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 def test_both_make_the_same_chain(
     tmp_path_factory: pytest.TempPathFactory, appends: list[tuple[str, list[Event]]]
 ) -> None:

@@ -131,7 +131,7 @@ def as_toml(value: object) -> str:
 
 
 @given(st.lists(st.dictionaries(KEYS, VALUES, min_size=1, max_size=3), min_size=1, max_size=4))
-@settings(deadline=None, max_examples=200)
+@settings(max_examples=200)
 def test_random_tables_are_found_line_by_line(tables: list[dict[str, object]]) -> None:
     """Whatever stands in them, the keys of a list of tables are on their lines."""
     text, expected = "", {}
@@ -146,7 +146,7 @@ def test_random_tables_are_found_line_by_line(tables: list[dict[str, object]]) -
 
 
 @given(st.text(alphabet="ab.=[]{}\"'#\n\\, 1", max_size=60))
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 def test_any_text_is_walked_to_an_end(text: str) -> None:
     """Text that is no TOML never raises and never loops; text that is has its very keys."""
     found = locate(text).by_path

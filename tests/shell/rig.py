@@ -166,6 +166,12 @@ class Rig:
         await self.feed(wanted.name)
         return wanted.name
 
+    async def running(self) -> str:
+        """Start the one rollout and wait for its first share on the router; its name."""
+        name = await self.start()
+        await self.until(lambda: self.world.override == Share(100) and self.loop.lanes[name].rollout.traffic.settled)
+        return name
+
     async def feed(self, name: str) -> None:
         """One tick, and an answer to every gate."""
         await self.loop.tick(name)

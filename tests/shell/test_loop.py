@@ -19,14 +19,6 @@ from tests.core.playbook import ADMIN, OPERATOR, World, a_spec
 from tests.shell.rig import Rig
 
 
-async def _running(folder: Path) -> tuple[Rig, str]:
-    """A rollout with its first share on the router."""
-    rig = Rig(folder)
-    name = await rig.start()
-    await rig.until(lambda: rig.world.override == Share(100) and rig.loop.lanes[name].rollout.traffic.settled)
-    return rig, name
-
-
 async def test_the_intent_is_durable_before_the_router_is_called(tmp_path: Path) -> None:
     """I1, I4: while the journal holds the intent back, the router hears nothing."""
     rig = Rig(tmp_path)
@@ -57,7 +49,8 @@ async def test_abort_overtakes_an_increase_in_flight_and_nothing_lands_after_it(
 
 async def test_a_hand_that_lowers_just_before_a_raise_is_kept(tmp_path: Path) -> None:
     """I1, I8: nobody has seen the lower share when the raise is decided; the router is read once more."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rollout = rig.loop.lanes[name].rollout
     rig.world.override = Share(50)
     promote = Act(Verb.PROMOTE, ADMIN, rollout.version, "a drill at night", override=True, confirm=name)
@@ -73,7 +66,8 @@ async def test_a_hand_that_lowers_just_before_a_raise_is_kept(tmp_path: Path) ->
 
 async def test_a_raise_that_still_looks_never_goes_out_once_an_abort_is_recorded(tmp_path: Path) -> None:
     """I1, I2: found by seed 100993. The look right before a raise takes long, and an abort is recorded meanwhile."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     await rig.hands.quiet()
     rig.router.written.clear()
     rig.router.looking.clear()
@@ -96,7 +90,8 @@ async def test_a_raise_that_still_looks_never_goes_out_once_an_abort_is_recorded
 
 async def test_abort_with_a_journal_that_hangs_reaches_the_router_and_is_recorded_later(tmp_path: Path) -> None:
     """I2: the share is zero while the record still waits; the spill journal has who and why."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rig.journal.faults.hold()
     aborting = asyncio.create_task(rig.abort(name))
     await rig.until(lambda: rig.world.override == ZERO)
@@ -109,7 +104,8 @@ async def test_abort_with_a_journal_that_hangs_reaches_the_router_and_is_recorde
 
 async def test_abort_behind_another_turn_that_hangs_lowers_first(tmp_path: Path) -> None:
     """I2: another record of the same rollout hangs, so the abort cannot even have its turn; the router is lowered."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rig.journal.faults.hold()
     claiming = asyncio.create_task(rig.loop.audit_refusal(name, "promote", "gate", "no", OPERATOR))
     await asyncio.sleep(0)
@@ -123,7 +119,8 @@ async def test_abort_behind_another_turn_that_hangs_lowers_first(tmp_path: Path)
 
 async def test_abort_with_a_full_store_lowers_and_is_recorded_when_there_is_space(tmp_path: Path) -> None:
     """I2, I4: the record does not fit; the share goes to zero all the same, and the record follows with its author."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rig.journal.faults.fail_next(StoreFull("No space."))
     await rig.abort(name)
     await rig.until(lambda: rig.world.override == ZERO)
@@ -137,7 +134,8 @@ async def test_abort_with_a_full_store_lowers_and_is_recorded_when_there_is_spac
 
 async def test_once_what_was_behind_is_recorded_nothing_stands_against_increases(tmp_path: Path) -> None:
     """I4, I6, found by seed 604522: with nothing more to record the share that a restart took away never came back."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rig.journal.faults.fail_next(StoreFull("No space."))
     await rig.loop.audit_refusal(name, "promote", "gate", "no", OPERATOR)
     assert "No space" in rig.loop.why_not_raise
@@ -148,7 +146,8 @@ async def test_once_what_was_behind_is_recorded_nothing_stands_against_increases
 
 async def test_what_was_asked_for_and_never_confirmed_began_no_lease(tmp_path: Path) -> None:
     """I8, found by seed 605466: a share whose lease had run out was told as lowered by somebody."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rollout, keeper = rig.loop.lanes[name].rollout, rig.loop._keeper
     assert rollout.traffic.wanted_at is not None
     assert await keeper.leased_at_ms(rollout) == rollout.traffic.wanted_at.clock_ms
@@ -171,7 +170,8 @@ async def test_a_full_store_stops_increases_and_ends_nothing(tmp_path: Path) -> 
 
 async def test_a_spilled_decrease_is_folded_into_the_journal_at_the_next_start(tmp_path: Path) -> None:
     """I4: the one unrecorded decrease is recorded by the next process, marked as such, and holds."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rig.spill.write(name, OPERATOR, "disk was full", rig.clock.now())
     rig.world.override = ZERO
     other = await rig.restart()
@@ -185,7 +185,8 @@ async def test_a_spilled_decrease_is_folded_into_the_journal_at_the_next_start(t
 
 async def test_an_abort_at_zero_takes_back_what_a_hand_raised_since_the_last_look(tmp_path: Path) -> None:
     """I2: aborted means that zero was read back after the abort, not before it (simulator seed 5001217)."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rig.world.override = ZERO
     await rig.loop.tick(name)
     await rig.until(lambda: rig.loop.lanes[name].rollout.phase is Phase.HELD)
@@ -210,7 +211,8 @@ async def test_a_lost_reply_makes_no_second_event(tmp_path: Path) -> None:
 
 async def test_a_restart_reads_before_it_writes_and_never_raises_a_lower_share(tmp_path: Path) -> None:
     """I1, I8: somebody took the share to zero beside a dead daemon; the new one keeps zero and asks."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rig.world.override = ZERO
     other = await rig.restart()
     for _ in range(3):
@@ -267,7 +269,8 @@ async def test_a_reading_that_waits_while_a_write_begins_is_no_reading_any_more(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """I1, I2, found by seed 507699: the old zero stood for the new share, and an abort ended with traffic on it."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     await rig.hands.quiet()
     taken: list[Share] = []
     see = rig.loop._see

@@ -72,6 +72,15 @@ async def said(site: Opened, who: Actor, verb: Verb, seen: int, name: str = NAME
     return await site.daemon.desk.act(name, Act(verb, who, seen, ""), f"{who.uid}/{verb.value}/{name}/a-key", 0)
 
 
+async def being_approved(site: Opened, monkeypatch: pytest.MonkeyPatch) -> tuple[Measuring, asyncio.Task[Said]]:
+    """A proposal with somebody's yes, whose start is being measured until ``go``."""
+    await proposed(site)
+    measuring = Measuring(monkeypatch)
+    approving = asyncio.create_task(answer(site, Verb.APPROVE, revision(site)))
+    await measuring.begun.wait()
+    return measuring, approving
+
+
 async def closings(site: Opened) -> list[tuple[str, Actor]]:
     """How proposals ended, and by whom."""
     rows = await site.daemon.journal.load(ev.FLEET_STREAM)
@@ -83,10 +92,7 @@ async def test_one_that_is_declined_while_its_start_is_measured_is_not_started(
 ) -> None:
     """I4, I11: "declined; nothing was started" had been answered, and then it was."""
     async with opened(tmp_path, Street(4_000), GATES) as site:
-        await proposed(site)
-        measuring = Measuring(monkeypatch)
-        approving = asyncio.create_task(answer(site, Verb.APPROVE, revision(site)))
-        await measuring.begun.wait()
+        measuring, approving = await being_approved(site, monkeypatch)
         assert isinstance(await said(site, BOB, Verb.DECLINE, 0), ActionDone)
         measuring.go.set()
         approved = await approving
@@ -101,10 +107,7 @@ async def test_one_whose_champion_changed_while_its_start_is_measured_is_not_sta
 ) -> None:
     """I11: what was looked at is closed, another of the same name is open, against the champion of today."""
     async with opened(tmp_path, Street(4_000), GATES) as site:
-        await proposed(site)
-        measuring = Measuring(monkeypatch)
-        approving = asyncio.create_task(answer(site, Verb.APPROVE, revision(site)))
-        await measuring.begun.wait()
+        measuring, approving = await being_approved(site, monkeypatch)
         monkeypatch.undo()
         await site.registry.set_alias("ranker", CHAMPION, "v40")
         await look(site)

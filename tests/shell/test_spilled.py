@@ -15,13 +15,6 @@ from tests.core.playbook import OPERATOR
 from tests.shell.rig import Rig
 
 
-async def _running(folder: Path) -> tuple[Rig, str]:
-    rig = Rig(folder)
-    name = await rig.start()
-    await rig.until(lambda: rig.world.override == Share(100) and rig.loop.lanes[name].rollout.traffic.settled)
-    return rig, name
-
-
 async def test_an_increase_in_flight_does_not_land_after_an_abort_that_waits_for_a_disk(tmp_path: Path) -> None:
     """I1, I2: the raise hangs in the router, the record of the abort in the journal; zero is what remains."""
     rig = Rig(tmp_path)
@@ -43,7 +36,8 @@ async def test_an_increase_in_flight_does_not_land_after_an_abort_that_waits_for
 
 async def test_a_record_of_something_else_keeps_the_line_of_an_abort_that_still_waits(tmp_path: Path) -> None:
     """I2, I4: what came before it is durable, the abort itself is not yet: a crash here must not forget it."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rig.journal.faults.hold()
     claiming = asyncio.create_task(rig.loop.audit_refusal(name, "promote", "gate", "no", OPERATOR))
     await asyncio.sleep(0)
@@ -63,7 +57,8 @@ async def test_a_record_of_something_else_keeps_the_line_of_an_abort_that_still_
 
 async def test_a_full_disk_at_the_next_start_keeps_the_spilled_line(tmp_path: Path) -> None:
     """I2, I4: it could not be folded into the journal, so it stays where the start after that one finds it."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rig.spill.write(name, OPERATOR, "disk was full", rig.clock.now())
     for _ in range(6):
         rig.journal.faults.fail_next(StoreFull("No space."))
@@ -77,7 +72,8 @@ async def test_a_full_disk_at_the_next_start_keeps_the_spilled_line(tmp_path: Pa
 
 async def test_blindness_that_was_spilled_waits_at_zero_and_is_no_harm(tmp_path: Path) -> None:
     """I3, I4: the next start says why it went back as it was, and does not blame the challenger (seed 6000719)."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     rig.spill.write(name, THE_DAEMON, "no data for 13s", rig.clock.now(), RecedeCause.BLINDNESS.value)
     other = await rig.restart()
     await other.loop.tick(name)
@@ -101,7 +97,8 @@ def test_a_torn_line_costs_no_other_line_and_no_start(tmp_path: Path) -> None:
 
 async def test_an_adapters_fault_on_the_way_costs_no_abort_its_record(tmp_path: Path) -> None:
     """I2, I4: lowering before the record broke on an error that no router may raise, and the abort with it."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     lower, faults = rig.router.set_share, ["a fault"]
 
     async def faulty(route: str, slot: Slot, share: Share) -> None:
@@ -121,7 +118,8 @@ async def test_an_adapters_fault_on_the_way_costs_no_abort_its_record(tmp_path: 
 
 async def test_the_line_does_not_wait_for_threads_that_others_keep_busy(tmp_path: Path) -> None:
     """I2, I12: forecasts, reloads and look-ups share the event loop's threads; an abort's line has one of its own."""
-    rig, name = await _running(tmp_path)
+    rig = Rig(tmp_path)
+    name = await rig.running()
     busy = threading.Event()
     others = [asyncio.create_task(asyncio.to_thread(busy.wait)) for _ in range(40)]
     rig.journal.faults.hold()

@@ -4,7 +4,7 @@ import json
 from math import isfinite
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rolloutd.core.stats import combine, conditional
@@ -31,7 +31,6 @@ def increments(draw: st.DrawFn) -> Increment:
 Series = st.lists(st.tuples(increments(), st.booleans(), st.booleans()), max_size=8)
 
 
-@settings(deadline=None)
 @given(MARGINS, Series)
 def test_harm_evidence_is_finite_and_resumes_bit_equal(
     margin: Margin, series: list[tuple[Increment, bool, bool]]
@@ -47,7 +46,6 @@ def test_harm_evidence_is_finite_and_resumes_bit_equal(
     assert straight.log_e.hex() == resumed.log_e.hex()
 
 
-@settings(deadline=None)
 @given(st.floats(1e-6, 0.999), Series)
 def test_limit_evidence_is_finite_and_resumes_bit_equal(
     limit: float, series: list[tuple[Increment, bool, bool]]
@@ -62,7 +60,6 @@ def test_limit_evidence_is_finite_and_resumes_bit_equal(
     assert straight == resumed
 
 
-@settings(deadline=None)
 @given(MARGINS, st.lists(increments(), max_size=8))
 def test_safe_evidence_is_finite_and_resumes_bit_equal(margin: Margin, series: list[Increment]) -> None:
     """The same for safe evidence."""
@@ -74,7 +71,6 @@ def test_safe_evidence_is_finite_and_resumes_bit_equal(margin: Margin, series: l
     assert straight == resumed
 
 
-@settings(deadline=None)
 @given(st.integers(1, 1000), st.integers(1, 100), st.data())
 def test_ticks_of_equal_shares_may_be_merged(n1: int, scale: int, data: st.DataObject) -> None:
     """The conditional test depends on sums alone while n1/n0 stays the same."""

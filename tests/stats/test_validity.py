@@ -4,7 +4,7 @@ from itertools import product
 from math import exp
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from rolloutd.core.stats import conditional, gro, limit, robust
@@ -42,7 +42,6 @@ def test_robust_bet_above_one_is_exactly_fair() -> None:
     assert found == pytest.approx(1.0, abs=1e-12)
 
 
-@settings(deadline=None)
 @given(
     sizes=st.lists(st.integers(1, 6), min_size=1, max_size=6),
     n1=st.integers(1, 50),

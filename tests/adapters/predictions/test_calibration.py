@@ -9,14 +9,13 @@ from pathlib import Path
 import pytest
 
 from rollout_adapters.metrics.templates import make_template
-from rolloutd.core.evidence import GateEvidence, absorb
-from rolloutd.core.metrics import BlindReason, Question, Unreadable
+from rolloutd.core.evidence import GateEvidence
+from rolloutd.core.metrics import BlindReason, Unreadable
 from rolloutd.core.plan import Gate, Plan, Stage, Timing
-from rolloutd.core.setting import Setting
 from rolloutd.core.stats.margins import Margin
 from rolloutd.core.values import Share
-from rolloutd.core.verdict import Verdict, judge
-from tests.adapters.predictions.test_labels import ARMS, RIPE_MS, Log
+from rolloutd.core.verdict import Verdict
+from tests.adapters.predictions.test_labels import RIPE_MS, Log
 
 TEMPLATE = replace(make_template("labels.brier"), ripe_ms=5_000)
 GATE = Gate("brier", "answers", TEMPLATE, 4_000, 1_000, Margin.ratio(1.0), Margin.ratio(1.05))
@@ -87,11 +86,7 @@ async def _rolled(tmp_path: Path, shift: float, seed: int) -> tuple[GateEvidence
                 true, one = chance.random() * (1.0 - shift), f"{arm}{tick}-{number}"
                 log.answers(arm, one, output=true + off)
                 log.labels(int(chance.random() < true), one)
-        log.wait(1_000)
-        answer = await log.source.read(Question(TEMPLATE, ARMS), 5.0)
-        now_ms = tick * 1_000
-        known = absorb(known, GATE, answer, Setting(now_ms, 1_000, "a", "b", Share(5_000), warm_up=False))
-        verdict = judge(PLAN, {"brier": known}, now_ms, share=Share(5_000)).gates[0].verdict
+        known, verdict = await log.judged(PLAN, known, tick)
         if verdict is Verdict.FAIL:
             break
     await log.source.close()

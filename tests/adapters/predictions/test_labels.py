@@ -16,7 +16,12 @@ from rollout_adapters.predictions.labels import LabelBook
 from rollout_adapters.predictions.record import BadRecord, Label, Record, read_line, right
 from rollout_adapters.predictions.source import PredictionSource
 from rollout_adapters.registry import make_source
+from rolloutd.core.evidence import GateEvidence, absorb
 from rolloutd.core.metrics import ArmReading, BlindReason, Counted, Question, Unreadable
+from rolloutd.core.plan import Plan
+from rolloutd.core.setting import Setting
+from rolloutd.core.values import Share
+from rolloutd.core.verdict import Verdict, judge
 
 RIPE_MS = 60_000
 ARMS = frozenset({"a", "b"})
@@ -66,6 +71,14 @@ class Log:
         """All and bad of the arms that are counted."""
         said = await self.ask(name)
         return {arm: (r.total[0].value, r.part[0].value) for arm, r in said.items() if isinstance(r, Counted)}
+
+    async def judged(self, plan: Plan, known: GateEvidence, tick: int) -> tuple[GateEvidence, Verdict]:
+        """A second later: what the plan's one gate makes of the source's next answer, on half of the traffic."""
+        (gate,), now_ms = plan.gates, tick * 1_000
+        self.wait(1_000)
+        answer = await self.source.read(Question(gate.template, ARMS), 5.0)
+        known = absorb(known, gate, answer, Setting(now_ms, 1_000, "a", "b", Share(5_000), warm_up=False))
+        return known, judge(plan, {gate.metric: known}, now_ms, share=Share(5_000)).gates[0].verdict
 
     def wait(self, ms: int) -> None:
         """Turn the clock."""

@@ -257,11 +257,7 @@ async def _rolled(tmp_path: Path, noise: float, seed: int, ticks: int = 240) -> 
                 score = chance.gauss(1.2 * happens, 1.0 + more)
                 lines += [{"request_id": one, "arm": arm, "output": score}, {"request_id": one, "label": int(happens)}]
         log.write(*lines)
-        log.wait(1_000)
-        answer = await log.source.read(Question(TEMPLATE, ARMS), 5.0)
-        now_ms = tick * 1_000
-        known = absorb(known, GATE, answer, Setting(now_ms, 1_000, "a", "b", Share(5_000), warm_up=False))
-        verdict = judge(PLAN, {"order": known}, now_ms, share=Share(5_000)).gates[0].verdict
+        known, verdict = await log.judged(PLAN, known, tick)
         if verdict in (Verdict.FAIL, Verdict.PASS):
             break
     await log.source.close()
